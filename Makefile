@@ -1,0 +1,53 @@
+# `make demo` and `make test` work on a fresh clone: both create .venv and build.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+SOURCES := setup.py pyproject.toml $(shell find csrc pystruct_ext -name '*.hpp' -o -name '*.h' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.cpp')
+
+.PHONY: demo test test-all test-asan test-wheel lint dev bench clean
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+
+# Editable install; the stamp says which extras are there and that the build is fresh.
+$(VENV)/.installed-demo: $(BIN)/python $(SOURCES)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[demo]'
+	@touch $@
+
+$(VENV)/.installed-test: $(BIN)/python $(SOURCES)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch $@ $(VENV)/.installed-demo
+
+demo: $(VENV)/.installed-demo
+	$(BIN)/pystruct-ext demo
+
+test: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(VENV)/.installed-test
+	$(BIN)/python -m pytest
+
+# The native unit tests of the headers, and the core suite, under AddressSanitizer and UBSan.
+test-asan: $(VENV)/.installed-test
+	bash csrc/tests/run_sanitized.sh $(BIN)/python
+
+# The wheel is built from the sdist and tested outside the tree.
+test-wheel: $(VENV)/.installed-test
+	bash tests/wheel_from_sdist.sh $(BIN)/python
+
+lint: dev
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+dev: $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'setuptools>=77' 'cython>=3.1' 'numpy>=2'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[dev]'
+
+bench: $(VENV)/.installed-test
+	$(BIN)/python benchmarks/sequence.py
+	$(BIN)/python benchmarks/solvers.py
+	$(BIN)/python benchmarks/multiclass.py
+
+clean:
+	rm -rf build dist *.egg-info .venv
+	find pystruct_ext -name '*.so' -delete

@@ -1,0 +1,102 @@
+"""Build of the compiled modules; everything declarative is in pyproject.toml.
+
+Environment
+-----------
+PSX_DEBUG=1
+    Bounds checks, ``-O1`` and AddressSanitizer + UBSan in every compiled module.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+ROOT = Path(__file__).parent
+DEBUG = os.environ.get("PSX_DEBUG", "") not in ("", "0")
+
+# One row per compiled module; the path is the module name.
+MODULES = [
+    path.relative_to(ROOT).with_suffix("").as_posix()
+    for path in sorted((ROOT / "pystruct_ext").rglob("*.pyx"))
+]
+HEADERS = sorted(
+    path.relative_to(ROOT).as_posix()
+    for path in (ROOT / "csrc" / "include").rglob("*.h*")
+)
+
+if sys.platform == "win32":
+    COMPILE = ["/O2", "/std:c++17", "/EHsc"]
+    LINK: list[str] = []
+elif DEBUG:
+    COMPILE = [
+        "-O1",
+        "-g",
+        "-std=c++17",
+        "-fvisibility=hidden",
+        "-fno-omit-frame-pointer",
+        "-fsanitize=address,undefined",
+        "-fno-sanitize-recover=undefined",
+    ]
+    LINK = ["-fsanitize=address,undefined"]
+else:
+    COMPILE = ["-O3", "-std=c++17", "-fvisibility=hidden", "-g0"]
+    LINK = ["-pthread"]
+
+
+class ParallelBuildExt(build_ext):
+    """Compile the modules side by side: they do not depend on each other."""
+
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        if self.parallel is None:
+            self.parallel = min(4, os.cpu_count() or 1)
+
+
+setup(
+    cmdclass={"build_ext": ParallelBuildExt},
+    package_dir={"pystruct_ext.include": "csrc/include"},
+    packages=[
+        *[
+            path.parent.relative_to(ROOT).as_posix().replace("/", ".")
+            for path in sorted((ROOT / "pystruct_ext").rglob("__init__.py"))
+        ],
+        "pystruct_ext.include",
+    ],
+    package_data={
+        "pystruct_ext.include": ["pystruct_ext/**/*.h", "pystruct_ext/**/*.hpp"],
+        "": ["py.typed", "*.pyi", "*.pxd"],
+    },
+    ext_modules=cythonize(
+        [
+            Extension(
+                module.replace("/", "."),
+                [module + ".pyx"],
+                include_dirs=["csrc/include", np.get_include()],
+                depends=HEADERS,
+                language="c++",
+                extra_compile_args=COMPILE,
+                extra_link_args=LINK,
+                define_macros=[
+                    ("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION"),
+                    *([("PSX_DEBUG", "1")] if DEBUG else []),
+                ],
+            )
+            for module in MODULES
+        ],
+        build_dir="build/cython",
+        compiler_directives={
+            "language_level": 3,
+            "boundscheck": DEBUG,
+            "wraparound": False,
+            "cdivision": True,
+            "initializedcheck": False,
+            "embedsignature": True,
+            "binding": True,
+            "freethreading_compatible": False,
+        },
+    ),
+)
