@@ -38,12 +38,13 @@ elif DEBUG:
         "-std=c++17",
         "-fvisibility=hidden",
         "-fno-omit-frame-pointer",
+        "-Wno-psabi",
         "-fsanitize=address,undefined",
         "-fno-sanitize-recover=undefined",
     ]
     LINK = ["-fsanitize=address,undefined"]
 else:
-    COMPILE = ["-O3", "-std=c++17", "-fvisibility=hidden", "-g0"]
+    COMPILE = ["-O3", "-std=c++17", "-fvisibility=hidden", "-g0", "-Wno-psabi"]
     LINK = ["-pthread"]
 
 

@@ -1,1 +1,5 @@
-"""_core"""
+"""Compiled core: the oracle handle, the Python door, packed features."""
+
+from pystruct_ext._core.oracle import Oracle, OracleError, python_oracle
+
+__all__ = ["Oracle", "OracleError", "python_oracle"]

@@ -1,0 +1,430 @@
+// Block-coordinate ascent on the dual over working sets: the engine of BCFW and of the n-slack
+// cutting plane.
+//
+// In the scale used here (architecture: lambda = 1 / (n C)):
+//   P = 1/2 ||w||^2 + C sum_i c_i H_i(w),  D = -1/2 ||w||^2 + C sum_i sum_k alpha_ik loss_ik,
+//   w = C sum_i sum_k alpha_ik s_ik delta_psi_ik,   alpha_i >= 0, sum_k alpha_ik = c_i,
+// with s = 1 for margin rescaling and s = loss for slack rescaling.
+//
+// A visit of block i loads the potentials once, asks for the most violating output, scores every
+// cut of the working set on the same potentials, and maximises the dual over the block's simplex
+// by pairwise steps on cached inner products; then w moves once, along the features in which the
+// moved codes differ. A cached visit does the same without the oracle, the cut values coming from
+// w directly.
+// Sources: Lacoste-Julien et al. 2013 (BCFW); Osokin et al. 2016 (pairwise steps, gaps per block);
+// Shah, Kolmogorov and Lampert 2015 (cached passes); Joachims, Finley and Yu 2009 (cutting planes).
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "pystruct_ext/driver.hpp"
+#include "pystruct_ext/oracle.h"
+#include "pystruct_ext/qp.hpp"
+#include "pystruct_ext/working_set.hpp"
+
+namespace pystruct_ext {
+
+inline double sqnorm_of(const psx_oracle* o, const void* w) noexcept {
+  double s[4] = {0, 0, 0, 0};
+  const int64_t d = o->size_psi;
+  if (o->w_bytes == 4) {
+    const float* p = static_cast<const float*>(w);
+    for (int64_t j = 0; j < d; ++j) s[j & 3] += static_cast<double>(p[j]) * p[j];
+  } else {
+    const double* p = static_cast<const double*>(w);
+    for (int64_t j = 0; j < d; ++j) s[j & 3] += p[j] * p[j];
+  }
+  return (s[0] + s[1]) + (s[2] + s[3]);
+}
+
+class BlockSolver {
+ public:
+  enum Mode { kOracle = 0, kCached = 1, kSeparateOnly = 2 };
+
+  // ids: (n,) oracle blocks; weight: (n,) c_i. Both are copied; w belongs to the caller.
+  BlockSolver(const psx_oracle* oracle, double C, const int64_t* ids, const double* weight,
+              int64_t n, bool slack_rescaling)
+      : o_(oracle), C_(C), slack_(slack_rescaling), ids_(ids, ids + n), c_(weight, weight + n),
+        cuts_(static_cast<std::size_t>(n)), free_mass_(weight, weight + n),
+        block_gap_(static_cast<std::size_t>(n), std::numeric_limits<double>::infinity()) {
+    int32_t longest = 1;
+    for (int64_t p = 0; p < n; ++p) {
+      const int32_t len = o_->code_len(o_->ctx, ids_[static_cast<std::size_t>(p)]);
+      cuts_[static_cast<std::size_t>(p)].code_len = len;
+      longest = std::max(longest, len);
+    }
+    code_.resize(static_cast<std::size_t>(longest));
+    other_.resize(static_cast<std::size_t>(longest));
+  }
+
+  // Settings.
+  int64_t inner_steps = 20;
+  int32_t prune_after = 10;  // visits without mass after which a cut is dropped
+  double cut_tol = 0;        // n-slack: how much a new cut must exceed the known ones
+
+  // State that the Python side reads.
+  int64_t n_oracle_calls = 0, n_weak_cuts = 0, n_cuts = 0, n_added = 0;
+  double loss_mass = 0;     // sum_i sum_k alpha_ik loss_ik
+  double gap_estimate = 0;  // sum of block gaps at their visits since reset_estimate()
+  double worst_weak = 0;    // largest shortfall of an oracle below a known cut
+  int64_t failed_block = -1;
+
+  void reset_estimate() noexcept { gap_estimate = 0; }
+  const std::vector<double>& block_gap() const noexcept { return block_gap_; }
+  std::size_t working_set_bytes() const noexcept {
+    return pool_.bytes() + cuts_.size() * sizeof(CutList);
+  }
+
+  // Visits the blocks at positions order[0 .. n).
+  int run(const int64_t* order, int64_t n, Mode mode, void* w) noexcept {
+    int rc = o_->reserve_workers(o_->ctx, 1);
+    for (int64_t k = 0; k < n && rc == PSX_OK; ++k) {
+      const int64_t p = order[k];
+      try {
+        rc = visit(static_cast<std::size_t>(p), mode, w);
+      } catch (...) {
+        rc = PSX_NOMEM;
+      }
+      if (rc != PSX_OK) failed_block = ids_[static_cast<std::size_t>(p)];
+    }
+    return rc;
+  }
+
+  // sum_i c_i H_i(w) by an exact pass over positions [begin, end). For slack rescaling the value is
+  // an upper bound of the hinge (see separate_slack).
+  int hinge_sum(const void* w, int64_t begin, int64_t end, int n_threads, double* sum) noexcept {
+    try {
+      const int64_t n = end - begin;
+      int rc = o_->reserve_workers(o_->ctx, std::max(1, usable_threads(o_, n_threads)));
+      if (rc) return rc;
+      if (slack_) {
+        for (int64_t p = begin; p < end && rc == PSX_OK; ++p) {
+          double value = 0, upper = 0, loss = 0;
+          const std::size_t q = static_cast<std::size_t>(p);
+          rc = separate_slack(ids_[q], w, &value, &upper, &loss);
+          *sum += c_[q] * std::max(0.0, upper);
+          if (rc) failed_block = ids_[q];
+        }
+        return rc;
+      }
+      std::vector<int64_t> offsets(static_cast<std::size_t>(n) + 1, 0);
+      for (int64_t k = 0; k < n; ++k)
+        offsets[static_cast<std::size_t>(k) + 1] =
+            offsets[static_cast<std::size_t>(k)] +
+            cuts_[static_cast<std::size_t>(begin + k)].code_len;
+      std::vector<int32_t> codes(static_cast<std::size_t>(offsets.back()));
+      std::vector<double> loss(static_cast<std::size_t>(n)), margin(static_cast<std::size_t>(n));
+      const BatchOut out{codes.data(), offsets.data(), nullptr, loss.data(), margin.data()};
+      rc = oracle_argmax_batch(o_, w, ids_.data() + begin, n, 1.0, n_threads, out, &failed_block);
+      if (rc) return rc;
+      n_oracle_calls += n;
+      double total = 0;
+      for (int64_t k = 0; k < n; ++k) {
+        const std::size_t q = static_cast<std::size_t>(begin + k), r = static_cast<std::size_t>(k);
+        total += c_[q] * std::max(0.0, loss[r] - margin[r]);
+      }
+      *sum += total;
+      return PSX_OK;
+    } catch (...) {
+      return PSX_NOMEM;
+    }
+  }
+
+  // w = w(alpha), afresh: removes the rounding that many small updates leave.
+  int recompute(void* w) noexcept {
+    std::memset(w, 0, static_cast<std::size_t>(o_->size_psi) * o_->w_bytes);
+    int rc = o_->reserve_workers(o_->ctx, 1);
+    loss_mass = 0;
+    for (std::size_t p = 0; p < cuts_.size(); ++p) {
+      const CutList& cuts = cuts_[p];
+      const int32_t* truth = cuts.size ? o_->truth(o_->ctx, ids_[p]) : nullptr;
+      if (cuts.size && !truth) return PSX_PYTHON_ERROR;
+      for (int32_t k = 0; k < cuts.size && rc == PSX_OK; ++k) {
+        if (cuts.alpha()[k] <= 0) continue;
+        loss_mass += cuts.alpha()[k] * cuts.loss()[k];
+        rc = o_->psi_diff_axpy(o_->ctx, 0, ids_[p], truth, cuts.code(k),
+                               C_ * cuts.alpha()[k] * scale_of(cuts, k), w);
+      }
+      if (rc) {
+        failed_block = ids_[p];
+        return rc;
+      }
+    }
+    return rc;
+  }
+
+  // Working set in and out, as flat arrays.
+  int64_t total_code_len() const noexcept {
+    int64_t t = 0;
+    for (const CutList& c : cuts_) t += static_cast<int64_t>(c.size) * c.code_len;
+    return t;
+  }
+  // counts: (n,), alpha and loss: (n_cuts,), codes: (total_code_len,)
+  void export_cuts(int64_t* counts, double* alpha, double* loss, int32_t* codes) const noexcept {
+    for (std::size_t p = 0; p < cuts_.size(); ++p) {
+      const CutList& c = cuts_[p];
+      counts[p] = c.size;
+      for (int32_t k = 0; k < c.size; ++k) {
+        *alpha++ = c.alpha()[k];
+        *loss++ = c.loss()[k];
+        std::memcpy(codes, c.code(k), sizeof(int32_t) * static_cast<std::size_t>(c.code_len));
+        codes += c.code_len;
+      }
+    }
+  }
+  // Adds the cuts of one position; losses and inner products are computed afresh. Mass is scaled
+  // down where it exceeds c_i.
+  int import_cuts(int64_t position, const double* alpha, const int32_t* codes, int64_t m) noexcept {
+    try {
+      const std::size_t p = static_cast<std::size_t>(position);
+      int rc = o_->reserve_workers(o_->ctx, 1);
+      if (rc) return rc;
+      double mass = 0;
+      for (int64_t k = 0; k < m; ++k) mass += std::max(0.0, alpha[k]);
+      const double shrink = mass > c_[p] && mass > 0 ? c_[p] / mass : 1.0;
+      const int32_t* truth = o_->truth(o_->ctx, ids_[p]);
+      if (!truth) return PSX_PYTHON_ERROR;
+      for (int64_t k = 0; k < m; ++k) {
+        const int32_t* code = codes + k * cuts_[p].code_len;
+        double loss = 0;
+        rc = o_->loss(o_->ctx, ids_[p], code, &loss);
+        if (rc == PSX_OK && cuts_[p].find(code) < 0 && !same(code, truth, cuts_[p].code_len)) {
+          rc = insert(p, truth, code, loss);
+          if (rc) return rc;
+          const double a = std::max(0.0, alpha[k]) * shrink;
+          cuts_[p].alpha()[cuts_[p].size - 1] = a;
+          free_mass_[p] = std::max(0.0, free_mass_[p] - a);
+          loss_mass += a * loss;
+        }
+        if (rc) return rc;
+      }
+      return PSX_OK;
+    } catch (...) {
+      return PSX_NOMEM;
+    }
+  }
+
+ private:
+  static bool same(const int32_t* a, const int32_t* b, int32_t len) noexcept {
+    return std::memcmp(a, b, sizeof(int32_t) * static_cast<std::size_t>(len)) == 0;
+  }
+  double scale_of(const CutList& cuts, int32_t k) const noexcept {
+    return slack_ ? cuts.loss()[k] : 1.0;
+  }
+
+  // The most violating output of block i into code_, by searching the scalings of the loss
+  // (Choi, Meshi and Srebro 2016): argmax lambda Delta + score gives the line
+  // h(y) <= c - lambda Delta(y) for h = 1 - margin, which bounds Delta h from above by c^2 / (4 lambda);
+  // the next lambda is the slope of the level curve of Delta h at the best output so far.
+  // *value: Delta h of code_; *upper: the smallest bound seen.
+  int separate_slack(int64_t i, const void* w, double* value, double* upper, double* loss) {
+    const int32_t* truth = o_->truth(o_->ctx, i);
+    if (!truth) return PSX_PYTHON_ERROR;
+    int rc = o_->load(o_->ctx, 0, w, i);
+    double truth_score = 0;
+    if (rc == PSX_OK) rc = o_->score(o_->ctx, 0, i, truth, &truth_score);
+    *value = 0;
+    *upper = std::numeric_limits<double>::infinity();
+    *loss = 0;
+    const int32_t len = o_->code_len(o_->ctx, i);
+    std::copy(truth, truth + len, code_.begin());
+    double lambda = 1.0;
+    for (int round = 0; round < 12 && rc == PSX_OK; ++round) {
+      rc = o_->argmax(o_->ctx, 0, i, lambda, other_.data());
+      ++n_oracle_calls;
+      double s = 0, d = 0;
+      if (rc == PSX_OK) rc = o_->score(o_->ctx, 0, i, other_.data(), &s);
+      if (rc == PSX_OK) rc = o_->loss(o_->ctx, i, other_.data(), &d);
+      if (rc) return rc;
+      const double h = 1.0 + s - truth_score;
+      const double c = h + lambda * d;
+      *upper = std::min(*upper, c > 0 ? c * c / (4 * lambda) : 0.0);
+      const double before = *value;
+      if (d * h > *value) {
+        *value = d * h;
+        *loss = d;
+        std::copy(other_.begin(), other_.begin() + len, code_.begin());
+      }
+      // Nothing above zero at this slope: look nearer to the largest losses.
+      const double next = h > 0 && d > 0 ? h / d : lambda * 4;
+      if (*upper <= *value * (1 + 1e-9) + 1e-12) break;
+      if (round > 0 && *value <= before && std::fabs(next - lambda) <= 1e-9 * lambda) break;
+      // A repeated output: bisect towards the slope at the best one, geometrically.
+      lambda = *value <= before && round > 0 ? std::sqrt(lambda * next) : next;
+    }
+    *upper = std::max(*upper, *value);
+    return rc;
+  }
+
+  int insert(std::size_t p, const int32_t* truth, const int32_t* code, double loss) {
+    CutList& cuts = cuts_[p];
+    const int64_t i = ids_[p];
+    cuts.grow(pool_);
+    const int32_t m = cuts.size;
+    double to_truth = 0;
+    int rc = o_->psi_diff_sqnorm(o_->ctx, 0, i, truth, code, &to_truth);
+    float* gram = cuts.gram();
+    for (int32_t k = 0; k < m && rc == PSX_OK; ++k) {
+      double between = 0;
+      rc = o_->psi_diff_sqnorm(o_->ctx, 0, i, cuts.code(k), code, &between);
+      gram[CutList::tri(m, k)] = static_cast<float>(0.5 * (to_truth + cuts.inner(k, k) - between));
+    }
+    if (rc) return rc;
+    gram[CutList::tri(m, m)] = static_cast<float>(to_truth);
+    std::copy(code, code + cuts.code_len, cuts.code(m));
+    cuts.alpha()[m] = 0;
+    cuts.loss()[m] = loss;
+    cuts.last_active()[m] = 0;
+    cuts.size = m + 1;
+    ++n_cuts;
+    ++n_added;
+    return PSX_OK;
+  }
+
+  int visit(std::size_t p, Mode mode, void* w) {
+    CutList& cuts = cuts_[p];
+    const int64_t i = ids_[p];
+    if (c_[p] <= 0) {
+      block_gap_[p] = 0;
+      return PSX_OK;
+    }
+    if (mode == kCached && cuts.size == 0) return PSX_OK;
+    const int32_t* truth = o_->truth(o_->ctx, i);
+    if (!truth) return PSX_PYTHON_ERROR;
+    int rc = PSX_OK;
+    alpha_.resize(static_cast<std::size_t>(cuts.size) + 2);
+    grad_.resize(alpha_.size());
+    grad_[0] = 0;
+    double found = 0, found_loss = 0;
+    bool fresh = false;
+    if (mode == kCached) {
+      for (int32_t k = 0; k < cuts.size && rc == PSX_OK; ++k) {
+        double margin = 0;
+        rc = o_->psi_diff_dot(o_->ctx, 0, w, i, truth, cuts.code(k), &margin);
+        grad_[static_cast<std::size_t>(k) + 1] = value_of(cuts, k, margin);
+      }
+      if (rc) return rc;
+    } else {
+      double truth_score = 0;
+      if (slack_) {
+        double upper = 0;
+        rc = separate_slack(i, w, &found, &upper, &found_loss);
+        if (rc == PSX_OK) rc = o_->score(o_->ctx, 0, i, truth, &truth_score);
+      } else {
+        double score = 0;
+        rc = o_->load(o_->ctx, 0, w, i);
+        if (rc == PSX_OK) rc = o_->argmax(o_->ctx, 0, i, 1.0, code_.data());
+        if (rc == PSX_OK) rc = o_->score(o_->ctx, 0, i, code_.data(), &score);
+        if (rc == PSX_OK) rc = o_->score(o_->ctx, 0, i, truth, &truth_score);
+        if (rc == PSX_OK) rc = o_->loss(o_->ctx, i, code_.data(), &found_loss);
+        found = found_loss - (truth_score - score);
+        ++n_oracle_calls;
+      }
+      double known = 0;
+      for (int32_t k = 0; k < cuts.size && rc == PSX_OK; ++k) {
+        double score = 0;
+        rc = o_->score(o_->ctx, 0, i, cuts.code(k), &score);
+        const double v = value_of(cuts, k, truth_score - score);
+        grad_[static_cast<std::size_t>(k) + 1] = v;
+        known = std::max(known, v);
+      }
+      if (rc) return rc;
+      if (!std::isfinite(found)) return PSX_NONFINITE;
+      const double slop = 1e-5 * (1 + std::fabs(found_loss) + std::fabs(truth_score));
+      if (found < known - slop) {
+        ++n_weak_cuts;
+        worst_weak = std::max(worst_weak, known - found);
+      }
+      fresh = found > known + cut_tol && !same(code_.data(), truth, cuts.code_len) &&
+              cuts.find(code_.data()) < 0;
+      double weighted = 0;
+      for (int32_t k = 0; k < cuts.size; ++k)
+        weighted += cuts.alpha()[k] * grad_[static_cast<std::size_t>(k) + 1];
+      const double gap = C_ * (c_[p] * std::max(known, found) - weighted);
+      block_gap_[p] = std::max(0.0, gap);
+      gap_estimate += block_gap_[p];
+      if (fresh) {
+        rc = insert(p, truth, code_.data(), found_loss);
+        if (rc) return rc;
+        grad_[static_cast<std::size_t>(cuts.size)] = found;
+      }
+      if (mode == kSeparateOnly) return PSX_OK;
+    }
+    return ascend(p, truth, w);
+  }
+
+  double value_of(const CutList& cuts, int32_t k, double margin) const noexcept {
+    return slack_ ? cuts.loss()[k] * (1 - margin) : cuts.loss()[k] - margin;
+  }
+
+  // Maximises the dual over block p given the gradients in grad_, and moves w.
+  int ascend(std::size_t p, const int32_t* truth, void* w) {
+    CutList& cuts = cuts_[p];
+    const int32_t m = cuts.size;
+    if (m == 0) return PSX_OK;
+    alpha_.resize(static_cast<std::size_t>(m) + 1);
+    alpha_[0] = free_mass_[p];
+    for (int32_t k = 0; k < m; ++k) alpha_[static_cast<std::size_t>(k) + 1] = cuts.alpha()[k];
+    const auto gram = [&](int64_t k, int64_t l) -> double {
+      if (k == 0 || l == 0) return 0.0;
+      const double g = cuts.inner(k - 1, l - 1);
+      return slack_ ? g * cuts.loss()[k - 1] * cuts.loss()[l - 1] : g;
+    };
+    const QpReport report = simplex_qp(m + 1, alpha_.data(), grad_.data(), gram, C_, 1e-12, inner_steps);
+    if (report.steps > 0) {
+      int32_t changed[2] = {-1, -1}, n_changed = 0;
+      for (int32_t k = 0; k < m; ++k)
+        if (alpha_[static_cast<std::size_t>(k) + 1] != cuts.alpha()[k]) {
+          if (n_changed < 2) changed[n_changed] = k;
+          ++n_changed;
+        }
+      const int64_t i = ids_[p];
+      int rc = PSX_OK;
+      if (n_changed == 2 && !slack_ && alpha_[0] == free_mass_[p]) {
+        // Mass went from one code to another: move w along their difference only.
+        const int32_t k = changed[0], l = changed[1];
+        const double d = alpha_[static_cast<std::size_t>(k) + 1] - cuts.alpha()[k];
+        rc = o_->psi_diff_axpy(o_->ctx, 0, i, cuts.code(l), cuts.code(k), C_ * d, w);
+      } else {
+        for (int32_t k = 0; k < m && rc == PSX_OK; ++k) {
+          const double d = alpha_[static_cast<std::size_t>(k) + 1] - cuts.alpha()[k];
+          if (d != 0)
+            rc = o_->psi_diff_axpy(o_->ctx, 0, i, truth, cuts.code(k), C_ * d * scale_of(cuts, k), w);
+        }
+      }
+      if (rc) return rc;
+      for (int32_t k = 0; k < m; ++k) {
+        const double a = alpha_[static_cast<std::size_t>(k) + 1];
+        loss_mass += (a - cuts.alpha()[k]) * cuts.loss()[k];
+        cuts.alpha()[k] = a;
+      }
+      free_mass_[p] = alpha_[0];
+    }
+    for (int32_t k = m - 1; k >= 0; --k) {
+      int32_t& idle = cuts.last_active()[k];
+      idle = cuts.alpha()[k] > 0 ? 0 : idle + 1;
+      if (idle > prune_after) {
+        cuts.remove(k);
+        --n_cuts;
+      }
+    }
+    return PSX_OK;
+  }
+
+  const psx_oracle* o_;
+  double C_;
+  bool slack_;
+  std::vector<int64_t> ids_;
+  std::vector<double> c_;
+  std::vector<CutList> cuts_;
+  std::vector<double> free_mass_, block_gap_;
+  Pool pool_;
+  std::vector<int32_t> code_, other_;
+  std::vector<double> alpha_, grad_;
+};
+
+}  // namespace pystruct_ext

@@ -1,0 +1,351 @@
+// From a kernel (the concept below) to the C ABI of oracle.h, and batch calls over threads.
+//
+//   struct MySpace {                       // view over packed arrays, cheap to copy
+//     using real = float;                  // type of w
+//     struct Scratch { explicit Scratch(const MySpace&); ... };  // per worker, grown once
+//     static constexpr uint32_t kFlags = PSX_EXACT;
+//     int64_t n_blocks() const, size_psi() const;  int32_t code_len(int64_t i) const;
+//     const int32_t* truth(int64_t i) const;
+//     void prepare(const real* w, Scratch&) const noexcept;          // what all blocks share
+//     void load(const real* w, int64_t i, Scratch&) const noexcept;  // potentials of block i
+//     double argmax(int64_t i, double loss_scale, Scratch&, int32_t* code) const noexcept;
+//     double score(int64_t i, const Scratch&, const int32_t* code) const noexcept;
+//     double loss(int64_t i, const int32_t* code) const noexcept;
+//     template <class Sink> void psi(int64_t i, const int32_t* y, double a, Sink&) const noexcept;
+//     template <class Sink> void psi_diff(int64_t i, const int32_t* y, const int32_t* z, double a,
+//                                         Sink&) const noexcept;
+//     double psi_diff_sqnorm(int64_t i, const int32_t* y, const int32_t* z, Scratch&) const noexcept;
+//   };
+//
+// `argmax` returns the maximum it reached; a NaN or infinity there becomes PSX_NONFINITE.
+//
+// Threads. Work is cut into chunks whose number depends on n alone; each thread takes chunks from a
+// counter; sums are formed per chunk and added in chunk order. The result is bitwise the same for
+// any number of threads. psi is accumulated after the sweep, in block order, by one thread: codes
+// differ from the truth in few places, so that this is a small part, and it needs no (D,) buffer
+// per thread.
+#pragma once
+
+#include <atomic>
+#include <cmath>
+#include <cstdint>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "pystruct_ext/oracle.h"
+#include "pystruct_ext/sinks.hpp"
+
+namespace pystruct_ext {
+
+constexpr int64_t kMaxChunks = 64;
+constexpr int64_t kMinChunk = 16;
+
+struct Chunks {
+  int64_t n, size, count;
+  explicit Chunks(int64_t n_items) : n(n_items) {
+    size = (n + kMaxChunks - 1) / kMaxChunks;
+    if (size < kMinChunk) size = kMinChunk;
+    count = n ? (n + size - 1) / size : 0;
+  }
+  int64_t begin(int64_t c) const { return c * size; }
+  int64_t end(int64_t c) const { return c + 1 == count ? n : (c + 1) * size; }
+};
+
+// body(chunk, worker) for every chunk; stops handing out chunks after a body returned false.
+template <class Body>
+void for_each_chunk(const Chunks& chunks, int n_threads, Body&& body) {
+  if (n_threads > chunks.count) n_threads = static_cast<int>(chunks.count);
+  std::atomic<int64_t> next{0};
+  std::atomic<bool> go{true};
+  auto work = [&](int worker) {
+    for (;;) {
+      const int64_t c = next.fetch_add(1);
+      if (c >= chunks.count || !go.load(std::memory_order_relaxed)) return;
+      if (!body(c, worker)) go.store(false);
+    }
+  };
+  if (n_threads <= 1) {
+    work(0);
+    return;
+  }
+  std::vector<std::thread> threads;
+  int started = 1;
+  try {
+    threads.reserve(static_cast<std::size_t>(n_threads - 1));
+    for (; started < n_threads; ++started) threads.emplace_back(work, started);
+  } catch (...) {
+    // Fewer threads than asked for is slower, not wrong.
+  }
+  work(0);
+  for (auto& t : threads) t.join();
+}
+
+struct BatchOut {
+  int32_t* codes;
+  const int64_t* code_offsets;
+  double *scores, *losses, *margins;
+};
+
+// One sweep of argmax over blocks; `Verbs` is either a kernel (inlined) or the ABI (any oracle).
+template <class Verbs>
+int batch_argmax(Verbs& verbs, const int64_t* ids, int64_t n, double loss_scale, int n_threads,
+                 const BatchOut& out, int64_t* failed) {
+  const Chunks chunks(n);
+  std::vector<int> status(static_cast<std::size_t>(chunks.count), PSX_OK);
+  std::vector<int64_t> where(static_cast<std::size_t>(chunks.count), -1);
+  for_each_chunk(chunks, n_threads, [&](int64_t c, int worker) {
+    verbs.prepare(worker);
+    for (int64_t k = chunks.begin(c); k < chunks.end(c); ++k) {
+      const int64_t i = ids[k];
+      int32_t* code = out.codes + out.code_offsets[k];
+      int rc = verbs.load(worker, i);
+      if (rc == PSX_OK) rc = verbs.argmax(worker, i, loss_scale, code);
+      double s = 0, t = 0, l = 0;
+      if (rc == PSX_OK && (out.scores || out.margins)) rc = verbs.score(worker, i, code, &s);
+      if (rc == PSX_OK && out.margins) {
+        const int32_t* truth = verbs.truth(i);
+        rc = truth ? verbs.score(worker, i, truth, &t) : PSX_PYTHON_ERROR;
+      }
+      if (rc == PSX_OK && out.losses) rc = verbs.loss(i, code, &l);
+      if (rc != PSX_OK) {
+        status[static_cast<std::size_t>(c)] = rc;
+        where[static_cast<std::size_t>(c)] = i;
+        return false;
+      }
+      if (out.scores) out.scores[k] = s;
+      if (out.margins) out.margins[k] = t - s;
+      if (out.losses) out.losses[k] = l;
+    }
+    return true;
+  });
+  for (int64_t c = 0; c < chunks.count; ++c)
+    if (status[static_cast<std::size_t>(c)] != PSX_OK) {
+      if (failed) *failed = where[static_cast<std::size_t>(c)];
+      return status[static_cast<std::size_t>(c)];
+    }
+  return PSX_OK;
+}
+
+// Any oracle through its function pointers.
+struct AbiVerbs {
+  const psx_oracle* o;
+  const void* w;
+  void prepare(int) const {}
+  int load(int worker, int64_t i) const { return o->load(o->ctx, worker, w, i); }
+  int argmax(int worker, int64_t i, double scale, int32_t* code) const {
+    return o->argmax(o->ctx, worker, i, scale, code);
+  }
+  int score(int worker, int64_t i, const int32_t* code, double* s) const {
+    return o->score(o->ctx, worker, i, code, s);
+  }
+  int loss(int64_t i, const int32_t* code, double* l) const { return o->loss(o->ctx, i, code, l); }
+  const int32_t* truth(int64_t i) const { return o->truth(o->ctx, i); }
+};
+
+inline int usable_threads(const psx_oracle* o, int n_threads) {
+  if (n_threads < 1 || (o->flags & PSX_NEEDS_GIL) || !(o->flags & PSX_THREADSAFE)) return 1;
+  return n_threads;
+}
+
+// argmax_batch of any oracle, its own if it has one.
+inline int oracle_argmax_batch(const psx_oracle* o, const void* w, const int64_t* ids, int64_t n,
+                               double loss_scale, int n_threads, const BatchOut& out,
+                               int64_t* failed) {
+  n_threads = usable_threads(o, n_threads);
+  if (o->argmax_batch)
+    return o->argmax_batch(o->ctx, w, ids, n, loss_scale, n_threads, out.codes, out.code_offsets,
+                           out.scores, out.losses, out.margins, failed);
+  if (const int rc = o->reserve_workers(o->ctx, n_threads)) return rc;
+  AbiVerbs verbs{o, w};
+  try {
+    return batch_argmax(verbs, ids, n, loss_scale, n_threads, out, failed);
+  } catch (...) {
+    return PSX_NOMEM;
+  }
+}
+
+// cut_sum on top of argmax_batch; `oracle_cut_sum` prefers the oracle's own.
+inline int generic_cut_sum(const psx_oracle* o, const void* w, const int64_t* ids,
+                           const double* weight, int64_t n, int n_threads, double* dpsi,
+                           double* loss, double* hinge, int64_t* failed) {
+  try {
+    std::vector<int64_t> offsets(static_cast<std::size_t>(n) + 1, 0);
+    for (int64_t k = 0; k < n; ++k)
+      offsets[static_cast<std::size_t>(k) + 1] =
+          offsets[static_cast<std::size_t>(k)] + o->code_len(o->ctx, ids[k]);
+    std::vector<int32_t> codes(static_cast<std::size_t>(offsets.back()));
+    std::vector<double> losses(static_cast<std::size_t>(n)), margins(static_cast<std::size_t>(n));
+    const BatchOut out{codes.data(), offsets.data(), nullptr, losses.data(), margins.data()};
+    if (const int rc = oracle_argmax_batch(o, w, ids, n, 1.0, n_threads, out, failed)) return rc;
+    double l = 0, h = 0;
+    for (int64_t k = 0; k < n; ++k) {
+      const double c = weight ? weight[k] : 1.0;
+      const double hk = losses[static_cast<std::size_t>(k)] - margins[static_cast<std::size_t>(k)];
+      // A hinge below zero means that the oracle missed the truth: the truth is the better cut.
+      if (hk <= 0 || c == 0) continue;
+      l += c * losses[static_cast<std::size_t>(k)];
+      h += c * hk;
+      if (dpsi) {
+        const int64_t i = ids[k];
+        const int32_t* truth = o->truth(o->ctx, i);
+        if (!truth) return PSX_PYTHON_ERROR;
+        const int32_t* code = codes.data() + offsets[static_cast<std::size_t>(k)];
+        if (const int rc = o->psi_diff_accumulate(o->ctx, 0, i, truth, code, c, dpsi)) {
+          if (failed) *failed = i;
+          return rc;
+        }
+      }
+    }
+    *loss += l;
+    *hinge += h;
+    return PSX_OK;
+  } catch (...) {
+    return PSX_NOMEM;
+  }
+}
+
+inline int oracle_cut_sum(const psx_oracle* o, const void* w, const int64_t* ids,
+                          const double* weight, int64_t n, int n_threads, double* dpsi,
+                          double* loss, double* hinge, int64_t* failed) {
+  auto* f = o->cut_sum ? o->cut_sum : nullptr;
+  if (f)
+    return f(o->ctx, w, ids, weight, n, usable_threads(o, n_threads), dpsi, loss, hinge, failed);
+  return generic_cut_sum(o, w, ids, weight, n, n_threads, dpsi, loss, hinge, failed);
+}
+
+// The ABI over a kernel: owns the view and the workers' scratch.
+template <class Space>
+class OracleBox {
+ public:
+  using real = typename Space::real;
+
+  explicit OracleBox(const Space& space) : space_(space) {
+    oracle_ = psx_oracle{};
+    oracle_.struct_size = sizeof(psx_oracle);
+    oracle_.abi_version = PSX_ABI_VERSION;
+    oracle_.flags = Space::kFlags | PSX_THREADSAFE;
+    oracle_.w_bytes = sizeof(real);
+    oracle_.ctx = this;
+    oracle_.n_blocks = space.n_blocks();
+    oracle_.size_psi = space.size_psi();
+    oracle_.reserve_workers = [](void* c, int n) { return self(c).reserve(n); };
+    oracle_.code_len = [](void* c, int64_t i) { return self(c).space_.code_len(i); };
+    oracle_.truth = [](void* c, int64_t i) { return self(c).space_.truth(i); };
+    oracle_.load = [](void* c, int k, const void* w, int64_t i) {
+      self(c).space_.prepare(static_cast<const real*>(w), self(c).scratch(k));
+      self(c).space_.load(static_cast<const real*>(w), i, self(c).scratch(k));
+      return static_cast<int>(PSX_OK);
+    };
+    oracle_.argmax = [](void* c, int k, int64_t i, double scale, int32_t* code) {
+      return checked(self(c).space_.argmax(i, scale, self(c).scratch(k), code));
+    };
+    oracle_.score = [](void* c, int k, int64_t i, const int32_t* code, double* out) {
+      *out = self(c).space_.score(i, self(c).scratch(k), code);
+      return static_cast<int>(PSX_OK);
+    };
+    oracle_.loss = [](void* c, int64_t i, const int32_t* code, double* out) {
+      *out = self(c).space_.loss(i, code);
+      return static_cast<int>(PSX_OK);
+    };
+    oracle_.psi_axpy = [](void* c, int, int64_t i, const int32_t* y, double a, void* w) {
+      DenseSink<real> sink{static_cast<real*>(w)};
+      self(c).space_.psi(i, y, a, sink);
+      return static_cast<int>(PSX_OK);
+    };
+    oracle_.psi_diff_axpy = [](void* c, int, int64_t i, const int32_t* y, const int32_t* z,
+                               double a, void* w) {
+      DenseSink<real> sink{static_cast<real*>(w)};
+      self(c).space_.psi_diff(i, y, z, a, sink);
+      return static_cast<int>(PSX_OK);
+    };
+    oracle_.psi_diff_accumulate = [](void* c, int, int64_t i, const int32_t* y, const int32_t* z,
+                                     double a, double* acc) {
+      DenseSink<double> sink{acc};
+      self(c).space_.psi_diff(i, y, z, a, sink);
+      return static_cast<int>(PSX_OK);
+    };
+    oracle_.psi_diff_sqnorm = [](void* c, int k, int64_t i, const int32_t* y, const int32_t* z,
+                                 double* out) {
+      *out = self(c).space_.psi_diff_sqnorm(i, y, z, self(c).scratch(k));
+      return *out >= 0 ? static_cast<int>(PSX_OK) : static_cast<int>(PSX_NOMEM);
+    };
+    oracle_.psi_diff_dot = [](void* c, int, const void* w, int64_t i, const int32_t* y,
+                              const int32_t* z, double* out) {
+      DotSink<real> sink{static_cast<const real*>(w)};
+      self(c).space_.psi_diff(i, y, z, 1.0, sink);
+      *out = sink.sum;
+      return static_cast<int>(PSX_OK);
+    };
+    oracle_.argmax_batch = [](void* c, const void* w, const int64_t* ids, int64_t n,
+                              double loss_scale, int n_threads, int32_t* codes,
+                              const int64_t* offsets, double* scores, double* losses,
+                              double* margins, int64_t* failed) {
+      OracleBox& box = self(c);
+      if (n_threads < 1) n_threads = 1;
+      if (const int rc = box.reserve(n_threads)) return rc;
+      Inlined verbs{&box, static_cast<const real*>(w)};
+      try {
+        return batch_argmax(verbs, ids, n, loss_scale, n_threads,
+                            BatchOut{codes, offsets, scores, losses, margins}, failed);
+      } catch (...) {
+        return static_cast<int>(PSX_NOMEM);
+      }
+    };
+    oracle_.cut_sum = [](void* c, const void* w, const int64_t* ids, const double* weight,
+                         int64_t n, int n_threads, double* dpsi, double* loss, double* hinge,
+                         int64_t* failed) {
+      return generic_cut_sum(&self(c).oracle_, w, ids, weight, n, n_threads, dpsi, loss, hinge,
+                             failed);
+    };
+  }
+  OracleBox(const OracleBox&) = delete;
+  OracleBox& operator=(const OracleBox&) = delete;
+
+  const psx_oracle* oracle() const noexcept { return &oracle_; }
+  const Space& space() const noexcept { return space_; }
+
+ private:
+  struct Inlined {
+    OracleBox* box;
+    const real* w;
+    void prepare(int worker) const { box->space_.prepare(w, box->scratch(worker)); }
+    int load(int worker, int64_t i) const {
+      box->space_.load(w, i, box->scratch(worker));
+      return PSX_OK;
+    }
+    int argmax(int worker, int64_t i, double scale, int32_t* code) const {
+      return checked(box->space_.argmax(i, scale, box->scratch(worker), code));
+    }
+    int score(int worker, int64_t i, const int32_t* code, double* s) const {
+      *s = box->space_.score(i, box->scratch(worker), code);
+      return PSX_OK;
+    }
+    int loss(int64_t i, const int32_t* code, double* l) const {
+      *l = box->space_.loss(i, code);
+      return PSX_OK;
+    }
+    const int32_t* truth(int64_t i) const { return box->space_.truth(i); }
+  };
+
+  static OracleBox& self(void* c) noexcept { return *static_cast<OracleBox*>(c); }
+  static int checked(double value) noexcept {
+    return std::isfinite(value) ? static_cast<int>(PSX_OK) : static_cast<int>(PSX_NONFINITE);
+  }
+  typename Space::Scratch& scratch(int k) noexcept { return *workers_[static_cast<std::size_t>(k)]; }
+  int reserve(int n) noexcept {
+    try {
+      while (static_cast<int>(workers_.size()) < n)
+        workers_.push_back(std::make_unique<typename Space::Scratch>(space_));
+      return PSX_OK;
+    } catch (...) {
+      return PSX_NOMEM;
+    }
+  }
+
+  Space space_;
+  psx_oracle oracle_;
+  std::vector<std::unique_ptr<typename Space::Scratch>> workers_;
+};
+
+}  // namespace pystruct_ext

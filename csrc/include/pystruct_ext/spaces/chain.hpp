@@ -1,0 +1,267 @@
+// First-order chain: y is a label per token.
+//
+//   <w, psi(x, y)> = sum_t <w_{y_t}, x_t> + sum_t transition(y_{t-1}, y_t) + start(y_0) + end(y_{T-1})
+//   Delta(y, y_hat) = sum_t weight_t cost(y_t, y_hat_t)
+//
+// Layout of w (D entries): state weights, then transitions [prev][next] (K, stride), start
+// (stride,), end (stride,). State weights are either
+//   dense    feature f, label l at f * stride + l (padding labels stay 0), or
+//   compact  only listed (feature, label) pairs: entry p of state_ptr[f] .. state_ptr[f + 1] is the
+//            weight of label state_label[p]; all others are absent, that is, 0.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "pystruct_ext/driver.hpp"
+#include "pystruct_ext/spaces/chain_kernels.hpp"
+
+namespace pystruct_ext {
+
+template <class R>
+struct ChainSpace {
+  using real = R;
+  static constexpr uint32_t kFlags = PSX_EXACT;
+
+  Rows<R> rows;
+  int64_t n = 0;
+  const int64_t* offsets = nullptr;      // (n + 1,) rows of sequence i
+  const int32_t* labels = nullptr;       // (n_rows,) truth
+  const R* token_weight = nullptr;       // (n_rows,) or nullptr
+  const double* row_sqnorm = nullptr;    // (n_rows,)
+  int32_t n_labels = 0, stride = 0;      // K, padded K
+  const R* cost = nullptr;               // (K, stride)
+  const R* transition_mask = nullptr;    // (K, stride) [prev][next]: 0, or -inf if forbidden
+  const R* start_mask = nullptr;         // (stride,) 0 or -inf; padding -inf
+  const R* end_mask = nullptr;           // (stride,)
+  const int64_t* state_ptr = nullptr;    // (n_features + 1,) or nullptr: dense layout
+  const int32_t* state_label = nullptr;  // (n_state,)
+  int64_t n_state = 0;                   // state weights; n_features * stride if dense
+  chain::Kernels<R> kernels{detect_isa()};
+
+  struct Scratch {
+    AlignedBuffer<R> pot, beta, by_next, by_prev, start, end, tmp;
+    SparseSink sparse;
+    std::vector<int32_t> differing;
+    bool finite = true, shared_finite = true;
+    explicit Scratch(const ChainSpace& s) {
+      int64_t longest = 1;
+      for (int64_t i = 0; i < s.n; ++i)
+        longest = std::max(longest, s.offsets[i + 1] - s.offsets[i]);
+      const std::size_t kk = static_cast<std::size_t>(s.n_labels) * s.stride;
+      pot.reserve(static_cast<std::size_t>(longest) * s.stride);
+      beta.reserve(static_cast<std::size_t>(longest) * s.stride);
+      by_next.reserve(kk);
+      by_prev.reserve(kk);
+      start.reserve(s.stride);
+      end.reserve(s.stride);
+      tmp.reserve(s.stride);
+      differing.reserve(static_cast<std::size_t>(longest));
+      for (std::size_t k = 0; k < kk; ++k)
+        by_next[k] = by_prev[k] = -std::numeric_limits<R>::infinity();
+    }
+  };
+
+  int64_t n_blocks() const noexcept { return n; }
+  int64_t size_psi() const noexcept { return n_state + (int64_t{n_labels} + 2) * stride; }
+  int32_t code_len(int64_t i) const noexcept {
+    return static_cast<int32_t>(offsets[i + 1] - offsets[i]);
+  }
+  const int32_t* truth(int64_t i) const noexcept { return labels + offsets[i]; }
+
+  int64_t transition_at(int32_t prev, int32_t next) const noexcept {
+    return n_state + int64_t{prev} * stride + next;
+  }
+  int64_t start_at(int32_t l) const noexcept { return n_state + int64_t{n_labels} * stride + l; }
+  int64_t end_at(int32_t l) const noexcept { return start_at(l) + stride; }
+
+  void prepare(const R* w, Scratch& s) const noexcept {
+    const R* t = w + n_state;
+    R check = 0;
+    for (int32_t p = 0; p < n_labels; ++p)
+      for (int32_t q = 0; q < n_labels; ++q) {
+        const R v = t[p * stride + q];
+        check += v * R(0);
+        const R masked = v + transition_mask[p * stride + q];
+        s.by_prev[static_cast<std::size_t>(p) * stride + q] = masked;
+        s.by_next[static_cast<std::size_t>(q) * stride + p] = masked;
+      }
+    const R *sw = w + start_at(0), *ew = w + end_at(0);
+    for (int32_t l = 0; l < stride; ++l) {
+      check += sw[l] * R(0) + ew[l] * R(0);
+      s.start[static_cast<std::size_t>(l)] = sw[l] + start_mask[l];
+      s.end[static_cast<std::size_t>(l)] = ew[l] + end_mask[l];
+    }
+    s.shared_finite = check == 0;
+  }
+
+  void load(const R* w, int64_t i, Scratch& s) const noexcept {
+    if (!state_ptr) {
+      const chain::Load<R> a{rows, offsets[i], offsets[i + 1], w, stride, s.pot.data()};
+      s.finite = kernels.load(a) == 0 && s.shared_finite;
+      return;
+    }
+    R check = 0;
+    for (int64_t r = offsets[i]; r < offsets[i + 1]; ++r) {
+      R* pot = s.pot.data() + (r - offsets[i]) * stride;
+      for (int32_t l = 0; l < stride; ++l) pot[l] = 0;
+      const auto row = rows.row(r);
+      for (int64_t k = 0; k < row.nnz; ++k) {
+        const int64_t f = row.feature(k);
+        const R v = row.value(k);
+        for (int64_t p = state_ptr[f]; p < state_ptr[f + 1]; ++p) pot[state_label[p]] += v * w[p];
+      }
+      for (int32_t l = 0; l < n_labels; ++l) check += pot[l] * R(0);
+    }
+    s.finite = check == 0 && s.shared_finite;
+  }
+
+  chain::Sweep<R> sweep(int64_t i, double loss_scale, Scratch& s, int32_t* code) const noexcept {
+    const int64_t first = offsets[i];
+    return {offsets[i + 1] - first,
+            n_labels,
+            stride,
+            s.pot.data(),
+            s.by_next.data(),
+            s.by_prev.data(),
+            s.start.data(),
+            s.end.data(),
+            labels ? labels + first : nullptr,
+            loss_scale != 0 ? cost : nullptr,
+            token_weight ? token_weight + first : nullptr,
+            static_cast<R>(loss_scale),
+            s.beta.data(),
+            s.tmp.data(),
+            code};
+  }
+
+  double argmax(int64_t i, double loss_scale, Scratch& s, int32_t* code) const noexcept {
+    if (!s.finite) return std::numeric_limits<double>::quiet_NaN();
+    return static_cast<double>(kernels.viterbi(sweep(i, loss_scale, s, code)));
+  }
+
+  double score(int64_t i, const Scratch& s, const int32_t* y) const noexcept {
+    const int64_t length = offsets[i + 1] - offsets[i];
+    const R* pot = s.pot.data();
+    double sum = static_cast<double>(s.start[static_cast<std::size_t>(y[0])]) +
+                 static_cast<double>(s.end[static_cast<std::size_t>(y[length - 1])]) +
+                 static_cast<double>(pot[y[0]]);
+    for (int64_t t = 1; t < length; ++t)
+      sum += static_cast<double>(pot[t * stride + y[t]]) +
+             static_cast<double>(s.by_prev[static_cast<std::size_t>(y[t - 1]) * stride + y[t]]);
+    return sum;
+  }
+
+  double loss(int64_t i, const int32_t* z) const noexcept {
+    const int64_t first = offsets[i], length = offsets[i + 1] - first;
+    double sum = 0;
+    for (int64_t t = 0; t < length; ++t) {
+      const double c = static_cast<double>(cost[int64_t{labels[first + t]} * stride + z[t]]);
+      sum += token_weight ? c * static_cast<double>(token_weight[first + t]) : c;
+    }
+    return sum;
+  }
+
+  // Index of the state weight of (f, l), or -1 where a compact layout has none.
+  int64_t state_at(int64_t f, int32_t l) const noexcept {
+    if (!state_ptr) return f * stride + l;
+    for (int64_t p = state_ptr[f]; p < state_ptr[f + 1]; ++p)
+      if (state_label[p] == l) return p;
+    return -1;
+  }
+
+  template <class Sink>
+  void emit_state(int64_t r, int32_t l, double a, Sink& sink) const noexcept {
+    const auto row = rows.row(r);
+    if (!state_ptr) {
+      if (row.val)
+        for (int64_t k = 0; k < row.nnz; ++k)
+          sink(row.feature(k) * stride + l, a * static_cast<double>(row.val[k]));
+      else
+        for (int64_t k = 0; k < row.nnz; ++k) sink(int64_t{row.idx[k]} * stride + l, a);
+      return;
+    }
+    for (int64_t k = 0; k < row.nnz; ++k) {
+      const int64_t j = state_at(row.feature(k), l);
+      if (j >= 0) sink(j, a * static_cast<double>(row.value(k)));
+    }
+  }
+
+  template <class Sink>
+  void psi(int64_t i, const int32_t* y, double a, Sink& sink) const noexcept {
+    const int64_t first = offsets[i], length = offsets[i + 1] - first;
+    for (int64_t t = 0; t < length; ++t) {
+      emit_state(first + t, y[t], a, sink);
+      if (t) sink(transition_at(y[t - 1], y[t]), a);
+    }
+    sink(start_at(y[0]), a);
+    sink(end_at(y[length - 1]), a);
+  }
+
+  template <class Sink>
+  void emit_chain_diff(int64_t i, const int32_t* y, const int32_t* z, double a,
+                       Sink& sink) const noexcept {
+    const int64_t length = offsets[i + 1] - offsets[i];
+    for (int64_t t = 1; t < length; ++t)
+      if (y[t - 1] != z[t - 1] || y[t] != z[t]) {
+        sink(transition_at(y[t - 1], y[t]), a);
+        sink(transition_at(z[t - 1], z[t]), -a);
+      }
+    if (y[0] != z[0]) {
+      sink(start_at(y[0]), a);
+      sink(start_at(z[0]), -a);
+    }
+    if (y[length - 1] != z[length - 1]) {
+      sink(end_at(y[length - 1]), a);
+      sink(end_at(z[length - 1]), -a);
+    }
+  }
+
+  template <class Sink>
+  void psi_diff(int64_t i, const int32_t* y, const int32_t* z, double a,
+                Sink& sink) const noexcept {
+    const int64_t first = offsets[i], length = offsets[i + 1] - first;
+    for (int64_t t = 0; t < length; ++t)
+      if (y[t] != z[t]) {
+        emit_state(first + t, y[t], a, sink);
+        emit_state(first + t, z[t], -a, sink);
+      }
+    emit_chain_diff(i, y, z, a, sink);
+  }
+
+  // Negative if memory ran out.
+  double psi_diff_sqnorm(int64_t i, const int32_t* y, const int32_t* z,
+                         Scratch& s) const noexcept {
+    const int64_t first = offsets[i], length = offsets[i + 1] - first;
+    s.sparse.clear();
+    auto& diff = s.differing;
+    diff.clear();
+    for (int64_t t = 0; t < length; ++t)
+      if (y[t] != z[t]) diff.push_back(static_cast<int32_t>(t));
+    double sum = 0;
+    if (state_ptr || (diff.size() > 12 && !rows.dense())) {
+      for (const int32_t t : diff) {
+        emit_state(first + t, y[t], 1.0, s.sparse);
+        emit_state(first + t, z[t], -1.0, s.sparse);
+      }
+    } else {
+      // ||sum_t x_t (e_{y_t} - e_{z_t})||^2: tokens interact only where they share a label.
+      for (std::size_t p = 0; p < diff.size(); ++p) {
+        const int32_t t = diff[p];
+        sum += 2 * row_sqnorm[first + t];
+        for (std::size_t q = 0; q < p; ++q) {
+          const int32_t u = diff[q];
+          const int shared = (y[t] == y[u]) - (y[t] == z[u]) - (z[t] == y[u]) + (z[t] == z[u]);
+          if (shared) sum += 2 * shared * rows.dot(first + t, first + u);
+        }
+      }
+    }
+    emit_chain_diff(i, y, z, 1.0, s.sparse);
+    if (s.sparse.overflow) return -1;
+    return sum + s.sparse.sqnorm();
+  }
+};
+
+}  // namespace pystruct_ext

@@ -1,0 +1,156 @@
+// k-best, log-partition and marginals of a chain: the same backward recursion in other semirings.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "pystruct_ext/semiring.hpp"
+#include "pystruct_ext/spaces/chain.hpp"
+
+namespace pystruct_ext {
+
+// (T, K) state scores of block i, in the kernel's precision.
+template <class R>
+void chain_scores(const ChainSpace<R>& space, const void* w, int64_t i, R* out) {
+  typename ChainSpace<R>::Scratch s(space);
+  space.prepare(static_cast<const R*>(w), s);
+  space.load(static_cast<const R*>(w), i, s);
+  const int64_t length = space.code_len(i);
+  for (int64_t t = 0; t < length; ++t)
+    for (int32_t l = 0; l < space.n_labels; ++l)
+      out[t * space.n_labels + l] = s.pot[static_cast<std::size_t>(t * space.stride + l)];
+}
+
+// beta_t(l): the sum, in the semiring, of all y_t .. y_{T-1} with y_t = l, scores divided by
+// `temperature`. (T, K).
+template <class Semiring, class R>
+std::vector<typename Semiring::value> chain_backward(const ChainSpace<R>& space,
+                                                     const typename ChainSpace<R>::Scratch& s,
+                                                     int64_t length, double temperature) {
+  const int32_t K = space.n_labels, stride = space.stride;
+  std::vector<typename Semiring::value> beta(static_cast<std::size_t>(length * K));
+  for (int64_t t = length - 1; t >= 0; --t)
+    for (int32_t l = 0; l < K; ++l) {
+      typename Semiring::value sum = Semiring::zero();
+      if (t + 1 == length) {
+        sum = static_cast<double>(s.end[static_cast<std::size_t>(l)]) / temperature;
+      } else {
+        for (int32_t q = 0; q < K; ++q) {
+          const double step =
+              static_cast<double>(s.by_prev[static_cast<std::size_t>(l) * stride + q]) / temperature;
+          sum = Semiring::plus(
+              sum, Semiring::times(step, beta[static_cast<std::size_t>((t + 1) * K + q)]));
+        }
+      }
+      const double pot =
+          static_cast<double>(s.pot[static_cast<std::size_t>(t * stride + l)]) / temperature;
+      beta[static_cast<std::size_t>(t * K + l)] = Semiring::times(pot, sum);
+    }
+  return beta;
+}
+
+// Up to k best label sequences, best first; returns how many there are, or -1 if a score is not
+// finite. codes: (k, T), scores: (k,).
+template <class R>
+int64_t chain_k_best(const ChainSpace<R>& space, const void* w, int64_t i, int64_t k,
+                     int32_t* codes, double* scores) {
+  typename ChainSpace<R>::Scratch s(space);
+  space.prepare(static_cast<const R*>(w), s);
+  space.load(static_cast<const R*>(w), i, s);
+  if (!s.finite) return -1;
+  const int32_t K = space.n_labels, stride = space.stride;
+  const int64_t length = space.code_len(i);
+  const std::size_t kk = static_cast<std::size_t>(k);
+  std::vector<KMax::value> beta(static_cast<std::size_t>(length * K));
+  for (int64_t t = length - 1; t >= 0; --t)
+    for (int32_t l = 0; l < K; ++l) {
+      KMax::value& best = beta[static_cast<std::size_t>(t * K + l)];
+      const double pot = static_cast<double>(s.pot[static_cast<std::size_t>(t * stride + l)]);
+      if (t + 1 == length) {
+        const double e = static_cast<double>(s.end[static_cast<std::size_t>(l)]);
+        if (std::isfinite(e)) best.push_back({pot + e, -1, 0});
+        continue;
+      }
+      for (int32_t q = 0; q < K; ++q) {
+        const double step =
+            pot + static_cast<double>(s.by_prev[static_cast<std::size_t>(l) * stride + q]);
+        if (!std::isfinite(step)) continue;
+        const KMax::value& next = beta[static_cast<std::size_t>((t + 1) * K + q)];
+        for (std::size_t r = 0; r < next.size(); ++r)
+          KMax::offer(best, kk, {step + next[r].score, q, static_cast<int32_t>(r)});
+      }
+    }
+  KMax::value top;
+  for (int32_t l = 0; l < K; ++l) {
+    const double start = static_cast<double>(s.start[static_cast<std::size_t>(l)]);
+    if (!std::isfinite(start)) continue;
+    const KMax::value& first = beta[static_cast<std::size_t>(l)];
+    for (std::size_t r = 0; r < first.size(); ++r)
+      KMax::offer(top, kk, {start + first[r].score, l, static_cast<int32_t>(r)});
+  }
+  for (std::size_t m = 0; m < top.size(); ++m) {
+    scores[m] = top[m].score;
+    int32_t state = top[m].state, rank = top[m].rank;
+    for (int64_t t = 0; t < length; ++t) {
+      codes[static_cast<int64_t>(m) * length + t] = state;
+      const KMax::Item& item = beta[static_cast<std::size_t>(t * K + state)][static_cast<std::size_t>(rank)];
+      state = item.state;
+      rank = item.rank;
+    }
+  }
+  return static_cast<int64_t>(top.size());
+}
+
+// Marginals of p(y) proportional to exp(<w, psi(x, y)> / temperature). unary: (T, K);
+// pairwise: (T - 1, K, K) or nullptr. Returns the log-partition function.
+template <class R>
+double chain_marginals(const ChainSpace<R>& space, const void* w, int64_t i, double temperature,
+                       double* unary, double* pairwise) {
+  typename ChainSpace<R>::Scratch s(space);
+  space.prepare(static_cast<const R*>(w), s);
+  space.load(static_cast<const R*>(w), i, s);
+  if (!s.finite) return std::numeric_limits<double>::quiet_NaN();
+  const int32_t K = space.n_labels, stride = space.stride;
+  const int64_t length = space.code_len(i);
+  const std::vector<double> beta = chain_backward<LogPlus>(space, s, length, temperature);
+  // alpha_t(l): everything before t, without the potential of t.
+  std::vector<double> alpha(static_cast<std::size_t>(length * K));
+  for (int32_t l = 0; l < K; ++l)
+    alpha[static_cast<std::size_t>(l)] =
+        static_cast<double>(s.start[static_cast<std::size_t>(l)]) / temperature;
+  const auto pot = [&](int64_t t, int32_t l) {
+    return static_cast<double>(s.pot[static_cast<std::size_t>(t * stride + l)]) / temperature;
+  };
+  const auto step = [&](int32_t p, int32_t q) {
+    return static_cast<double>(s.by_prev[static_cast<std::size_t>(p) * stride + q]) / temperature;
+  };
+  for (int64_t t = 1; t < length; ++t)
+    for (int32_t q = 0; q < K; ++q) {
+      double sum = LogPlus::zero();
+      for (int32_t p = 0; p < K; ++p)
+        sum = LogPlus::plus(sum, alpha[static_cast<std::size_t>((t - 1) * K + p)] +
+                                     pot(t - 1, p) + step(p, q));
+      alpha[static_cast<std::size_t>(t * K + q)] = sum;
+    }
+  double log_z = LogPlus::zero();
+  for (int32_t l = 0; l < K; ++l)
+    log_z = LogPlus::plus(log_z, alpha[static_cast<std::size_t>(l)] + beta[static_cast<std::size_t>(l)]);
+  for (int64_t t = 0; t < length; ++t)
+    for (int32_t l = 0; l < K; ++l) {
+      const std::size_t at = static_cast<std::size_t>(t * K + l);
+      unary[at] = std::exp(alpha[at] + beta[at] - log_z);
+    }
+  if (pairwise)
+    for (int64_t t = 0; t + 1 < length; ++t)
+      for (int32_t p = 0; p < K; ++p)
+        for (int32_t q = 0; q < K; ++q)
+          pairwise[(t * K + p) * K + q] =
+              std::exp(alpha[static_cast<std::size_t>(t * K + p)] + pot(t, p) + step(p, q) +
+                       beta[static_cast<std::size_t>((t + 1) * K + q)] - log_z);
+  return log_z;
+}
+
+}  // namespace pystruct_ext

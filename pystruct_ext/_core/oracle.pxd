@@ -1,0 +1,58 @@
+from libc.stdint cimport int32_t, int64_t, uint32_t
+
+
+cdef extern from "pystruct_ext/oracle.h" nogil:
+    enum:
+        PSX_OK
+        PSX_PYTHON_ERROR
+        PSX_NONFINITE
+        PSX_NOMEM
+        PSX_NEEDS_GIL
+        PSX_THREADSAFE
+        PSX_EXACT
+        PSX_UNDERGEN
+        PSX_OVERGEN
+        PSX_ABI_VERSION
+
+    ctypedef struct psx_oracle:
+        uint32_t struct_size
+        uint32_t abi_version
+        uint32_t flags
+        uint32_t w_bytes
+        void* ctx
+        int64_t n_blocks
+        int64_t size_psi
+        int (*reserve_workers)(void*, int) noexcept
+        int32_t (*code_len)(void*, int64_t) noexcept
+        const int32_t* (*truth)(void*, int64_t) noexcept
+        int (*load)(void*, int, const void*, int64_t) noexcept
+        int (*argmax)(void*, int, int64_t, double, int32_t*) noexcept
+        int (*score)(void*, int, int64_t, const int32_t*, double*) noexcept
+        int (*loss)(void*, int64_t, const int32_t*, double*) noexcept
+        int (*psi_axpy)(void*, int, int64_t, const int32_t*, double, void*) noexcept
+        int (*psi_diff_axpy)(void*, int, int64_t, const int32_t*, const int32_t*, double,
+                             void*) noexcept
+        int (*psi_diff_accumulate)(void*, int, int64_t, const int32_t*, const int32_t*, double,
+                                   double*) noexcept
+        int (*psi_diff_sqnorm)(void*, int, int64_t, const int32_t*, const int32_t*,
+                               double*) noexcept
+        int (*psi_diff_dot)(void*, int, const void*, int64_t, const int32_t*, const int32_t*,
+                            double*) noexcept
+        int (*argmax_batch)(void*, const void*, const int64_t*, int64_t, double, int, int32_t*,
+                            const int64_t*, double*, double*, double*, int64_t*) noexcept
+        int (*cut_sum)(void*, const void*, const int64_t*, const double*, int64_t, int, double*,
+                       double*, double*, int64_t*) noexcept
+
+
+cdef class Oracle:
+    cdef const psx_oracle* ptr
+    cdef object _owner
+    cdef object __weakref__
+    cdef int _check(self, int status, int64_t block) except -1
+    cdef const void* _weights(self, object w) except NULL
+    cdef object _checked_code(self, object code, int64_t i)
+    cdef int64_t _checked_block(self, int64_t i) except -1
+    cdef object _ids(self, object ids)
+
+
+cdef Oracle wrap_oracle(const psx_oracle* ptr, object owner)

@@ -1,0 +1,621 @@
+"""The oracle handle, and the door through which pure-Python spaces enter.
+
+Design
+------
+`Oracle` owns nothing but a pointer to the C struct of ``oracle.h`` and a reference to whatever keeps
+that struct alive. Solvers written in Cython use the pointer; tests and solvers written in Python use
+the methods, which call the same function pointers.
+
+`python_oracle` turns any Python object with the methods of an output space into such a struct. An
+output of a Python space may be any object, so each distinct output of a block is interned and its
+code is one integer: 0 is the truth, k the k-th output seen. An exception in user code is kept, the
+C call returns PSX_PYTHON_ERROR, the solver unwinds, and the very exception is raised again at the
+surface. A call costs a GIL check, one method call and one dictionary look-up on top of the user's.
+"""
+
+from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_IsValid, PyCapsule_New
+from libc.stdint cimport int32_t, int64_t, uint32_t
+from libc.string cimport memset
+
+import numpy as np
+
+cimport numpy as cnp
+
+cnp.import_array()
+
+
+cdef extern from "pystruct_ext/driver.hpp" namespace "pystruct_ext" nogil:
+    cdef struct BatchOut:
+        int32_t* codes
+        const int64_t* code_offsets
+        double* scores
+        double* losses
+        double* margins
+    int oracle_argmax_batch(const psx_oracle*, const void*, const int64_t*, int64_t, double, int,
+                            const BatchOut&, int64_t*) noexcept
+    int oracle_cut_sum(const psx_oracle*, const void*, const int64_t*, const double*, int64_t, int,
+                       double*, double*, double*, int64_t*) noexcept
+
+
+cdef const char* CAPSULE_NAME = "pystruct_ext.oracle.v1"
+
+
+class OracleError(RuntimeError):
+    """An oracle failed in a way that is not an exception of user code."""
+
+
+cdef class Oracle:
+    """What a solver sees of a training problem; made by ``space.bind(packed)``.
+
+    Attributes
+    ----------
+    n_blocks : int
+        Number of training examples.
+    size_psi : int
+        Length D of the joint feature vector.
+    dtype : numpy.dtype
+        Type of the weight vector: float32 or float64.
+    exactness : {"exact", "relaxed", "none"}
+        What the duality gap of a solver certifies with this oracle.
+    """
+
+    def __cinit__(self):
+        self.ptr = NULL
+
+    def __init__(self):
+        raise TypeError("an Oracle is made by OutputSpace.bind(packed) or Oracle.from_capsule")
+
+    @staticmethod
+    def from_capsule(capsule):
+        """Wrap a PyCapsule named ``pystruct_ext.oracle.v1`` made by any compiled module."""
+        if not PyCapsule_IsValid(capsule, CAPSULE_NAME):
+            raise TypeError(
+                "capsule must be a PyCapsule named 'pystruct_ext.oracle.v1', "
+                f"got {capsule!r}")
+        cdef const psx_oracle* ptr = <const psx_oracle*>PyCapsule_GetPointer(capsule, CAPSULE_NAME)
+        if ptr.abi_version != PSX_ABI_VERSION or ptr.struct_size < sizeof(psx_oracle):
+            raise ValueError(
+                f"capsule has oracle ABI {ptr.abi_version} of {ptr.struct_size} bytes, expected "
+                f"ABI {PSX_ABI_VERSION} of at least {sizeof(psx_oracle)} bytes")
+        return wrap_oracle(ptr, capsule)
+
+    def to_capsule(self):
+        """A PyCapsule for foreign code; valid while this Oracle is alive."""
+        return PyCapsule_New(<void*>self.ptr, CAPSULE_NAME, NULL)
+
+    @property
+    def n_blocks(self):
+        return self.ptr.n_blocks
+
+    @property
+    def size_psi(self):
+        return self.ptr.size_psi
+
+    @property
+    def dtype(self):
+        return np.dtype(np.float32 if self.ptr.w_bytes == 4 else np.float64)
+
+    @property
+    def needs_gil(self):
+        return bool(self.ptr.flags & PSX_NEEDS_GIL)
+
+    @property
+    def exactness(self):
+        if self.ptr.flags & PSX_UNDERGEN:
+            return "none"
+        if self.ptr.flags & PSX_OVERGEN:
+            return "relaxed"
+        return "exact"
+
+    def __repr__(self):
+        return (f"Oracle(n_blocks={self.n_blocks}, size_psi={self.size_psi}, "
+                f"dtype={self.dtype}, exactness={self.exactness!r})")
+
+    cdef int _check(self, int status, int64_t block) except -1:
+        if status == PSX_OK:
+            return 0
+        if status == PSX_PYTHON_ERROR:
+            error = getattr(self._owner, "error", None)
+            if error is not None:
+                self._owner.error = None
+                raise error
+            raise OracleError(f"the oracle failed at block {block} without naming an exception")
+        if status == PSX_NONFINITE:
+            raise ValueError(
+                f"block {block}: the best score is NaN or infinite; w or the features of this "
+                "example hold a NaN or an infinity, or its constraints allow no output")
+        if status == PSX_NOMEM:
+            raise MemoryError("the oracle ran out of memory")
+        raise OracleError(f"the oracle returned the unknown status {status} at block {block}")
+
+    cdef const void* _weights(self, object w) except NULL:
+        if not isinstance(w, np.ndarray) or w.dtype != self.dtype or w.ndim != 1 \
+                or w.shape[0] != self.ptr.size_psi or not w.flags.c_contiguous:
+            raise ValueError(
+                f"w must be a contiguous {self.dtype} vector of length {self.ptr.size_psi}, got "
+                f"{getattr(w, 'dtype', type(w).__name__)} of shape {getattr(w, 'shape', None)}")
+        return cnp.PyArray_DATA(<cnp.ndarray>w)
+
+    cdef object _checked_code(self, object code, int64_t i):
+        cdef cnp.ndarray c = np.ascontiguousarray(code, dtype=np.int32)
+        if c.ndim != 1 or c.shape[0] != self.ptr.code_len(self.ptr.ctx, i):
+            raise ValueError(
+                f"code of block {i} must have length {self.ptr.code_len(self.ptr.ctx, i)}, got "
+                f"shape {np.shape(code)}")
+        return c
+
+    cdef int64_t _checked_block(self, int64_t i) except -1:
+        if i < 0 or i >= self.ptr.n_blocks:
+            raise IndexError(f"block {i} is not in [0, {self.ptr.n_blocks})")
+        self._check(self.ptr.reserve_workers(self.ptr.ctx, 1), i)
+        return i
+
+    def code_len(self, int64_t i):
+        """Length of the code of block i."""
+        return self.ptr.code_len(self.ptr.ctx, self._checked_block(i))
+
+    def truth(self, int64_t i):
+        """Code of y_i, (code_len,) int32."""
+        self._checked_block(i)
+        cdef const int32_t* t = self.ptr.truth(self.ptr.ctx, i)
+        if t == NULL:
+            self._check(PSX_PYTHON_ERROR, i)
+        cdef int32_t m = self.ptr.code_len(self.ptr.ctx, i)
+        return np.array([t[k] for k in range(m)], dtype=np.int32)
+
+    def argmax(self, w, int64_t i, double loss_scale=1.0):
+        """Code of argmax_y loss_scale * Delta(y_i, y) + <w, psi(x_i, y)>, (code_len,) int32."""
+        self._checked_block(i)
+        cdef const void* p = self._weights(w)
+        cdef cnp.ndarray[int32_t, ndim=1] code = np.zeros(
+            self.ptr.code_len(self.ptr.ctx, i), dtype=np.int32)
+        self._check(self.ptr.load(self.ptr.ctx, 0, p, i), i)
+        self._check(self.ptr.argmax(self.ptr.ctx, 0, i, loss_scale, <int32_t*>code.data), i)
+        return code
+
+    def score(self, w, int64_t i, code):
+        """<w, psi(x_i, code)>."""
+        self._checked_block(i)
+        cdef cnp.ndarray c = self._checked_code(code, i)
+        cdef double out = 0
+        self._check(self.ptr.load(self.ptr.ctx, 0, self._weights(w), i), i)
+        self._check(self.ptr.score(self.ptr.ctx, 0, i, <const int32_t*>cnp.PyArray_DATA(c), &out), i)
+        return out
+
+    def loss(self, int64_t i, code):
+        """Delta(y_i, code)."""
+        self._checked_block(i)
+        cdef cnp.ndarray c = self._checked_code(code, i)
+        cdef double out = 0
+        self._check(self.ptr.loss(self.ptr.ctx, i, <const int32_t*>cnp.PyArray_DATA(c), &out), i)
+        return out
+
+    def psi(self, int64_t i, code):
+        """psi(x_i, code), (D,) of the oracle's dtype."""
+        self._checked_block(i)
+        cdef cnp.ndarray c = self._checked_code(code, i)
+        cdef cnp.ndarray w = np.zeros(self.ptr.size_psi, dtype=self.dtype)
+        self._check(self.ptr.psi_axpy(
+            self.ptr.ctx, 0, i, <const int32_t*>cnp.PyArray_DATA(c), 1.0, cnp.PyArray_DATA(w)), i)
+        return w
+
+    def psi_diff(self, int64_t i, y, z):
+        """psi(x_i, y) - psi(x_i, z), (D,) float64."""
+        self._checked_block(i)
+        cdef cnp.ndarray a = self._checked_code(y, i)
+        cdef cnp.ndarray b = self._checked_code(z, i)
+        cdef cnp.ndarray[double, ndim=1] out = np.zeros(self.ptr.size_psi)
+        self._check(self.ptr.psi_diff_accumulate(
+            self.ptr.ctx, 0, i, <const int32_t*>cnp.PyArray_DATA(a),
+            <const int32_t*>cnp.PyArray_DATA(b), 1.0, <double*>out.data), i)
+        return out
+
+    def psi_diff_sqnorm(self, int64_t i, y, z):
+        """||psi(x_i, y) - psi(x_i, z)||^2."""
+        self._checked_block(i)
+        cdef cnp.ndarray a = self._checked_code(y, i)
+        cdef cnp.ndarray b = self._checked_code(z, i)
+        cdef double out = 0
+        self._check(self.ptr.psi_diff_sqnorm(
+            self.ptr.ctx, 0, i, <const int32_t*>cnp.PyArray_DATA(a),
+            <const int32_t*>cnp.PyArray_DATA(b), &out), i)
+        return out
+
+    def psi_diff_dot(self, w, int64_t i, y, z):
+        """<w, psi(x_i, y) - psi(x_i, z)>."""
+        self._checked_block(i)
+        cdef cnp.ndarray a = self._checked_code(y, i)
+        cdef cnp.ndarray b = self._checked_code(z, i)
+        cdef double out = 0
+        self._check(self.ptr.psi_diff_dot(
+            self.ptr.ctx, 0, self._weights(w), i, <const int32_t*>cnp.PyArray_DATA(a),
+            <const int32_t*>cnp.PyArray_DATA(b), &out), i)
+        return out
+
+    def add_psi_diff(self, w, int64_t i, y, z, double a):
+        """``w += a (psi(x_i, y) - psi(x_i, z))`` in place."""
+        self._checked_block(i)
+        cdef cnp.ndarray cy = self._checked_code(y, i)
+        cdef cnp.ndarray cz = self._checked_code(z, i)
+        if not w.flags.writeable:
+            raise ValueError("w must be writeable")
+        self._check(self.ptr.psi_diff_axpy(
+            self.ptr.ctx, 0, i, <const int32_t*>cnp.PyArray_DATA(cy),
+            <const int32_t*>cnp.PyArray_DATA(cz), a, <void*>self._weights(w)), i)
+
+    cdef object _ids(self, object ids):
+        out = np.arange(self.ptr.n_blocks, dtype=np.int64) if ids is None \
+            else np.ascontiguousarray(ids, dtype=np.int64)
+        if out.ndim != 1 or (out.size and (out.min() < 0 or out.max() >= self.ptr.n_blocks)):
+            raise ValueError(f"ids must be blocks in [0, {self.ptr.n_blocks})")
+        return out
+
+    def argmax_batch(self, w, ids=None, double loss_scale=0.0, int n_threads=1):
+        """Argmax of many blocks in one sweep without the GIL.
+
+        Returns
+        -------
+        codes : list of (code_len,) int32 arrays
+        scores, losses, margins : (n,) float64 arrays
+            ``<w, psi(x, code)>``, ``Delta``, and ``<w, psi(x, y) - psi(x, code)>``.
+        """
+        cdef cnp.ndarray[int64_t, ndim=1] b = self._ids(ids)
+        cdef int64_t n = b.shape[0], k, failed = -1
+        cdef cnp.ndarray[int64_t, ndim=1] offsets = np.zeros(n + 1, dtype=np.int64)
+        for k in range(n):
+            offsets[k + 1] = offsets[k] + self.ptr.code_len(self.ptr.ctx, b[k])
+        cdef cnp.ndarray[int32_t, ndim=1] codes = np.zeros(max(offsets[n], 1), dtype=np.int32)
+        cdef cnp.ndarray[double, ndim=1] scores = np.zeros(n)
+        cdef cnp.ndarray[double, ndim=1] losses = np.zeros(n)
+        cdef cnp.ndarray[double, ndim=1] margins = np.zeros(n)
+        cdef BatchOut out
+        out.codes = <int32_t*>codes.data
+        out.code_offsets = <const int64_t*>offsets.data
+        out.scores = <double*>scores.data
+        out.losses = <double*>losses.data
+        out.margins = <double*>margins.data
+        cdef const void* p = self._weights(w)
+        cdef int rc
+        cdef const int64_t* pb = <const int64_t*>b.data
+        with nogil:
+            rc = oracle_argmax_batch(self.ptr, p, pb, n, loss_scale, n_threads, out, &failed)
+        self._check(rc, failed)
+        cuts = offsets[1:n]
+        return (np.split(codes[:offsets[n]], cuts) if n else []), scores, losses, margins
+
+    def decode_flat(self, w, ids=None, int n_threads=1):
+        """Decode blocks into one array: ``(codes, offsets)``; what predict uses."""
+        cdef cnp.ndarray[int64_t, ndim=1] b = self._ids(ids)
+        cdef int64_t n = b.shape[0], k, failed = -1
+        cdef cnp.ndarray[int64_t, ndim=1] offsets = np.zeros(n + 1, dtype=np.int64)
+        for k in range(n):
+            offsets[k + 1] = offsets[k] + self.ptr.code_len(self.ptr.ctx, b[k])
+        cdef cnp.ndarray[int32_t, ndim=1] codes = np.zeros(offsets[n], dtype=np.int32)
+        cdef BatchOut out
+        out.codes = <int32_t*>codes.data
+        out.code_offsets = <const int64_t*>offsets.data
+        out.scores = out.losses = out.margins = NULL
+        cdef const void* p = self._weights(w)
+        cdef int rc
+        cdef const int64_t* pb = <const int64_t*>b.data
+        with nogil:
+            rc = oracle_argmax_batch(self.ptr, p, pb, n, 0.0, n_threads, out, &failed)
+        self._check(rc, failed)
+        return codes, offsets
+
+    def cut_sum(self, w, ids=None, weight=None, int n_threads=1, dpsi=True):
+        """Sum of the most violated cuts of many blocks.
+
+        Returns
+        -------
+        dpsi : (D,) float64 or None
+            ``sum_k weight_k delta_psi_k``.
+        loss, hinge : float
+            ``sum_k weight_k Delta_k`` and ``sum_k weight_k H_k``.
+        """
+        cdef cnp.ndarray[int64_t, ndim=1] b = self._ids(ids)
+        cdef int64_t n = b.shape[0], failed = -1
+        cdef cnp.ndarray[double, ndim=1] c
+        cdef const double* pc = NULL
+        if weight is not None:
+            c = np.ascontiguousarray(weight, dtype=np.float64)
+            if c.shape[0] != n:
+                raise ValueError(f"weight must have one entry per block: {n}, got {c.shape[0]}")
+            pc = <const double*>c.data
+        cdef cnp.ndarray[double, ndim=1] out
+        cdef double* po = NULL
+        if dpsi is True:
+            out = np.zeros(self.ptr.size_psi)
+            po = <double*>out.data
+        elif dpsi is not False and dpsi is not None:
+            out = dpsi
+            if out.shape[0] != self.ptr.size_psi or not dpsi.flags.c_contiguous:
+                raise ValueError(f"dpsi must be a contiguous vector of length {self.ptr.size_psi}")
+            po = <double*>out.data
+        cdef double loss = 0, hinge = 0
+        cdef const void* p = self._weights(w)
+        cdef const int64_t* pb = <const int64_t*>b.data
+        cdef int rc
+        with nogil:
+            rc = oracle_cut_sum(self.ptr, p, pb, pc, n, n_threads, po, &loss, &hinge, &failed)
+        self._check(rc, failed)
+        return (None if po == NULL else out), loss, hinge
+
+
+cdef Oracle wrap_oracle(const psx_oracle* ptr, object owner):
+    cdef Oracle oracle = Oracle.__new__(Oracle)
+    oracle.ptr = ptr
+    oracle._owner = owner
+    return oracle
+
+
+cdef object _key_of(object y):
+    """Something hashable that is equal if and only if the outputs are."""
+    if isinstance(y, np.ndarray) and y.dtype.kind != "O":
+        return (y.shape, y.dtype.str, y.tobytes())
+    try:
+        hash(y)
+    except TypeError:
+        if isinstance(y, (list, tuple)):
+            return (type(y).__name__, tuple([_key_of(v) for v in y]))
+        if isinstance(y, dict):
+            return ("dict", frozenset([(k, _key_of(v)) for k, v in y.items()]))
+        if isinstance(y, (set, frozenset)):
+            return ("set", frozenset([_key_of(v) for v in y]))
+        raise TypeError(
+            "an output must be a numpy array, a hashable object, or a list, tuple, dict or set of "
+            f"such, got {type(y).__name__}") from None
+    return (type(y).__name__, y)
+
+
+cdef class PythonOracle:
+    """Adapter state: examples, interned outputs, and the space's methods, looked up once."""
+
+    cdef psx_oracle c
+    cdef public object error
+    cdef object X, Y, decode, separate, loss_fn, psi_fn
+    cdef list keys, outputs          # per block: dict key -> code, list code -> output
+    cdef object w                    # the weights of the last load, as the user's methods get them
+    cdef int64_t loaded
+    cdef cnp.ndarray psi_cache_a
+    cdef dict psi_cache
+    cdef int64_t psi_cache_block
+    cdef int32_t zero
+
+    def __init__(self, space, X, Y, int64_t size_psi, uint32_t flags):
+        self.error = None
+        self.X, self.Y = X, Y
+        self.decode = space.decode
+        self.separate = space.loss_augmented_decode
+        self.loss_fn = space.loss
+        self.psi_fn = space.joint_feature
+        n = len(X)
+        self.keys = [None] * n
+        self.outputs = [None] * n
+        self.psi_cache = {}
+        self.psi_cache_block = -1
+        self.loaded = -1
+        self.zero = 0
+        memset(&self.c, 0, sizeof(psx_oracle))
+        self.c.struct_size = sizeof(psx_oracle)
+        self.c.abi_version = PSX_ABI_VERSION
+        self.c.flags = flags | PSX_NEEDS_GIL
+        self.c.w_bytes = 8
+        self.c.ctx = <void*>self
+        self.c.n_blocks = n
+        self.c.size_psi = size_psi
+        self.c.reserve_workers = _py_reserve
+        self.c.code_len = _py_code_len
+        self.c.truth = _py_truth
+        self.c.load = _py_load
+        self.c.argmax = _py_argmax
+        self.c.score = _py_score
+        self.c.loss = _py_loss
+        self.c.psi_axpy = _py_psi_axpy
+        self.c.psi_diff_axpy = _py_psi_diff_axpy
+        self.c.psi_diff_accumulate = _py_psi_diff_accumulate
+        self.c.psi_diff_sqnorm = _py_psi_diff_sqnorm
+        self.c.psi_diff_dot = _py_psi_diff_dot
+
+    cdef int32_t intern(self, int64_t i, object y) except -1:
+        cdef dict keys = self.keys[i]
+        cdef list outputs
+        if keys is None:
+            keys = {} if self.Y is None else {_key_of(self.Y[i]): 0}
+            self.keys[i] = keys
+            self.outputs[i] = [None if self.Y is None else self.Y[i]]
+        key = _key_of(y)
+        code = keys.get(key)
+        if code is None:
+            outputs = self.outputs[i]
+            code = len(outputs)
+            keys[key] = code
+            outputs.append(y)
+        return code
+
+    def output(self, int64_t i, int32_t code):
+        """The output that a code of block i stands for."""
+        if code == 0 and self.Y is not None:
+            return self.Y[i]
+        return self.outputs[i][code]
+
+    cdef cnp.ndarray psi(self, int64_t i, int32_t code):
+        # The solver asks for the same few vectors of one block again and again within a visit.
+        if self.psi_cache_block != i:
+            self.psi_cache = {}
+            self.psi_cache_block = i
+        found = self.psi_cache.get(code)
+        if found is None:
+            found = np.ascontiguousarray(
+                self.psi_fn(self.X[i], self.output(i, code)), dtype=np.float64)
+            if found.ndim != 1 or found.shape[0] != self.c.size_psi:
+                raise ValueError(
+                    f"joint_feature of example {i} has shape {found.shape}, expected "
+                    f"({self.c.size_psi},)")
+            if len(self.psi_cache) > 64:
+                self.psi_cache.clear()
+            self.psi_cache[code] = found
+        return found
+
+    cdef object view(self, const void* w):
+        cdef cnp.npy_intp d = self.c.size_psi
+        if self.w is not None and cnp.PyArray_DATA(<cnp.ndarray>self.w) == w:
+            return self.w
+        out = cnp.PyArray_SimpleNewFromData(1, &d, cnp.NPY_DOUBLE, <void*>w)
+        out.flags.writeable = False
+        self.w = out
+        return out
+
+
+cdef int _fail(PythonOracle self, object e) noexcept:
+    if self.error is None:
+        self.error = e
+    return PSX_PYTHON_ERROR
+
+
+cdef int _py_reserve(void* ctx, int n) noexcept nogil:
+    return PSX_OK
+
+
+cdef int32_t _py_code_len(void* ctx, int64_t i) noexcept nogil:
+    return 1
+
+
+cdef const int32_t* _py_truth(void* ctx, int64_t i) noexcept nogil:
+    return &(<PythonOracle>ctx).zero
+
+
+cdef int _py_load(void* ctx, int worker, const void* w, int64_t i) noexcept with gil:
+    cdef PythonOracle self = <PythonOracle>ctx
+    try:
+        self.view(w)
+        self.loaded = i
+        return PSX_OK
+    except BaseException as e:
+        return _fail(self, e)
+
+
+cdef int _py_argmax(void* ctx, int worker, int64_t i, double loss_scale,
+                    int32_t* code) noexcept with gil:
+    cdef PythonOracle self = <PythonOracle>ctx
+    try:
+        if loss_scale == 0.0:
+            y = self.decode(self.w, self.X[i])
+        elif loss_scale == 1.0:
+            y = self.separate(self.w, self.X[i], self.Y[i])
+        else:
+            # argmax s Delta + <w, psi> = argmax Delta + <w / s, psi>
+            y = self.separate(self.w / loss_scale, self.X[i], self.Y[i])
+        code[0] = self.intern(i, y)
+        return PSX_OK
+    except BaseException as e:
+        return _fail(self, e)
+
+
+cdef int _py_score(void* ctx, int worker, int64_t i, const int32_t* code,
+                   double* out) noexcept with gil:
+    cdef PythonOracle self = <PythonOracle>ctx
+    try:
+        out[0] = np.dot(self.w, self.psi(i, code[0]))
+        return PSX_OK if np.isfinite(out[0]) else PSX_NONFINITE
+    except BaseException as e:
+        return _fail(self, e)
+
+
+cdef int _py_loss(void* ctx, int64_t i, const int32_t* code, double* out) noexcept with gil:
+    cdef PythonOracle self = <PythonOracle>ctx
+    try:
+        out[0] = 0.0 if code[0] == 0 else self.loss_fn(self.Y[i], self.output(i, code[0]))
+        return PSX_OK if np.isfinite(out[0]) else PSX_NONFINITE
+    except BaseException as e:
+        return _fail(self, e)
+
+
+cdef int _add(PythonOracle self, double* to, int64_t i, const int32_t* y, double a) except -7:
+    cdef cnp.ndarray p = self.psi(i, y[0])
+    cdef const double* v = <const double*>cnp.PyArray_DATA(p)
+    cdef int64_t j
+    for j in range(self.c.size_psi):
+        to[j] += a * v[j]
+    return 0
+
+
+cdef int _py_psi_axpy(void* ctx, int worker, int64_t i, const int32_t* y, double a,
+                      void* w) noexcept with gil:
+    cdef PythonOracle self = <PythonOracle>ctx
+    try:
+        _add(self, <double*>w, i, y, a)
+        return PSX_OK
+    except BaseException as e:
+        return _fail(self, e)
+
+
+cdef int _py_psi_diff_axpy(void* ctx, int worker, int64_t i, const int32_t* y, const int32_t* z,
+                           double a, void* w) noexcept with gil:
+    cdef PythonOracle self = <PythonOracle>ctx
+    try:
+        _add(self, <double*>w, i, y, a)
+        _add(self, <double*>w, i, z, -a)
+        return PSX_OK
+    except BaseException as e:
+        return _fail(self, e)
+
+
+cdef int _py_psi_diff_accumulate(void* ctx, int worker, int64_t i, const int32_t* y,
+                                 const int32_t* z, double a, double* acc) noexcept with gil:
+    cdef PythonOracle self = <PythonOracle>ctx
+    try:
+        _add(self, acc, i, y, a)
+        _add(self, acc, i, z, -a)
+        return PSX_OK
+    except BaseException as e:
+        return _fail(self, e)
+
+
+cdef int _py_psi_diff_sqnorm(void* ctx, int worker, int64_t i, const int32_t* y,
+                             const int32_t* z, double* out) noexcept with gil:
+    cdef PythonOracle self = <PythonOracle>ctx
+    try:
+        d = self.psi(i, y[0]) - self.psi(i, z[0])
+        out[0] = np.dot(d, d)
+        return PSX_OK if np.isfinite(out[0]) else PSX_NONFINITE
+    except BaseException as e:
+        return _fail(self, e)
+
+
+cdef int _py_psi_diff_dot(void* ctx, int worker, const void* w, int64_t i, const int32_t* y,
+                          const int32_t* z, double* out) noexcept with gil:
+    cdef PythonOracle self = <PythonOracle>ctx
+    try:
+        out[0] = np.dot(self.view(w), self.psi(i, y[0]) - self.psi(i, z[0]))
+        return PSX_OK
+    except BaseException as e:
+        return _fail(self, e)
+
+
+def python_oracle(space, X, Y, int64_t size_psi, exactness="exact"):
+    """An `Oracle` over a pure-Python output space.
+
+    Parameters
+    ----------
+    space : object
+        Has ``joint_feature(x, y)``, ``loss(y, y_hat)``, ``decode(w, x)`` and
+        ``loss_augmented_decode(w, x, y)``.
+    X, Y : sequences of length n
+        Examples; Y may be None for an oracle that only decodes.
+    size_psi : int
+        Length of the vectors that ``joint_feature`` returns.
+    exactness : {"exact", "relaxed", "none"}
+        What ``loss_augmented_decode`` promises: the maximum, the maximum of a relaxation, or
+        neither.
+
+    Returns
+    -------
+    Oracle
+        Its ``output(i, code)`` gives back the object that a code stands for.
+    """
+    if exactness not in ("exact", "relaxed", "none"):
+        raise ValueError(f"exactness must be 'exact', 'relaxed' or 'none', got {exactness!r}")
+    cdef uint32_t flags = {"exact": PSX_EXACT, "relaxed": PSX_OVERGEN, "none": PSX_UNDERGEN}[exactness]
+    cdef PythonOracle owner = PythonOracle(space, X, Y, size_psi, flags)
+    return wrap_oracle(&owner.c, owner), owner.output

@@ -1,0 +1,191 @@
+"""Binder of the block solver (csrc block_solver.hpp) for BCFW and the n-slack cutting plane."""
+
+from libc.stdint cimport int32_t, int64_t
+from libcpp cimport bool as cbool
+from libcpp.vector cimport vector
+
+import numpy as np
+
+cimport numpy as cnp
+
+from pystruct_ext._core.oracle cimport Oracle, psx_oracle
+
+cnp.import_array()
+
+
+cdef extern from "pystruct_ext/block_solver.hpp" namespace "pystruct_ext" nogil:
+    double sqnorm_of(const psx_oracle*, const void*) noexcept
+    cdef cppclass BlockSolver:
+        enum Mode:
+            kOracle "pystruct_ext::BlockSolver::kOracle"
+            kCached "pystruct_ext::BlockSolver::kCached"
+            kSeparateOnly "pystruct_ext::BlockSolver::kSeparateOnly"
+        BlockSolver(const psx_oracle*, double, const int64_t*, const double*, int64_t,
+                    cbool) except +
+        int64_t inner_steps
+        int32_t prune_after
+        double cut_tol
+        int64_t n_oracle_calls, n_weak_cuts, n_cuts, n_added, failed_block
+        double loss_mass, gap_estimate, worst_weak
+        void reset_estimate()
+        const vector[double]& block_gap()
+        size_t working_set_bytes()
+        int run(const int64_t*, int64_t, Mode, void*)
+        int hinge_sum(const void*, int64_t, int64_t, int, double*)
+        int recompute(void*)
+        int64_t total_code_len()
+        void export_cuts(int64_t*, double*, double*, int32_t*)
+        int import_cuts(int64_t, const double*, const int32_t*, int64_t)
+
+
+cdef class BlockState:
+    """Dual variables, working sets and counters over the blocks `ids` of an oracle; owns w."""
+
+    cdef BlockSolver* s
+    cdef readonly Oracle oracle
+    cdef readonly object w
+    cdef readonly object ids
+    cdef readonly double C
+    cdef void* pw
+    cdef int64_t n
+
+    def __cinit__(self, Oracle oracle, double C, ids, weight, slack=False, inner_steps=20,
+                  prune_after=10):
+        cdef cnp.ndarray[int64_t, ndim=1] b = np.ascontiguousarray(ids, dtype=np.int64)
+        cdef cnp.ndarray[double, ndim=1] c = np.ascontiguousarray(weight, dtype=np.float64)
+        self.oracle = oracle
+        self.ids = b
+        self.n = b.shape[0]
+        self.C = C
+        self.s = new BlockSolver(oracle.ptr, C, <const int64_t*>b.data, <const double*>c.data,
+                                 self.n, <cbool>bool(slack))
+        self.s.inner_steps = inner_steps
+        self.s.prune_after = prune_after
+        self.w = np.zeros(oracle.ptr.size_psi, dtype=oracle.dtype)
+        self.pw = cnp.PyArray_DATA(<cnp.ndarray>self.w)
+
+    def __dealloc__(self):
+        del self.s
+
+    def run(self, order, mode="oracle"):
+        """Visit positions `order`; mode is "oracle", "cached" or "separate"."""
+        cdef cnp.ndarray[int64_t, ndim=1] o = np.ascontiguousarray(order, dtype=np.int64)
+        cdef BlockSolver.Mode m = BlockSolver.Mode.kOracle
+        if mode == "cached":
+            m = BlockSolver.Mode.kCached
+        elif mode == "separate":
+            m = BlockSolver.Mode.kSeparateOnly
+        cdef int rc
+        cdef const int64_t* p = <const int64_t*>o.data
+        cdef int64_t n = o.shape[0]
+        with nogil:
+            rc = self.s.run(p, n, m, self.pw)
+        self.oracle._check(rc, self.s.failed_block)
+
+    def hinge_sum(self, int64_t begin, int64_t end, int n_threads=1, w=None):
+        """Exact ``sum_i c_i H_i(w)`` over positions begin .. end - 1."""
+        cdef double total = 0
+        cdef int rc
+        cdef const void* p = self.pw
+        if w is not None:
+            p = self.oracle._weights(w)
+        with nogil:
+            rc = self.s.hinge_sum(p, begin, end, n_threads, &total)
+        self.oracle._check(rc, self.s.failed_block)
+        return total
+
+    def sqnorm(self, w=None):
+        """``||w||^2`` in double precision."""
+        cdef const void* p = self.pw
+        if w is not None:
+            p = self.oracle._weights(w)
+        cdef double out
+        with nogil:
+            out = sqnorm_of(self.oracle.ptr, p)
+        return out
+
+    def recompute(self):
+        """Form w from the dual variables afresh."""
+        cdef int rc
+        with nogil:
+            rc = self.s.recompute(self.pw)
+        self.oracle._check(rc, self.s.failed_block)
+
+    def reset_estimate(self):
+        self.s.reset_estimate()
+
+    @property
+    def block_gap(self):
+        return np.array(self.s.block_gap())
+
+    @property
+    def n_oracle_calls(self):
+        return self.s.n_oracle_calls
+
+    @property
+    def n_weak_cuts(self):
+        return self.s.n_weak_cuts
+
+    @property
+    def worst_weak(self):
+        return self.s.worst_weak
+
+    @property
+    def n_cuts(self):
+        return self.s.n_cuts
+
+    @property
+    def n_added(self):
+        return self.s.n_added
+
+    @property
+    def loss_mass(self):
+        return self.s.loss_mass
+
+    @property
+    def gap_estimate(self):
+        return self.s.gap_estimate
+
+    @property
+    def nbytes(self):
+        return self.s.working_set_bytes()
+
+    @property
+    def cut_tol(self):
+        return self.s.cut_tol
+
+    @cut_tol.setter
+    def cut_tol(self, double value):
+        self.s.cut_tol = value
+
+    @property
+    def inner_steps(self):
+        return self.s.inner_steps
+
+    @inner_steps.setter
+    def inner_steps(self, int64_t value):
+        self.s.inner_steps = value
+
+    def export_cuts(self):
+        """``(counts, alpha, loss, codes)``: cuts of every position, in order, as flat arrays."""
+        counts = np.zeros(self.n, dtype=np.int64)
+        alpha = np.zeros(self.s.n_cuts)
+        loss = np.zeros(self.s.n_cuts)
+        codes = np.zeros(self.s.total_code_len(), dtype=np.int32)
+        self.s.export_cuts(
+            <int64_t*>cnp.PyArray_DATA(<cnp.ndarray>counts),
+            <double*>cnp.PyArray_DATA(<cnp.ndarray>alpha),
+            <double*>cnp.PyArray_DATA(<cnp.ndarray>loss),
+            <int32_t*>cnp.PyArray_DATA(<cnp.ndarray>codes))
+        return counts, alpha, loss, codes
+
+    def import_cuts(self, int64_t position, alpha, codes):
+        """Add cuts with their mass to one position; call `recompute` after the last."""
+        cdef cnp.ndarray[double, ndim=1] a = np.ascontiguousarray(alpha, dtype=np.float64)
+        cdef cnp.ndarray[int32_t, ndim=1] c = np.ascontiguousarray(codes, dtype=np.int32).ravel()
+        cdef int64_t m = a.shape[0]
+        if c.shape[0] != m * self.oracle.ptr.code_len(self.oracle.ptr.ctx, self.ids[position]):
+            raise ValueError(f"position {position}: codes do not have the length of the block")
+        self.oracle._check(
+            self.s.import_cuts(position, <const double*>a.data, <const int32_t*>c.data, m),
+            self.ids[position])
