@@ -1,1 +1,1 @@
-"""datasets"""
+"""Datasets."""

@@ -1,0 +1,128 @@
+"""Parts shared by the solvers that keep a working set per block."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pystruct_ext.solvers._block import BlockState
+from pystruct_ext.solvers._loop import Problem, SolverRun, Tick
+from pystruct_ext.solvers.result import WorkingSet
+
+# Aim of one uninterruptible stretch of compiled work, in seconds.
+_STRETCH = 0.05
+
+
+class BlockRun(SolverRun):
+    """A run on a `BlockState`; subclasses write ``epoch``."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        state: BlockState,
+        working_set: WorkingSet | None,
+        n_threads: int,
+    ) -> None:
+        self.problem = problem
+        self.state = state
+        self.n_threads = n_threads
+        self._stretch = 1
+        self._pass_stretch = 64
+        if working_set is not None:
+            _import(state, problem, working_set)
+
+    @property
+    def n_oracle_calls(self) -> int:  # type: ignore[override]
+        """Loss-augmented decodes so far, exact passes included."""
+        return int(self.state.n_oracle_calls)
+
+    def sweep(self, order: NDArray[np.int64], mode: str, tick: Tick) -> None:
+        """Visit positions in order, in stretches short enough to be interrupted."""
+        at = 0
+        while at < len(order):
+            part = order[at : at + self._stretch]
+            began = time.perf_counter()
+            self.state.run(part, mode)
+            took = time.perf_counter() - began
+            at += len(part)
+            if took < 0.5 * _STRETCH:
+                self._stretch *= 2
+            elif took > 2 * _STRETCH and self._stretch > 1:
+                self._stretch //= 2
+            tick(len(part))
+
+    def coef(self) -> NDArray[np.floating]:
+        """Current weights."""
+        return self.state.w  # type: ignore[no-any-return]
+
+    def dual(self) -> float:
+        """``D(alpha)`` in the scale of P."""
+        state, problem = self.state, self.problem
+        return float(problem.lam * (problem.C * state.loss_mass - 0.5 * state.sqnorm()))
+
+    def primal(self, tick: Tick) -> float:
+        """``P(w)`` by an exact pass over all blocks."""
+        state, problem = self.state, self.problem
+        hinge, at = 0.0, 0
+        while at < problem.n:
+            end = min(problem.n, at + self._pass_stretch)
+            began = time.perf_counter()
+            hinge += state.hinge_sum(at, end, self.n_threads)
+            if time.perf_counter() - began < _STRETCH:
+                self._pass_stretch *= 4
+            at = end
+            tick(0)
+        return float(problem.lam * (0.5 * state.sqnorm() + problem.C * hinge))
+
+    def gap_estimate(self) -> float:
+        """Sum of the block gaps as they were when last visited."""
+        return float(self.problem.lam * self.state.gap_estimate)
+
+    def n_cuts(self) -> int:
+        """Cuts held over all blocks."""
+        return int(self.state.n_cuts)
+
+    def working_set(self) -> WorkingSet:
+        """All cuts with their dual variables."""
+        counts, alpha, loss, codes = self.state.export_cuts()
+        oracle = self.problem.oracle
+        lens = np.array(
+            [oracle.code_len(int(i)) for i in self.problem.ids], dtype=np.int64
+        )
+        return WorkingSet(self.problem.ids, counts, alpha, loss, codes, lens)
+
+    def extra(self) -> dict[str, Any]:
+        """Weak cuts seen, and memory of the working set."""
+        return {
+            "n_weak_cuts": int(self.state.n_weak_cuts),
+            "worst_weak": float(self.state.worst_weak),
+            "working_set_bytes": int(self.state.nbytes),
+        }
+
+
+def _import(state: BlockState, problem: Problem, working_set: WorkingSet) -> None:
+    """Give the state the cuts of those blocks that it shares with the working set."""
+    position = {int(i): p for p, i in enumerate(problem.ids)}
+    cut_at = np.concatenate([[0], np.cumsum(working_set.counts)])
+    code_at = np.concatenate(
+        [[0], np.cumsum(working_set.counts * working_set.code_lens)]
+    )
+    for k, block in enumerate(working_set.ids):
+        p = position.get(int(block))
+        if p is None or working_set.counts[k] == 0:
+            continue
+        if working_set.code_lens[k] != problem.oracle.code_len(int(block)):
+            raise ValueError(
+                f"working_set: codes of block {int(block)} have length "
+                f"{working_set.code_lens[k]}, the oracle's have "
+                f"{problem.oracle.code_len(int(block))}; it was made on other data"
+            )
+        state.import_cuts(
+            p,
+            working_set.alpha[cut_at[k] : cut_at[k + 1]],
+            working_set.codes[code_at[k] : code_at[k + 1]],
+        )
+    state.recompute()

@@ -1,0 +1,192 @@
+"""The solver interface."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+
+from pystruct_ext._core import Oracle
+from pystruct_ext.solvers._loop import (
+    Callback,
+    LoopSettings,
+    Problem,
+    SolverRun,
+    run_loop,
+)
+from pystruct_ext.solvers.result import SolverResult, WorkingSet
+
+
+class Solver(BaseEstimator, ABC):
+    """Minimises ``lam/2 ||w||^2 + 1/n sum_i c_i H_i(w)`` over what an oracle shows.
+
+    Stateless: ``solve`` changes nothing on the solver. Subclasses store their
+    parameters and make a run; the loop is shared.
+
+    Parameters common to all solvers
+    --------------------------------
+    tol : float
+        Stop when an exact pass shows ``gap <= tol * |primal|``.
+    max_iter : int
+        Largest number of epochs.
+    max_time : float or None
+        Largest number of seconds.
+    check_every : int
+        Make an exact pass after so many epochs at the latest; passes also happen when
+        the running estimate of the gap says that it may be over.
+    n_jobs : int
+        Threads of the batch calls. The result does not depend on it.
+    random_state : int, RandomState or None
+        Order of blocks.
+    verbose : int
+        1 shows progress on stderr.
+    """
+
+    name: str = ""
+    # Set by the subclasses' __init__.
+    tol: float
+    max_iter: int
+    max_time: float | None
+    check_every: int
+    verbose: int
+
+    @abstractmethod
+    def _run(
+        self, problem: Problem, w_init: NDArray | None, working_set: WorkingSet | None
+    ) -> SolverRun:
+        """State at the start of a solve."""
+
+    def solve(
+        self,
+        oracle: Oracle,
+        lam: float,
+        *,
+        block_ids: ArrayLike | None = None,
+        block_weight: ArrayLike | None = None,
+        w_init: NDArray | None = None,
+        working_set: WorkingSet | None = None,
+        callback: Callback | Sequence[Callback] | None = None,
+    ) -> SolverResult:
+        """Solve one problem.
+
+        Parameters
+        ----------
+        oracle : Oracle
+            Made by ``space.bind(packed)``.
+        lam : float
+            Regularisation ``lambda > 0``; an estimator's C is ``1 / (n lambda)``.
+        block_ids : (n,) int array, optional
+            Train on these blocks only: a cross-validation fold without a copy.
+        block_weight : (n,) float array, optional
+            Weight c_i >= 0 of each block in use.
+        w_init : (D,) array, optional
+            Start for primal methods; dual methods use ``working_set``.
+        working_set : WorkingSet, optional
+            Cuts of an earlier solve on the same oracle.
+        callback : callable or list of callables, optional
+            Called with a `Progress` after each epoch; a true result stops the solve.
+
+        Returns
+        -------
+        SolverResult
+        """
+        self._check()
+        problem = make_problem(oracle, lam, block_ids, block_weight)
+        if callback is not None and not callable(callback):
+            callback = _Chain(callback)
+        settings = LoopSettings(
+            tol=self.tol,
+            max_iter=self.max_iter,
+            max_time=self.max_time,
+            check_every=self.check_every,
+            verbose=self.verbose,
+            name=type(self).__name__,
+        )
+        run = self._run(problem, w_init, working_set)
+        return run_loop(run, problem, settings, callback)
+
+    def _check(self) -> None:
+        for name, low in (("tol", 0.0), ("max_iter", 1), ("check_every", 1)):
+            value = getattr(self, name)
+            if not np.isscalar(value) or not np.isfinite(value) or value < low:
+                raise ValueError(
+                    f"{type(self).__name__}: {name} must be a number >= {low}, got {value!r}"
+                )
+        if self.max_time is not None and not self.max_time > 0:
+            raise ValueError(
+                f"{type(self).__name__}: max_time must be > 0 seconds or None, got "
+                f"{self.max_time!r}"
+            )
+
+
+class _Chain:
+    """Several callbacks as one; the first true result stops."""
+
+    def __init__(self, callbacks: Sequence[Callback]) -> None:
+        self.callbacks = list(callbacks)
+
+    def __call__(self, progress: Any) -> bool:
+        stop = [
+            bool(callback(progress)) for callback in self.callbacks
+        ]  # call them all
+        return any(stop)
+
+
+def make_problem(
+    oracle: Oracle,
+    lam: float,
+    block_ids: ArrayLike | None,
+    block_weight: ArrayLike | None,
+) -> Problem:
+    """Validate the arguments of ``solve``."""
+    if not isinstance(oracle, Oracle):
+        raise TypeError(
+            f"oracle must be an Oracle made by space.bind(packed), got "
+            f"{type(oracle).__name__}"
+        )
+    if not np.isscalar(lam) or not np.isfinite(lam) or lam <= 0:
+        raise ValueError(f"lam must be a finite number > 0, got {lam!r}")
+    ids = (
+        np.arange(oracle.n_blocks, dtype=np.int64)
+        if block_ids is None
+        else np.ascontiguousarray(block_ids, dtype=np.int64)
+    )
+    if ids.ndim != 1 or ids.size == 0:
+        raise ValueError("block_ids must be a non-empty 1-D array of blocks")
+    if ids.min() < 0 or ids.max() >= oracle.n_blocks:
+        raise ValueError(
+            f"block_ids must be in [0, {oracle.n_blocks}), got "
+            f"{ids.min()} .. {ids.max()}"
+        )
+    weight = (
+        np.ones(len(ids))
+        if block_weight is None
+        else np.ascontiguousarray(block_weight, dtype=np.float64)
+    )
+    if weight.shape != ids.shape:
+        raise ValueError(
+            f"block_weight has shape {weight.shape}, expected {ids.shape}: one weight "
+            "per block in use"
+        )
+    bad = np.flatnonzero(~(np.isfinite(weight) & (weight >= 0)))
+    if bad.size:
+        raise ValueError(
+            f"block_weight must be finite and >= 0; block {int(ids[bad[0]])} has "
+            f"{weight[bad[0]]}"
+        )
+    return Problem(oracle, float(lam), ids, weight)
+
+
+def generator(random_state: Any) -> np.random.Generator:
+    """A numpy Generator from any of scikit-learn's random states."""
+    if isinstance(random_state, np.random.Generator):
+        return random_state
+    if random_state is None or isinstance(random_state, (int, np.integer)):
+        return np.random.default_rng(random_state)
+    state = check_random_state(random_state)
+    return np.random.default_rng(state.randint(np.iinfo(np.int32).max))

@@ -1,0 +1,138 @@
+"""What a researcher writes: an output space in domain language."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+
+from pystruct_ext._core import Oracle, python_oracle
+
+
+@dataclass(frozen=True)
+class SpaceTags:
+    """Capabilities of an output space.
+
+    Attributes
+    ----------
+    exactness : {"exact", "relaxed", "none"}
+        What ``loss_augmented_decode`` promises: the maximum; the maximum over a
+        relaxation, so that hinges are over-estimated (LP); or neither (greedy, beam).
+        It decides what the duality gap of a fit certifies.
+    compiled : bool
+        Whether ``bind`` gives an oracle that runs without the GIL.
+    """
+
+    exactness: str = "exact"
+    compiled: bool = False
+
+
+@dataclass
+class PackedObjects:
+    """Training examples of a pure-Python space: the objects themselves."""
+
+    X: Sequence[Any]
+    Y: Sequence[Any] | None
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+
+class OutputSpace(BaseEstimator, ABC):
+    """A space of structured outputs, its joint feature map, loss and two decoders.
+
+    Subclass it, write the five methods below, and every solver and
+    `StructuralSVM` works with it. Parameters of ``__init__`` are hyper-parameters in
+    scikit-learn's sense (``get_params``, ``clone``); everything that depends on data
+    is set by ``fit_domain`` under a name that ends in an underscore.
+
+    The problem that solvers see is ``min_w lambda/2 ||w||^2 + 1/n sum_i c_i H_i(w)``
+    with ``H_i(w) = max_y Delta(y_i, y) - <w, psi(x_i, y_i) - psi(x_i, y)>``.
+
+    Attributes
+    ----------
+    size_psi_ : int
+        Length D of the joint feature vector; set by ``fit_domain``.
+
+    Notes
+    -----
+    Optional methods: ``validate(X, Y)``, ``enumerate(x)`` (all outputs of x; enables
+    the brute-force checks of ``pystruct_ext.testing.check_output_space``),
+    ``decode_batch``, ``pack``, ``bind`` (a compiled oracle), ``__space_tags__``.
+
+    The weight vector given to the decoders is read-only and reused between calls;
+    copy it to keep it.
+    """
+
+    size_psi_: int
+
+    @abstractmethod
+    def fit_domain(
+        self, X: Sequence[Any], Y: Sequence[Any] | None = None
+    ) -> OutputSpace:
+        """Learn sizes and vocabularies from the examples; set ``size_psi_``."""
+
+    @abstractmethod
+    def joint_feature(self, x: Any, y: Any) -> NDArray[np.float64]:
+        """``psi(x, y)``, shape (size_psi_,)."""
+
+    @abstractmethod
+    def loss(self, y: Any, y_hat: Any) -> float:
+        """``Delta(y, y_hat) >= 0``, and 0 for ``y_hat == y``."""
+
+    @abstractmethod
+    def decode(self, w: NDArray[np.float64], x: Any) -> Any:
+        """``argmax_y <w, psi(x, y)>``."""
+
+    @abstractmethod
+    def loss_augmented_decode(self, w: NDArray[np.float64], x: Any, y: Any) -> Any:
+        """``argmax_z Delta(y, z) + <w, psi(x, z)>``."""
+
+    def enumerate(self, x: Any) -> Iterable[Any]:
+        """All outputs of x, for brute-force checks on small problems."""
+        raise NotImplementedError(
+            f"{type(self).__name__} does not enumerate its outputs"
+        )
+
+    def validate(self, X: Sequence[Any], Y: Sequence[Any] | None = None) -> None:
+        """Raise ValueError or TypeError if the examples are not what the space takes."""
+        if Y is not None and len(X) != len(Y):
+            raise ValueError(
+                f"X and Y must have the same number of examples, got {len(X)} and {len(Y)}"
+            )
+        if len(X) == 0:
+            raise ValueError("X holds no examples, expected at least 1")
+
+    def __space_tags__(self) -> SpaceTags:
+        """Capabilities; override to declare an inexact decoder."""
+        return SpaceTags()
+
+    # The way to the oracle. A compiled space overrides these.
+
+    def pack(self, X: Sequence[Any], Y: Sequence[Any] | None = None) -> Any:
+        """Examples as what ``bind`` takes; compiled spaces pack them into arrays."""
+        return PackedObjects(X, Y)
+
+    def fit_pack(self, X: Sequence[Any], Y: Sequence[Any]) -> Any:
+        """``fit_domain`` and ``pack`` at once; override where that saves a pass."""
+        self.validate(X, Y)
+        return self.fit_domain(X, Y).pack(X, Y)
+
+    def bind(self, packed: Any) -> Oracle:
+        """The oracle over packed examples; this is all a solver ever sees."""
+        oracle, _ = python_oracle(
+            self, packed.X, packed.Y, self.size_psi_, self.__space_tags__().exactness
+        )
+        return oracle
+
+    def decode_batch(
+        self, w: NDArray[np.floating], X: Sequence[Any], n_threads: int = 1
+    ) -> list[Any]:
+        """``[decode(w, x) for x in X]``; compiled spaces sweep without the GIL."""
+        w = np.ascontiguousarray(w, dtype=np.float64)
+        return [self.decode(w, x) for x in X]
