@@ -1,0 +1,168 @@
+"""Reading and writing column files in the style of the CoNLL shared tasks."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import sys
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from pystruct_ext._core.features import ColumnTable
+
+__all__ = ["read_conll", "write_conll"]
+
+
+def read_conll(
+    path_or_file: str | os.PathLike[str] | BinaryIO,
+    comment: str | None = None,
+    sep: str | None = None,
+) -> ColumnTable:
+    r"""Read a column file: one token per line, a blank line after each sentence.
+
+    Parameters
+    ----------
+    path_or_file : path-like, "-" or binary file
+        A path; ``"-"`` for the standard input; or an object whose ``read()`` returns
+        bytes. Data compressed by gzip is recognised by its first bytes.
+    comment : str, optional
+        Lines that start with it are skipped.
+    sep : str, optional
+        One character that separates cells; runs of spaces and tabs by default.
+
+    Returns
+    -------
+    ColumnTable
+        The cells, ``table.column(j)`` for instance.
+
+    Raises
+    ------
+    ValueError
+        For a file without tokens, invalid UTF-8, damaged compression, or a change in
+        the number of columns; the message starts with the name of the file.
+    TypeError
+        For a file opened in text mode.
+    OSError
+        If the file cannot be read.
+
+    Examples
+    --------
+    >>> import io
+    >>> table = read_conll(io.BytesIO(b"the DT\ndog NN\n"))
+    >>> table.column(-1)
+    [['DT', 'NN']]
+    """
+    if isinstance(path_or_file, (str, os.PathLike)):
+        if path_or_file == "-":
+            name = "<stdin>"
+            data = sys.stdin.buffer.read()
+        else:
+            name = os.fspath(path_or_file)
+            data = Path(path_or_file).read_bytes()
+    else:
+        label = getattr(path_or_file, "name", None)
+        name = label if isinstance(label, str) else "<file>"
+        data = path_or_file.read()
+        if not isinstance(data, bytes):
+            raise TypeError(
+                f"{name}: must be opened in binary mode, read() returned "
+                f"{type(data).__name__}"
+            )
+    if data[:2] == b"\x1f\x8b":
+        try:
+            data = gzip.decompress(data)
+        except (EOFError, OSError, zlib.error) as error:
+            raise ValueError(f"{name}: damaged gzip data: {error}") from error
+    try:
+        return ColumnTable(data, comment, sep)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+
+
+def write_conll(
+    path_or_file: str | os.PathLike[str] | BinaryIO,
+    table: ColumnTable,
+    labels: Sequence[Sequence[str]],
+    *,
+    sep: str | None = None,
+) -> None:
+    r"""Write a table with one more column, the form scorers such as conlleval read.
+
+    Parameters
+    ----------
+    path_or_file : path-like, "-" or binary file
+        Where to; a path is replaced if it exists, ``"-"`` is the standard output.
+    table : ColumnTable
+        The columns to repeat. Comments are not repeated.
+    labels : list of lists of str
+        One label per token, for instance the predicted ones.
+    sep : str, optional
+        Written between cells; by default that of the table, or a space if the table
+        was read with runs of spaces and tabs.
+
+    Raises
+    ------
+    ValueError
+        If the labels do not match the table in number, or one is empty or holds white
+        space; names the sentence and token. Nothing is written then.
+    TypeError
+        If a label is not a str.
+
+    Examples
+    --------
+    >>> import io
+    >>> out = io.BytesIO()
+    >>> write_conll(out, read_conll(io.BytesIO(b"a X\nb Y\n")), [["X", "X"]])
+    >>> out.getvalue()
+    b'a X X\nb Y X\n\n'
+    """
+    between = sep if sep is not None else table.sep or " "
+    text = "\n".join(_lines(table, labels, between)).encode()
+    if not isinstance(path_or_file, (str, os.PathLike)):
+        path_or_file.write(text)
+    elif path_or_file == "-":
+        sys.stdout.buffer.write(text)
+        sys.stdout.buffer.flush()
+    else:
+        Path(path_or_file).write_bytes(text)
+
+
+def _lines(
+    table: ColumnTable, labels: Sequence[Sequence[str]], between: str
+) -> list[str]:
+    if len(labels) != table.n_sentences:
+        raise ValueError(
+            f"labels: {len(labels)} sequences for {table.n_sentences} sentences"
+        )
+    columns = [table.column(j) for j in range(table.n_columns)]
+    good: set[str] = set()
+    lines = []
+    for i, sequence in enumerate(labels):
+        n = len(columns[0][i])
+        if len(sequence) != n:
+            raise ValueError(
+                f"labels: example {i} has {len(sequence)} labels for {n} tokens"
+            )
+        for t, label in enumerate(sequence):
+            if label not in good:
+                _check_label(label, i, t)
+                good.add(label)
+        cells = zip(*(column[i] for column in columns), sequence, strict=True)
+        lines += [between.join(row) for row in cells]
+        lines.append("")
+    lines.append("")
+    return lines
+
+
+def _check_label(label: object, i: int, t: int) -> None:
+    if not isinstance(label, str):
+        raise TypeError(
+            f"labels: example {i}, token {t} must be a str, got {type(label).__name__}"
+        )
+    if not label or label.split() != [label]:
+        raise ValueError(
+            f"labels: example {i}, token {t} is {label!r}: a label must not be empty "
+            "or hold white space"
+        )
