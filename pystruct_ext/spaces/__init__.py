@@ -1,1 +1,18 @@
-"""Spaces."""
+"""Output spaces."""
+
+from pystruct_ext.spaces.base import OutputSpace, PackedObjects, SpaceTags
+from pystruct_ext.spaces.constraints import Allowed, allowed_transitions
+from pystruct_ext.spaces.multiclass import MulticlassSpace
+from pystruct_ext.spaces.sequence import CodedLabels, PackedSequences, SequenceSpace
+
+__all__ = [
+    "Allowed",
+    "CodedLabels",
+    "MulticlassSpace",
+    "OutputSpace",
+    "PackedObjects",
+    "PackedSequences",
+    "SequenceSpace",
+    "SpaceTags",
+    "allowed_transitions",
+]

@@ -10,6 +10,7 @@
 //            weight of label state_label[p]; all others are absent, that is, 0.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -69,7 +70,9 @@ struct ChainSpace {
   int32_t code_len(int64_t i) const noexcept {
     return static_cast<int32_t>(offsets[i + 1] - offsets[i]);
   }
-  const int32_t* truth(int64_t i) const noexcept { return labels + offsets[i]; }
+  const int32_t* truth(int64_t i) const noexcept {
+    return labels ? labels + offsets[i] : nullptr;
+  }
 
   int64_t transition_at(int32_t prev, int32_t next) const noexcept {
     return n_state + int64_t{prev} * stride + next;

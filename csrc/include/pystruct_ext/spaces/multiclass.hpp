@@ -33,7 +33,7 @@ struct MulticlassSpace {
   int64_t n_blocks() const noexcept { return n; }
   int64_t size_psi() const noexcept { return rows.n_features * stride; }
   int32_t code_len(int64_t) const noexcept { return 1; }
-  const int32_t* truth(int64_t i) const noexcept { return labels + i; }
+  const int32_t* truth(int64_t i) const noexcept { return labels ? labels + i : nullptr; }
 
   void prepare(const R*, Scratch&) const noexcept {}
   void load(const R* w, int64_t i, Scratch& s) const noexcept {

@@ -1,0 +1,241 @@
+"""Feature sequences of any accepted kind, packed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pystruct_ext._core.features import (
+    ColumnTable,
+    HashedVocabulary,
+    Template,
+    Vocabulary,
+    encode_sequences,
+)
+from pystruct_ext._core.ragged import PackedRows
+
+# Dense rows with fewer nonzeros than this are faster, and smaller, as sparse rows.
+_SPARSE_BELOW = 0.4
+
+
+def kind_of(X: Any, template: str | None) -> str:
+    """Which of the accepted kinds X is.
+
+    Returns
+    -------
+    {"packed", "columns", "dense", "csr", "names"}
+
+    Raises
+    ------
+    TypeError
+        If it is none of them.
+    """
+    if isinstance(X, PackedRows):
+        return "packed"
+    if isinstance(X, ColumnTable) or template is not None:
+        if template is None:
+            raise TypeError(
+                "X is a table of columns, which needs a template: SequenceSVM(template=...)"
+            )
+        return "columns"
+    if isinstance(X, (str, bytes)) or not hasattr(X, "__getitem__"):
+        raise TypeError(
+            "X must be a list of sequences (arrays, CSR matrices or lists of feature "
+            f"collections), got {type(X).__name__}"
+        )
+    if len(X) == 0:
+        raise ValueError("X holds no examples, expected at least 1")
+    first = X[0]
+    if hasattr(first, "indptr"):
+        return "csr"
+    if isinstance(first, np.ndarray) and first.dtype.kind not in "OUS":
+        return "dense"
+    if isinstance(first, (list, tuple)):
+        if len(first) and isinstance(first[0], (list, tuple, np.ndarray)):
+            token = first[0]
+            if len(token) and isinstance(token[0], (int, float, np.number)):
+                return "dense"
+        return "names"
+    raise TypeError(
+        "X[0] must be a (T, d) array, a CSR matrix or a list of T feature collections, got "
+        f"{type(first).__name__}"
+    )
+
+
+class FeatureEncoder:
+    """Turns feature sequences into `PackedRows`; remembers the names it has seen.
+
+    Parameters
+    ----------
+    template : str or None
+        CRF++ template, for columns.
+    min_count : int
+        Names seen less often are dropped at fit.
+    hash_bits : int or None
+        Hash names to ``2 ** hash_bits`` columns instead of remembering them.
+    dtype : numpy.dtype
+        Type of the values.
+    """
+
+    def __init__(
+        self,
+        template: str | None,
+        min_count: int,
+        hash_bits: int | None,
+        dtype: np.dtype[Any],
+    ) -> None:
+        self.template = template
+        self.min_count = min_count
+        self.hash_bits = hash_bits
+        self.dtype = dtype
+        self.kind = ""
+        self.n_features = 0
+        self.vocabulary: Vocabulary | HashedVocabulary | None = None
+
+    def fit(self, X: Any) -> PackedRows:
+        """Learn names and widths from X, and pack it."""
+        self.kind = kind_of(X, self.template)
+        if self.kind in ("names", "columns"):
+            self.vocabulary = (
+                Vocabulary()
+                if self.hash_bits is None
+                else HashedVocabulary(self.hash_bits)
+            )
+        packed = self._pack(X, grow=True)
+        self.n_features = packed.n_features
+        return packed
+
+    def transform(self, X: Any) -> PackedRows:
+        """Pack X; names not seen at fit are dropped.
+
+        Raises
+        ------
+        ValueError
+            If X has another width or is of another kind than at fit.
+        """
+        kind = kind_of(X, self.template)
+        matrix = ("dense", "csr", "packed")
+        if kind != self.kind and not (kind in matrix and self.kind in matrix):
+            # Packed features may have come from names, with a vocabulary outside.
+            if kind != "packed":
+                raise ValueError(
+                    f"X holds sequences of kind {kind!r}, but the model was fitted on "
+                    f"{self.kind!r}"
+                )
+        packed = self._pack(X, grow=False)
+        if packed.n_features != self.n_features:
+            raise ValueError(
+                f"X has {packed.n_features} features, but the model was fitted on "
+                f"{self.n_features}"
+            )
+        return packed
+
+    def _pack(self, X: Any, grow: bool) -> PackedRows:
+        kind = kind_of(X, self.template)
+        if kind == "packed":
+            return _cast(X, self.dtype)
+        if kind == "dense":
+            return sparsified(PackedRows.from_dense(X, self.dtype))
+        if kind == "csr":
+            return PackedRows.from_csr(X, self.dtype)
+        vocabulary = self.vocabulary
+        if vocabulary is None:
+            raise ValueError("this model was fitted on arrays, X holds feature names")
+        if kind == "columns":
+            made = Template(self.template or "")
+            count = self.min_count if grow and self.hash_bits is None else 1
+            extract = (
+                made.extract if isinstance(X, ColumnTable) else made.extract_tokens
+            )
+            offsets, indptr, indices = extract(X, vocabulary, grow, count)
+            values = None
+        else:
+            offsets, indptr, indices, values = encode_sequences(
+                X, vocabulary, grow=grow, dtype=self.dtype
+            )
+            if grow and self.min_count > 1 and isinstance(vocabulary, Vocabulary):
+                indptr, indices, values = _prune(
+                    vocabulary, self.min_count, indptr, indices, values
+                )
+        if len(vocabulary) == 0:
+            raise ValueError("X holds no feature names at all, expected at least 1")
+        return PackedRows(offsets, indptr, indices, values, len(vocabulary))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Plain values and arrays only: what a model file can hold."""
+        state = self.__dict__.copy()
+        vocabulary = state.pop("vocabulary")
+        if isinstance(vocabulary, Vocabulary):
+            state["names_blob"], state["names_offsets"] = vocabulary.to_arrays()
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Rebuild the vocabulary."""
+        state = dict(state)
+        blob, offsets = state.pop("names_blob", None), state.pop("names_offsets", None)
+        self.__dict__.update(state)
+        self.vocabulary = None
+        if blob is not None:
+            self.vocabulary = Vocabulary.from_arrays(blob, offsets)
+        elif self.kind in ("names", "columns") and self.hash_bits is not None:
+            self.vocabulary = HashedVocabulary(self.hash_bits)
+
+    def names(self) -> list[str] | None:
+        """Feature names in column order, or None where there are none."""
+        if isinstance(self.vocabulary, Vocabulary):
+            return self.vocabulary.names()
+        return None
+
+
+def _prune(
+    vocabulary: Vocabulary,
+    min_count: int,
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    values: np.ndarray | None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Drop rare names from the vocabulary and from the packed entries."""
+    new = vocabulary.prune(min_count)[indices]
+    keep = new >= 0
+    before = np.concatenate([[0], np.cumsum(keep)])
+    return (
+        before[indptr].astype(np.int64),
+        np.ascontiguousarray(new[keep], dtype=np.int32),
+        None if values is None else values[keep],
+    )
+
+
+def _cast(packed: PackedRows, dtype: np.dtype[Any]) -> PackedRows:
+    if packed.values is None or packed.values.dtype == dtype:
+        return packed
+    return PackedRows(
+        packed.offsets,
+        packed.indptr,
+        packed.indices,
+        packed.values.astype(dtype),
+        packed.n_features,
+    )
+
+
+def sparsified(packed: PackedRows) -> PackedRows:
+    """The same rows as sparse ones where most entries are zero."""
+    values = packed.values
+    if not packed.is_dense or values is None or values.size == 0:
+        return packed
+    nonzero = np.count_nonzero(values)
+    if nonzero >= _SPARSE_BELOW * values.size:
+        return packed
+    flat = np.flatnonzero(values)
+    rows = flat // packed.n_features
+    indptr = np.concatenate(
+        [[0], np.cumsum(np.bincount(rows, minlength=packed.n_rows))]
+    )
+    kept = values[flat]
+    return PackedRows(
+        packed.offsets,
+        indptr.astype(np.int64),
+        (flat % packed.n_features).astype(np.int32),
+        None if np.all(kept == 1) else kept,
+        packed.n_features,
+    )

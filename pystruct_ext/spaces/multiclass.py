@@ -1,0 +1,220 @@
+"""One of K classes: the smallest output space."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pystruct_ext._core import Oracle
+from pystruct_ext._core.ragged import PackedRows
+from pystruct_ext.losses import cost_matrix
+from pystruct_ext.spaces import _multiclass
+from pystruct_ext.spaces.base import OutputSpace, SpaceTags
+
+_PAD = 8
+
+
+@dataclass
+class PackedClasses:
+    """Rows of features with the index of their class."""
+
+    rows: PackedRows
+    labels: NDArray[np.int32] | None = None
+
+    def __len__(self) -> int:
+        return self.rows.n_examples
+
+
+class MulticlassSpace(OutputSpace):
+    """Classes with one weight vector each (Crammer and Singer 2001).
+
+    ``<w, psi(x, y)> = <w_y, x>`` and ``Delta(y, y_hat) = cost(y, y_hat)``.
+
+    Parameters
+    ----------
+    label_loss : "zero_one", (K, K) array or mapping, default="zero_one"
+        Cost of a wrong class; see `pystruct_ext.losses.cost_matrix`.
+    fit_intercept : bool, default=True
+        Append a constant feature, regularised like the others (as LinearSVC does).
+    intercept_scaling : float, default=1.0
+        Value of that feature.
+    dtype : {"float32", "float64"}, default="float64"
+        Type of the weights.
+
+    Attributes
+    ----------
+    classes_ : list of K labels, sorted
+    n_features_ : int
+        Without the constant.
+    size_psi_ : int
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> space = MulticlassSpace().fit_domain(np.eye(3), [0, 1, 2])
+    >>> space.decode(space.joint_feature(np.ones(3), 1), np.ones(3))
+    1
+    """
+
+    def __init__(
+        self,
+        label_loss: Any = "zero_one",
+        fit_intercept: bool = True,
+        intercept_scaling: float = 1.0,
+        dtype: str = "float64",
+    ) -> None:
+        self.label_loss = label_loss
+        self.fit_intercept = fit_intercept
+        self.intercept_scaling = intercept_scaling
+        self.dtype = dtype
+
+    def fit_domain(
+        self, X: Sequence[Any], Y: Sequence[Any] | None = None
+    ) -> MulticlassSpace:
+        """Learn classes and sizes."""
+        self.fit_pack(X, Y)
+        return self
+
+    def fit_pack(self, X: Sequence[Any], Y: Sequence[Any] | None) -> PackedClasses:
+        """Learn classes and sizes, and pack the examples."""
+        if self.dtype not in ("float32", "float64"):
+            raise ValueError(
+                f"dtype must be 'float32' or 'float64', got {self.dtype!r}"
+            )
+        if Y is None:
+            raise ValueError("y is needed to learn the classes, got None")
+        labels, codes = np.unique(np.asarray(Y), return_inverse=True)
+        if len(labels) < 2:
+            raise ValueError(
+                f"y has the single class {labels.tolist()[0]!r}, expected at least 2"
+            )
+        self.classes_ = labels.tolist()
+        rows = self._rows(X)
+        self.n_features_ = rows.n_features - bool(self.fit_intercept)
+        if rows.n_examples != len(codes):
+            raise ValueError(
+                f"X and y must have the same number of examples, got {rows.n_examples} "
+                f"and {len(codes)}"
+            )
+        self.stride_ = -(-len(labels) // _PAD) * _PAD
+        self.cost_ = cost_matrix(self.label_loss, self.classes_)
+        self.size_psi_ = rows.n_features * self.stride_
+        return PackedClasses(rows, np.ascontiguousarray(codes, dtype=np.int32))
+
+    def pack(self, X: Sequence[Any], Y: Sequence[Any] | None = None) -> PackedClasses:
+        """Pack rows, and classes if given."""
+        rows = self._rows(X)
+        n_features = rows.n_features - bool(self.fit_intercept)
+        if n_features != self.n_features_:
+            raise ValueError(
+                f"X has {n_features} features, but the model was fitted on "
+                f"{self.n_features_}"
+            )
+        if Y is None:
+            return PackedClasses(rows)
+        index = {label: k for k, label in enumerate(self.classes_)}
+        values = np.asarray(Y).tolist()
+        unknown = [(i, v) for i, v in enumerate(values) if v not in index]
+        if unknown:
+            raise ValueError(
+                f"y: example {unknown[0][0]} has the class {unknown[0][1]!r}, which was "
+                f"not seen at fit; known are {self.classes_}"
+            )
+        codes = np.array([index[v] for v in values], dtype=np.int32)
+        return PackedClasses(rows, codes)
+
+    def _rows(self, X: Any) -> PackedRows:
+        if not hasattr(X, "indptr"):
+            X = np.asarray(X)
+        if self.fit_intercept:
+            X = _with_constant(X, self.intercept_scaling)
+        return PackedRows.from_matrix(X, np.dtype(self.dtype))
+
+    def bind(self, packed: PackedClasses) -> Oracle:
+        """The oracle over packed rows."""
+        dtype = np.dtype(self.dtype)
+        k, rows = len(self.classes_), packed.rows
+        cost = np.zeros((k, self.stride_), dtype=dtype)
+        cost[:, :k] = self.cost_
+        return _multiclass.bind_multiclass(
+            {
+                "indptr": rows.indptr,
+                "indices": rows.indices,
+                "values": rows.values,
+                "n_features": rows.n_features,
+                "n": rows.n_examples,
+                "labels": packed.labels,
+                "n_labels": k,
+                "stride": self.stride_,
+                "cost": cost,
+            },
+            dtype,
+        )
+
+    def decode_batch(
+        self, w: NDArray[np.floating], X: Sequence[Any], n_threads: int = 1
+    ) -> list[Any]:
+        """Best class of every row."""
+        packed = self.pack(X)
+        codes, _ = self.bind(packed).decode_flat(self._own(w), None, n_threads)
+        return [self.classes_[c] for c in codes]
+
+    def _own(self, w: NDArray[np.floating]) -> NDArray[np.floating]:
+        return np.ascontiguousarray(w, dtype=np.dtype(self.dtype))
+
+    def joint_feature(self, x: Any, y: Any) -> NDArray[np.float64]:
+        """``psi(x, y)``, (size_psi_,)."""
+        packed = self.pack(_row(x), [y])
+        return np.asarray(self.bind(packed).psi(0, packed.labels), dtype=np.float64)
+
+    def loss(self, y: Any, y_hat: Any) -> float:
+        """``cost(y, y_hat)``."""
+        return float(self.cost_[self.classes_.index(y), self.classes_.index(y_hat)])
+
+    def decode(self, w: NDArray[np.floating], x: Any) -> Any:
+        """Best class of x."""
+        return self.classes_[
+            self.bind(self.pack(_row(x))).argmax(self._own(w), 0, 0.0)[0]
+        ]
+
+    def loss_augmented_decode(self, w: NDArray[np.floating], x: Any, y: Any) -> Any:
+        """Most violating class of (x, y)."""
+        oracle = self.bind(self.pack(_row(x), [y]))
+        return self.classes_[oracle.argmax(self._own(w), 0, 1.0)[0]]
+
+    def enumerate(self, x: Any) -> Iterable[Any]:
+        """All classes."""
+        return iter(self.classes_)
+
+    def __space_tags__(self) -> SpaceTags:
+        """Exact and compiled."""
+        return SpaceTags(exactness="exact", compiled=True)
+
+    def split(self, w: NDArray[np.floating]) -> tuple[NDArray, NDArray]:
+        """``coef`` (K, n_features) and ``intercept`` (K,) as they stand in w."""
+        k = len(self.classes_)
+        table = w.reshape(-1, self.stride_)[:, :k].T
+        if not self.fit_intercept:
+            return table, np.zeros(k, dtype=w.dtype)
+        return table[:, :-1], table[:, -1] * self.intercept_scaling
+
+
+def _row(x: Any) -> Any:
+    return x if hasattr(x, "indptr") else np.asarray(x).reshape(1, -1)
+
+
+def _with_constant(X: Any, value: float) -> Any:
+    if hasattr(X, "indptr"):
+        from scipy.sparse import csr_array, hstack
+
+        column = csr_array(np.full((X.shape[0], 1), value))
+        return hstack([X, column], format="csr")
+    if X.ndim != 2:
+        raise ValueError(f"X must have shape (n, d), got {X.shape}")
+    return np.hstack(
+        [X, np.full((len(X), 1), value, dtype=np.result_type(X, np.float32))]
+    )

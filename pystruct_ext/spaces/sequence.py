@@ -1,0 +1,470 @@
+"""First-order chains: one label per token."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pystruct_ext._core import Oracle
+from pystruct_ext._core.ragged import PackedRows
+from pystruct_ext.losses import cost_matrix
+from pystruct_ext.spaces import _chain
+from pystruct_ext.spaces._encoding import FeatureEncoder
+from pystruct_ext.spaces._labels import (
+    as_lists,
+    check_lengths,
+    encode_labels,
+    label_classes,
+)
+from pystruct_ext.spaces.base import OutputSpace, SpaceTags
+from pystruct_ext.spaces.constraints import Allowed, allowed_transitions
+
+# Labels per weight row are padded to whole vectors of this many.
+_PAD = 8
+
+
+@dataclass
+class PackedSequences:
+    """Sequences as arrays.
+
+    Attributes
+    ----------
+    rows : PackedRows
+        One row of features per token.
+    labels : (n_tokens,) int32 or None
+        Index of the true label of every token.
+    token_weight : (n_tokens,) or None
+        Weight of every token in the loss.
+    """
+
+    rows: PackedRows
+    labels: NDArray[np.int32] | None = None
+    token_weight: NDArray[np.floating] | None = None
+
+    def __len__(self) -> int:
+        return self.rows.n_examples
+
+
+class SequenceSpace(OutputSpace):
+    """Label sequences scored by a first-order chain.
+
+    ``<w, psi(x, y)> = sum_t <w_{y_t}, x_t> + sum_t trans(y_{t-1}, y_t) + start(y_0) +
+    end(y_{T-1})``, and ``Delta(y, y_hat) = sum_t weight_t cost(y_t, y_hat_t)``.
+
+    Parameters
+    ----------
+    label_loss : "hamming", (K, K) array or mapping, default="hamming"
+        Cost of a wrong label; see `pystruct_ext.losses.cost_matrix`.
+    constraints : None, "BIO", "BILOU", (K, K) array or mapping, default=None
+        Transitions that decoding may use; see
+        `pystruct_ext.spaces.allowed_transitions`.
+    template : str or None, default=None
+        Text of a CRF++ template; sequences are then lists of columns.
+    features : {"all", "seen"}, default="all"
+        "all" learns a weight for every pair of feature and label. "seen" keeps only
+        the pairs that occur in the training data, as CRFsuite does: less memory, another
+        (smaller) model.
+    min_count : int, default=1
+        Feature names that occur less often are dropped at fit.
+    hash_bits : int or None, default=None
+        Hash feature names to ``2 ** hash_bits`` columns.
+    dtype : {"float32", "float64"}, default="float32"
+        Type of the weights. float32 certifies gaps down to about 1e-5.
+
+    Attributes
+    ----------
+    classes_ : list of K labels, sorted
+    n_features_ : int
+    size_psi_ : int
+    encoder_ : FeatureEncoder
+
+    Notes
+    -----
+    Layout of w: feature-major, the K labels of a feature contiguous and padded to
+    ``stride_`` entries; then transitions (K, stride_) [previous][next], start, end.
+
+    References
+    ----------
+    Taskar, Guestrin and Koller 2003; Altun, Tsochantaridis and Hofmann 2003.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> space = SequenceSpace()
+    >>> X, Y = [np.eye(2), np.eye(2)[::-1]], [["a", "b"], ["b", "a"]]
+    >>> oracle = space.bind(space.fit_pack(X, Y))
+    >>> oracle.n_blocks, space.classes_
+    (2, ['a', 'b'])
+    """
+
+    def __init__(
+        self,
+        label_loss: Any = "hamming",
+        constraints: Any = None,
+        template: str | None = None,
+        features: str = "all",
+        min_count: int = 1,
+        hash_bits: int | None = None,
+        dtype: str = "float32",
+    ) -> None:
+        self.label_loss = label_loss
+        self.constraints = constraints
+        self.template = template
+        self.features = features
+        self.min_count = min_count
+        self.hash_bits = hash_bits
+        self.dtype = dtype
+
+    # Domain.
+
+    def fit_domain(
+        self, X: Sequence[Any], Y: Sequence[Any] | None = None
+    ) -> SequenceSpace:
+        """Learn labels, features and sizes."""
+        self.fit_pack(X, Y)
+        return self
+
+    def fit_pack(
+        self,
+        X: Sequence[Any],
+        Y: Sequence[Any] | None,
+        token_weight: Sequence[Any] | None = None,
+    ) -> PackedSequences:
+        """Learn labels, features and sizes, and pack the examples."""
+        self._check_parameters()
+        if Y is None:
+            raise ValueError("y is needed to learn the labels, got None")
+        coded = Y if isinstance(Y, CodedLabels) else None
+        labels = None if coded is not None else as_lists(Y)
+        encoder = FeatureEncoder(
+            self.template, self.min_count, self.hash_bits, np.dtype(self.dtype)
+        )
+        rows = encoder.fit(X)
+        if coded is not None:
+            self.classes_ = list(coded.classes)
+        else:
+            if labels is None:
+                raise AssertionError
+            check_lengths(rows.lengths, labels)
+            self.classes_ = label_classes(labels)
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"y has the single class {self.classes_[0]!r}, expected at least 2 labels"
+            )
+        self.encoder_ = encoder
+        self.n_features_ = rows.n_features
+        k = len(self.classes_)
+        self.stride_ = -(-k // _PAD) * _PAD
+        self.cost_ = cost_matrix(self.label_loss, self.classes_)
+        self.allowed_ = allowed_transitions(self.constraints, self.classes_)
+        packed = self._packed(rows, Y if coded is not None else labels, token_weight)
+        self.state_ptr_, self.state_label_ = None, None
+        self.n_state_ = self.n_features_ * self.stride_
+        if self.features == "seen":
+            if packed.labels is None:
+                raise AssertionError
+            self.state_ptr_, self.state_label_ = _seen_pairs(rows, packed.labels, k)
+            self.n_state_ = len(self.state_label_)
+        self.size_psi_ = self.n_state_ + (k + 2) * self.stride_
+        return packed
+
+    def pack(
+        self,
+        X: Sequence[Any],
+        Y: Sequence[Any] | None = None,
+        token_weight: Sequence[Any] | None = None,
+    ) -> PackedSequences:
+        """Pack examples with what was learnt at fit; unknown feature names are dropped."""
+        rows = self.encoder_.transform(X)
+        if Y is None or isinstance(Y, CodedLabels):
+            return self._packed(rows, Y, token_weight)
+        labels = as_lists(Y)
+        check_lengths(rows.lengths, labels)
+        return self._packed(rows, labels, token_weight)
+
+    def _packed(
+        self, rows: PackedRows, Y: Any, token_weight: Sequence[Any] | None
+    ) -> PackedSequences:
+        if Y is None:
+            return PackedSequences(rows)
+        if isinstance(Y, CodedLabels):
+            if len(Y.codes) != rows.n_rows:
+                raise ValueError(
+                    f"y has {len(Y.codes)} labels, but X has {rows.n_rows} tokens"
+                )
+            labels = Y.codes_for(self.classes_)
+        else:
+            labels = encode_labels(Y, self.classes_)
+        self._check_legal(labels, rows.offsets)
+        weight = None
+        if token_weight is not None:
+            weight = _token_weight(token_weight, rows.lengths, np.dtype(self.dtype))
+        return PackedSequences(rows, labels, weight)
+
+    def _check_parameters(self) -> None:
+        if self.features not in ("all", "seen"):
+            raise ValueError(f"features must be 'all' or 'seen', got {self.features!r}")
+        if self.dtype not in ("float32", "float64"):
+            raise ValueError(
+                f"dtype must be 'float32' or 'float64', got {self.dtype!r}"
+            )
+        if not (isinstance(self.min_count, (int, np.integer)) and self.min_count >= 1):
+            raise ValueError(
+                f"min_count must be an integer >= 1, got {self.min_count!r}"
+            )
+        if self.hash_bits is not None and not 1 <= self.hash_bits <= 30:
+            raise ValueError(
+                f"hash_bits must be None or in 1 .. 30, got {self.hash_bits!r}"
+            )
+
+    def _check_legal(
+        self, labels: NDArray[np.int32], offsets: NDArray[np.int64]
+    ) -> None:
+        """The truth must be among the outputs, or its hinge would be negative."""
+        a = self.allowed_
+        if a.unrestricted:
+            return
+        first = np.zeros(len(labels), dtype=bool)
+        first[offsets[:-1]] = True
+        bad = np.zeros(len(labels), dtype=bool)
+        bad[1:] = ~a.transition[labels[:-1], labels[1:]] & ~first[1:]
+        bad |= first & ~a.start[labels]
+        ends = offsets[1:] - 1
+        bad[ends] |= ~a.end[labels[ends]]
+        if not bad.any():
+            return
+        r = int(np.flatnonzero(bad)[0])
+        i = int(np.searchsorted(offsets, r, side="right")) - 1
+        t = r - int(offsets[i])
+        before = "the start" if t == 0 else repr(self.classes_[labels[r - 1]])
+        raise ValueError(
+            f"y: example {i} has {self.classes_[labels[r]]!r} after {before} at token {t} "
+            f"of {int(offsets[i + 1] - offsets[i])}, which constraints={self.constraints!r} "
+            "forbids"
+        )
+
+    # The way to the oracle.
+
+    def bind(self, packed: PackedSequences) -> Oracle:
+        """The oracle over packed sequences."""
+        dtype = np.dtype(self.dtype)
+        k, stride = len(self.classes_), self.stride_
+        rows, a = packed.rows, self.allowed_
+        cost = np.zeros((k, stride), dtype=dtype)
+        cost[:, :k] = self.cost_
+        return _chain.bind_chain(
+            {
+                "indptr": rows.indptr,
+                "indices": rows.indices,
+                "values": rows.values,
+                "n_features": rows.n_features,
+                "offsets": rows.offsets,
+                "labels": packed.labels,
+                "token_weight": packed.token_weight,
+                "n_labels": k,
+                "stride": stride,
+                "cost": cost,
+                "transition_mask": _mask(a.transition, stride, dtype),
+                "start_mask": _mask(a.start, stride, dtype),
+                "end_mask": _mask(a.end, stride, dtype),
+                "state_ptr": self.state_ptr_,
+                "state_label": self.state_label_,
+                "n_state": self.n_state_,
+            },
+            dtype,
+        )
+
+    def decode_batch(
+        self, w: NDArray[np.floating], X: Sequence[Any], n_threads: int = 1
+    ) -> list[list[Any]]:
+        """Best label sequence of every example."""
+        packed = self.pack(X)
+        codes, offsets = self.bind(packed).decode_flat(self._own(w), None, n_threads)
+        return self.labels_of(codes, offsets)
+
+    def labels_of(
+        self, codes: NDArray[np.int32], offsets: NDArray[np.int64]
+    ) -> list[list[Any]]:
+        """Codes end to end as lists of labels."""
+        table = self.classes_
+        flat = [table[c] for c in codes.tolist()]
+        ends = offsets.tolist()
+        return [flat[a:b] for a, b in zip(ends[:-1], ends[1:], strict=True)]
+
+    def _own(self, w: NDArray[np.floating]) -> NDArray[np.floating]:
+        return np.ascontiguousarray(w, dtype=np.dtype(self.dtype))
+
+    # One example in domain language.
+
+    def joint_feature(self, x: Any, y: Any) -> NDArray[np.float64]:
+        """``psi(x, y)``, (size_psi_,)."""
+        packed = self.pack([x], [y])
+        oracle = self.bind(packed)
+        return np.asarray(oracle.psi(0, packed.labels), dtype=np.float64)
+
+    def loss(self, y: Any, y_hat: Any) -> float:
+        """Sum of costs over tokens; a label unknown at fit costs 1 unless right."""
+        index = {label: k for k, label in enumerate(self.classes_)}
+        (y,), (y_hat,) = as_lists([y]), as_lists([y_hat], "y_hat")
+        if len(y) != len(y_hat):
+            raise ValueError(
+                f"y has {len(y)} labels and y_hat {len(y_hat)}, expected the same length"
+            )
+        total = 0.0
+        for a, b in zip(y, y_hat, strict=True):
+            if a in index and b in index:
+                total += float(self.cost_[index[a], index[b]])
+            else:
+                total += float(a != b)
+        return total
+
+    def decode(self, w: NDArray[np.floating], x: Any) -> list[Any]:
+        """Best label sequence of x."""
+        code = self.bind(self.pack([x])).argmax(self._own(w), 0, 0.0)
+        return [self.classes_[c] for c in code]
+
+    def loss_augmented_decode(
+        self, w: NDArray[np.floating], x: Any, y: Any
+    ) -> list[Any]:
+        """Most violating label sequence of (x, y)."""
+        code = self.bind(self.pack([x], [y])).argmax(self._own(w), 0, 1.0)
+        return [self.classes_[c] for c in code]
+
+    def enumerate(self, x: Any) -> Iterable[list[Any]]:
+        """All label sequences that the constraints allow."""
+        length = int(self.encoder_.transform([x]).lengths[0])
+        a = self.allowed_
+        for code in product(range(len(self.classes_)), repeat=length):
+            if (
+                a.start[code[0]]
+                and a.end[code[-1]]
+                and all(
+                    a.transition[p, q] for p, q in zip(code[:-1], code[1:], strict=True)
+                )
+            ):
+                yield [self.classes_[c] for c in code]
+
+    def validate(self, X: Sequence[Any], Y: Sequence[Any] | None = None) -> None:
+        """Examples are checked while they are packed."""
+
+    def __space_tags__(self) -> SpaceTags:
+        """Exact and compiled."""
+        return SpaceTags(exactness="exact", compiled=True)
+
+    # Views into w.
+
+    def split(self, w: NDArray[np.floating]) -> dict[str, Any]:
+        """Parts of a weight vector.
+
+        Returns
+        -------
+        dict
+            "state": (K, n_features) view, or CSR matrix with ``features="seen"``;
+            "transitions": (K, K) [previous, next]; "start", "end": (K,). Views.
+        """
+        k, stride = len(self.classes_), self.stride_
+        tail = w[self.n_state_ :]
+        if self.state_ptr_ is None:
+            state: Any = w[: self.n_state_].reshape(self.n_features_, stride)[:, :k].T
+        else:
+            from scipy.sparse import csr_array
+
+            state = csr_array(
+                (w[: self.n_state_], self.state_label_, self.state_ptr_),
+                shape=(self.n_features_, k),
+            ).T.tocsr()
+        return {
+            "state": state,
+            "transitions": tail[: k * stride].reshape(k, stride)[:, :k],
+            "start": tail[k * stride : k * stride + k],
+            "end": tail[(k + 1) * stride : (k + 1) * stride + k],
+        }
+
+
+class CodedLabels:
+    """Labels of all tokens as indices into a list of labels: what file readers give.
+
+    Parameters
+    ----------
+    codes : (n_tokens,) int32
+    classes : list of labels
+    """
+
+    def __init__(self, codes: NDArray[np.int32], classes: Sequence[Any]) -> None:
+        order = np.argsort(np.array(classes, dtype=object), kind="stable")
+        rank = np.empty(len(classes), dtype=np.int32)
+        rank[order] = np.arange(len(classes), dtype=np.int32)
+        self.codes = rank[codes]
+        self.classes = [classes[k] for k in order]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def codes_for(self, classes: list[Any]) -> NDArray[np.int32]:
+        """The codes with respect to another list of classes."""
+        if classes == self.classes:
+            return self.codes
+        index = {label: k for k, label in enumerate(classes)}
+        unknown = [label for label in self.classes if label not in index]
+        if unknown:
+            raise ValueError(
+                f"y has the label {unknown[0]!r}, which was not seen at fit; known are "
+                f"{classes}"
+            )
+        table = np.array([index[label] for label in self.classes], dtype=np.int32)
+        return table[self.codes]
+
+
+def _mask(
+    allowed: NDArray[np.bool_], stride: int, dtype: np.dtype[Any]
+) -> NDArray[Any]:
+    """0 where allowed, -inf where not and in the padding."""
+    out = np.full((*allowed.shape[:-1], stride), -np.inf, dtype=dtype)
+    out[..., : allowed.shape[-1]][allowed] = 0.0
+    return out
+
+
+def _token_weight(
+    weights: Sequence[Any], lengths: NDArray[np.int64], dtype: np.dtype[Any]
+) -> NDArray[np.floating]:
+    if len(weights) != len(lengths):
+        raise ValueError(
+            f"token_weight has {len(weights)} examples, but X has {len(lengths)}"
+        )
+    for i, v in enumerate(weights):
+        a = np.asarray(v, dtype=np.float64)
+        if a.shape != (lengths[i],):
+            raise ValueError(
+                f"token_weight: example {i} has shape {a.shape}, expected ({lengths[i]},)"
+            )
+        if not np.all(np.isfinite(a)) or np.any(a < 0):
+            raise ValueError(
+                f"token_weight: example {i} has a weight that is negative or not finite"
+            )
+    return np.concatenate([np.asarray(v, dtype=dtype) for v in weights])
+
+
+def _seen_pairs(
+    rows: PackedRows, labels: NDArray[np.int32], k: int
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Pairs (feature, label) that occur in the data, as a CSR pattern."""
+    if rows.is_dense or rows.indptr is None or rows.indices is None:
+        features = np.arange(rows.n_features, dtype=np.int64)
+        seen = np.unique(labels)
+        keys = (features[:, None] * k + seen[None, :]).ravel()
+    else:
+        per_entry = np.repeat(labels, np.diff(rows.indptr))
+        keys = np.unique(rows.indices.astype(np.int64) * k + per_entry)
+    feature = keys // k
+    ptr = np.concatenate(
+        [[0], np.cumsum(np.bincount(feature, minlength=rows.n_features))]
+    )
+    return ptr.astype(np.int64), (keys % k).astype(np.int32)
+
+
+__all__ = ["Allowed", "CodedLabels", "PackedSequences", "SequenceSpace"]
