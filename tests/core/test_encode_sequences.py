@@ -191,7 +191,7 @@ def test_str_subclasses_and_object_arrays():
         ({"a": None}, TypeError, "feature 'a' must have a number"),
         ({"a": b"x"}, TypeError, "feature 'a' must have a number"),
         ({"a": 1j}, TypeError, "feature 'a' must have a number"),
-        ({"a": [1]}, TypeError, "the list of feature 'a' must hold str, got int (1)"),
+        ({"a": [1]}, TypeError, "a member of feature 'a' must be a str, got int (1)"),
         ({"a": {"b": {1}}}, TypeError, "a feature must be a str, got int (1)"),
         ({"a": float("nan")}, ValueError, "feature 'a' has the value nan"),
         ({"b": {"a": -np.inf}}, ValueError, "feature 'a' has the value -inf"),
