@@ -360,17 +360,19 @@ cdef class Template:
         indices = np.empty(max(1, n_tokens * self._c.n_unigrams()), dtype=np.int32)
         cdef int64_t[::1] indptr_view = indptr
         cdef int32_t[::1] indices_view = indices
-        if grow or named is None:
+        if named is not None and (grow or named._writers):
             written = self._c.extract(cells, index, &indptr_view[0], &indices_view[0])
         else:
-            named._readers += 1
+            if named is not None:
+                named._readers += 1
             try:
                 with nogil:
                     written = self._c.extract(
                         cells, index, &indptr_view[0], &indices_view[0]
                     )
             finally:
-                named._readers -= 1
+                if named is not None:
+                    named._readers -= 1
         indices_view = None
         indices.resize(written, refcheck=False)
         if grow and min_count > 1 and named is not None:

@@ -25,6 +25,8 @@ import numpy as np
 from pystruct_ext._core.columns import ColumnTable, Template
 from pystruct_ext._core.vocabulary import HashedVocabulary, Vocabulary, hash_string
 
+# Cimported names are not seen from Python; the import above is.
+from pystruct_ext._core.vocabulary cimport Vocabulary as NamedVocabulary
 from pystruct_ext._core.vocabulary cimport (
     Index, StringRef, as_list, copy_of, index_of, prefetch, short_repr
 )
@@ -268,6 +270,11 @@ def encode_sequences(X, vocabulary, *, bint grow, dtype=np.float32):
     cdef PyObject* items
     offsets = np.zeros(n + 1, dtype=np.int64)
     cdef int64_t[::1] ends = offsets
+    cdef NamedVocabulary growing = None
+    if grow and isinstance(vocabulary, NamedVocabulary):
+        growing = vocabulary
+    if growing is not None:
+        growing._writers += 1
     try:
         while i < n:
             if i >= len(sequences):
@@ -306,6 +313,9 @@ def encode_sequences(X, vocabulary, *, bint grow, dtype=np.float32):
         where = f"X: example {i}" + (f", token {t}" if t >= 0 else "")
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{where}: {error}") from error
+    finally:
+        if growing is not None:
+            growing._writers -= 1
     indptr = copy_of(writer.indptr().data(), writer.indptr().size(), np.int64)
     indices = copy_of(writer.indices().data(), writer.indices().size(), np.int32)
     if not writer.has_values():

@@ -201,6 +201,8 @@ def test_prune_needs_counts():
 
 def test_names_must_be_str_with_utf8():
     vocabulary = Vocabulary()
+    with pytest.raises(TypeError, match="names must be an iterable of str, got a str"):
+        Vocabulary("abc")
     for bad in (1, b"a", None):
         with pytest.raises(TypeError):
             vocabulary.add(bad)
@@ -208,6 +210,37 @@ def test_names_must_be_str_with_utf8():
     with pytest.raises(UnicodeEncodeError):
         vocabulary.add("\ud800")
     assert len(vocabulary) == 0
+
+
+def colliding_names(n: int) -> list[str]:
+    """Strings of one 64-bit hash: the last factor of the product is made zero."""
+    length, first = 0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B
+    state = 0x3C6EF372FE94F82B ^ (32 * length & MASK)
+    for k in range(100_000):
+        prefix = f"{k:016d}".encode()
+        a, b = (int.from_bytes(prefix[i : i + 8], "little") for i in (0, 8))
+        product = (a ^ first) * (b ^ state)
+        after = (((product ^ (product >> 64)) & MASK) + length) & MASK
+        tail = after.to_bytes(8, "little")
+        if max(tail) < 128:
+            return [(prefix + b"%08d" % j + tail).decode() for j in range(n)]
+    raise RuntimeError("no prefix found")
+
+
+def test_equal_hashes_do_not_merge_names():
+    names = colliding_names(300)
+    assert len({hash_string(name) for name in names}) == 1
+    vocabulary = Vocabulary(names[:200])
+    assert vocabulary.names() == names[:200]
+    for k, name in enumerate(names):
+        assert vocabulary.get(name) == (k if k < 200 else None)
+    _, _, indices, _ = encode_sequences([[names]], vocabulary, grow=False)
+    assert indices.tolist() == list(range(200))
+    _, _, indices, _ = encode_sequences([[names[::-1]]], vocabulary, grow=True)
+    assert sorted(indices.tolist()) == list(range(300))
+    assert vocabulary.names() == names[:200] + names[:199:-1]
+    vocabulary.prune(2)
+    assert vocabulary.names() == names[:200]
 
 
 def test_hashed_vocabulary():
