@@ -212,19 +212,39 @@ def test_names_must_be_str_with_utf8():
     assert len(vocabulary) == 0
 
 
-def colliding_names(n: int) -> list[str]:
-    """Strings of one 64-bit hash: the last factor of the product is made zero."""
+def hash_to_zero(start: str, size: int) -> str:
+    """Extend `start` to `size` bytes so that a factor of the last product is zero."""
     length, first = 0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B
-    state = 0x3C6EF372FE94F82B ^ (32 * length & MASK)
     for k in range(100_000):
-        prefix = f"{k:016d}".encode()
-        a, b = (int.from_bytes(prefix[i : i + 8], "little") for i in (0, 8))
-        product = (a ^ first) * (b ^ state)
-        after = (((product ^ (product >> 64)) & MASK) + length) & MASK
-        tail = after.to_bytes(8, "little")
+        # The counter comes first: bytes just before the tail need not matter.
+        head = f"{start}{k:08d}".ljust(size - 8, ".").encode()
+        state = 0x3C6EF372FE94F82B ^ (size * length & MASK)
+        for at in range(0, size - 16, 16):
+            a, b = (int.from_bytes(head[i : i + 8], "little") for i in (at, at + 8))
+            product = (a ^ first) * (b ^ state)
+            state = (((product ^ (product >> 64)) & MASK) + length) & MASK
+        tail = state.to_bytes(8, "little")
         if max(tail) < 128:
-            return [(prefix + b"%08d" % j + tail).decode() for j in range(n)]
-    raise RuntimeError("no prefix found")
+            return (head + tail).decode()
+    raise RuntimeError("no string found")
+
+
+def colliding_names(n: int) -> list[str]:
+    """Strings of 32 bytes and one 64-bit hash."""
+    # The factor depends on the first 16 bytes; the next 8 are free.
+    name = hash_to_zero("", 32)
+    return [f"{name[:16]}{j:08d}{name[24:]}" for j in range(n)]
+
+
+def test_equal_hashes_of_a_name_and_its_prefix():
+    short = hash_to_zero("", 24)
+    long = hash_to_zero(short, 40)
+    assert long.startswith(short)
+    assert hash_string(short) == hash_string(long)
+    vocabulary = Vocabulary([long])
+    assert vocabulary.get(short) is None
+    assert vocabulary.add(short) == 1
+    assert (vocabulary.get(short), vocabulary.get(long)) == (1, 0)
 
 
 def test_equal_hashes_do_not_merge_names():
