@@ -92,9 +92,14 @@ cdef class ColumnTable:
         if not isinstance(data, bytes):
             raise TypeError(f"data must be bytes, got {type(data).__name__}")
         if comment is not None and not (isinstance(comment, str) and comment):
-            raise ValueError(f"comment must be a non-empty str or None, got {comment!r}")
+            raise ValueError(
+                f"comment must be a non-empty str or None, got {comment!r}"
+            )
         if sep is not None and not (
-            isinstance(sep, str) and len(sep) == 1 and sep.isascii() and sep not in "\r\n\0"
+            isinstance(sep, str)
+            and len(sep) == 1
+            and sep.isascii()
+            and sep not in "\r\n\0"
         ):
             raise ValueError(
                 f"sep must be one ASCII character or None (runs of spaces and tabs), "
@@ -317,8 +322,8 @@ cdef class Template:
                 for cell in token:
                     if not isinstance(cell, str):
                         raise TypeError(
-                            f"rows: example {i}, token {t}: a column must be a str, got "
-                            f"{type(cell).__name__} ({short_repr(cell)})"
+                            f"rows: example {i}, token {t}: a column must be a str, "
+                            f"got {type(cell).__name__} ({short_repr(cell)})"
                         )
                     try:
                         data = PyUnicode_AsUTF8AndSize(cell, &size)
@@ -351,21 +356,23 @@ cdef class Template:
         if n_tokens:
             self._c.check_columns(cells.n_columns)
         indptr = np.empty(n_tokens + 1, dtype=np.int64)
-        # Pages that are never written are never given memory; `resize` returns the rest.
+        # Pages never written are never given memory; `resize` returns the rest.
         indices = np.empty(max(1, n_tokens * self._c.n_unigrams()), dtype=np.int32)
         cdef int64_t[::1] indptr_view = indptr
         cdef int32_t[::1] indices_view = indices
-        if grow or named is None:
+        if named is not None and (grow or named._writers):
             written = self._c.extract(cells, index, &indptr_view[0], &indices_view[0])
         else:
-            named._readers += 1
+            if named is not None:
+                named._readers += 1
             try:
                 with nogil:
                     written = self._c.extract(
                         cells, index, &indptr_view[0], &indices_view[0]
                     )
             finally:
-                named._readers -= 1
+                if named is not None:
+                    named._readers -= 1
         indices_view = None
         indices.resize(written, refcheck=False)
         if grow and min_count > 1 and named is not None:

@@ -3,12 +3,13 @@
 Design
 ------
 The work is in ``csrc/include/pystruct_ext/text``; this module only turns Python objects
-into (pointer, length) pairs. `Vocabulary`, `ColumnTable` and `Template` are re-exported. Looking features up is bound by cache misses on three
-kinds of memory: the string objects (scattered over the heap), the slots of the hash
-table and the stored names. So `encode_sequences` prefetches the string objects of
-tokens ahead, and hands over hundreds of strings at a time, which the vocabulary probes
-in sweeps. Strings are borrowed, not copied, until the next flush; anything that could
-run other Python code in between (``__float__``, sorting, iteration) flushes first.
+into (pointer, length) pairs; `Vocabulary`, `ColumnTable` and `Template` are re-exported
+from their own modules. Looking features up is bound by cache misses on three kinds of
+memory: the string objects (scattered over the heap), the slots of the hash table and
+the stored names. So `encode_sequences` prefetches the string objects of tokens ahead,
+and hands over hundreds of strings at a time, which the vocabulary probes in sweeps.
+Strings of lists are borrowed until the next flush; anything that could run other Python
+code in between (``__float__``, sorting, iteration) flushes first, or copies.
 
 Names are UTF-8 throughout. For a string that is not ASCII CPython keeps the UTF-8 form
 inside the string object, so encoding the same object again is as fast as ASCII.
@@ -24,8 +25,10 @@ import numpy as np
 from pystruct_ext._core.columns import ColumnTable, Template
 from pystruct_ext._core.vocabulary import HashedVocabulary, Vocabulary, hash_string
 
+# Cimported names are not seen from Python; the import above is.
+from pystruct_ext._core.vocabulary cimport Vocabulary as NamedVocabulary
 from pystruct_ext._core.vocabulary cimport (
-    Index, as_list, copy_of, index_of, prefetch, short_repr
+    Index, StringRef, as_list, copy_of, index_of, prefetch, short_repr
 )
 
 cdef extern from "Python.h":
@@ -42,13 +45,15 @@ cdef extern from "Python.h":
     Py_ssize_t Py_SIZE(PyObject*)
     int PyFloat_Check(object)
     double PyFloat_AS_DOUBLE(object)
+    double PyLong_AsDouble(object) except? -1.0
 
 cdef extern from "pystruct_ext/text/row_writer.hpp" namespace "psx::text" nogil:
     cdef cppclass RowWriter:
         RowWriter() except +
         RowWriter(Index) except +
         void add(const char*, int64_t) except +
-        void add_copy(const char*, int64_t, const char*, int64_t, double) except +
+        void add_copy(StringRef, StringRef, double) except +
+        void add_joined(StringRef, StringRef, StringRef) except +
         void end_row() except +
         cbool full()
         void flush() except +
@@ -72,10 +77,7 @@ cdef inline int _add_str(RowWriter* writer, PyObject* item) except -1:
     cdef Py_ssize_t size
     cdef const char* data
     if not PyUnicode_Check(item):
-        raise TypeError(
-            f"a feature must be a str, got {type(<object>item).__name__} "
-            f"({short_repr(<object>item)})"
-        )
+        raise _not_str("a feature", <object>item)
     if PyUnicode_IS_COMPACT_ASCII(item):
         data = <const char*>PyUnicode_DATA(item)
         size = PyUnicode_GET_LENGTH(item)
@@ -92,13 +94,22 @@ cdef inline void _prefetch_items(PyObject* token) noexcept:
             prefetch(PyList_GET_ITEM(token, k))
 
 
-cdef int _add_copy(
-    RowWriter* writer, bytes prefix, str name, double value
-) except -1:
+cdef inline StringRef _utf8(str text) except *:
     cdef Py_ssize_t size
-    cdef const char* data = PyUnicode_AsUTF8AndSize(<PyObject*>name, &size)
-    writer.add_copy(<const char*>prefix, len(prefix), data, size, value)
-    return 0
+    cdef StringRef s
+    if PyUnicode_IS_COMPACT_ASCII(<PyObject*>text):
+        s.data = <const char*>PyUnicode_DATA(<PyObject*>text)
+        size = PyUnicode_GET_LENGTH(<PyObject*>text)
+    else:
+        s.data = PyUnicode_AsUTF8AndSize(<PyObject*>text, &size)
+    s.size = size
+    return s
+
+
+cdef inline TypeError _not_str(str what, object seen):
+    return TypeError(
+        f"{what} must be a str, got {type(seen).__name__} ({short_repr(seen)})"
+    )
 
 
 cdef double _number(RowWriter* writer, object name, object value) except? -1.0:
@@ -106,10 +117,12 @@ cdef double _number(RowWriter* writer, object name, object value) except? -1.0:
     cdef double number
     if PyFloat_Check(value):
         number = PyFloat_AS_DOUBLE(value)
+    elif type(value) is int or type(value) is bool:
+        number = PyLong_AsDouble(value)
     elif isinstance(value, (list, tuple, bytes)) or not hasattr(value, "__float__"):
         raise TypeError(
-            f"feature {short_repr(name)} must have a number, a str, or a dict, list or set "
-            f"as its value, got {type(value).__name__} ({short_repr(value)})"
+            f"feature {short_repr(name)} must have a number, a str, or a dict, list or "
+            f"set as its value, got {type(value).__name__} ({short_repr(value)})"
         )
     else:
         number = float(value)
@@ -120,44 +133,42 @@ cdef double _number(RowWriter* writer, object name, object value) except? -1.0:
 
 cdef int _add_mapping(RowWriter* writer, bytes prefix, dict features) except -1:
     """Features of a dict, each name after `prefix`."""
-    cdef bytes inner
+    cdef StringRef before
+    cdef StringRef name
+    before.data = prefix
+    before.size = len(prefix)
     for key, value in features.items():
         if not isinstance(key, str):
-            raise TypeError(
-                f"a feature name must be a str, got {type(key).__name__} ({short_repr(key)})"
-            )
+            raise _not_str("a feature name", key)
+        name = _utf8(key)
         if isinstance(value, str):
-            inner = prefix + (<str>key).encode() + b":"
-            _add_copy(writer, inner, value, 1.0)
+            writer.add_joined(before, name, _utf8(value))
         elif isinstance(value, dict):
             _add_mapping(writer, prefix + (<str>key).encode() + b":", value)
         elif isinstance(value, (list, tuple, set, frozenset)):
-            inner = prefix + (<str>key).encode() + b":"
             if isinstance(value, (set, frozenset)):
                 value = _sorted(value)
             for item in value:
                 if not isinstance(item, str):
-                    raise TypeError(
-                        f"the list of feature {short_repr(key)} must hold str, got "
-                        f"{type(item).__name__} ({short_repr(item)})"
-                    )
-                _add_copy(writer, inner, item, 1.0)
+                    raise _not_str(f"a member of feature {short_repr(key)}", item)
+                writer.add_joined(before, name, _utf8(item))
         else:
-            _add_copy(writer, prefix, key, _number(writer, key, value))
+            writer.add_copy(before, name, _number(writer, key, value))
     return 0
 
 
 cdef list _sorted(object members):
     for item in members:
         if not isinstance(item, str):
-            raise TypeError(
-                f"a feature must be a str, got {type(item).__name__} ({short_repr(item)})"
-            )
+            raise _not_str("a feature", item)
     return sorted(members)
 
 
 cdef int _add_token(RowWriter* writer, PyObject* token) except -1:
     cdef Py_ssize_t k
+    cdef StringRef nothing
+    nothing.data = b""
+    nothing.size = 0
     if PyList_CheckExact(token):
         for k in range(Py_SIZE(token)):
             _add_str(writer, PyList_GET_ITEM(token, k))
@@ -180,10 +191,8 @@ cdef int _add_token(RowWriter* writer, PyObject* token) except -1:
         )
     for item in features:
         if not isinstance(item, str):
-            raise TypeError(
-                f"a feature must be a str, got {type(item).__name__} ({short_repr(item)})"
-            )
-        _add_copy(writer, b"", item, 1.0)
+            raise _not_str("a feature", item)
+        writer.add_copy(nothing, _utf8(item), 1.0)
     return 0
 
 
@@ -261,6 +270,11 @@ def encode_sequences(X, vocabulary, *, bint grow, dtype=np.float32):
     cdef PyObject* items
     offsets = np.zeros(n + 1, dtype=np.int64)
     cdef int64_t[::1] ends = offsets
+    cdef NamedVocabulary growing = None
+    if grow and isinstance(vocabulary, NamedVocabulary):
+        growing = vocabulary
+    if growing is not None:
+        growing._writers += 1
     try:
         while i < n:
             if i >= len(sequences):
@@ -278,7 +292,9 @@ def encode_sequences(X, vocabulary, *, bint grow, dtype=np.float32):
             items = <PyObject*>sequence
             for t in range(length):
                 if t >= len(sequence):
-                    raise ValueError("the sequence changed its length while it was read")
+                    raise ValueError(
+                        "the sequence changed its length while it was read"
+                    )
                 if t + 4 < len(sequence):
                     prefetch(PyList_GET_ITEM(items, t + 4))
                 if t + 2 < len(sequence):
@@ -297,6 +313,9 @@ def encode_sequences(X, vocabulary, *, bint grow, dtype=np.float32):
         where = f"X: example {i}" + (f", token {t}" if t >= 0 else "")
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{where}: {error}") from error
+    finally:
+        if growing is not None:
+            growing._writers -= 1
     indptr = copy_of(writer.indptr().data(), writer.indptr().size(), np.int64)
     indices = copy_of(writer.indices().data(), writer.indices().size(), np.int32)
     if not writer.has_values():

@@ -1,31 +1,13 @@
-r"""Packed rows: the features of ragged examples in a handful of flat arrays.
+"""Packed rows: the features of ragged examples in a handful of flat arrays.
 
 An example is a run of rows (the tokens of a sentence, the documents of a query, the
 one row of a multiclass example). Every compiled kernel reads rows through these arrays
 only, dense or sparse.
-
-File format of `PackedRows.save` (all integers little-endian)
--------------------------------------------------------------
-=========  ========================================================================
-bytes      content
-=========  ========================================================================
-0-7        ``PSXROWS\n``
-8-15       uint64 format version, 1
-16-23      uint64 storage: 0 dense, 1 sparse
-24-31      uint64 bytes of a value: 0 (all ones, sparse only), 4 or 8 (IEEE float)
-32-63      int64 n_examples, n_rows, nnz, n_features
-64-        the arrays offsets, indptr, indices, values in this order, those that are
-           None left out, each starting at the next multiple of 64; the file ends with
-           the last array
-=========  ========================================================================
 """
 
 from __future__ import annotations
 
 import os
-import secrets
-import struct
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,12 +29,9 @@ from pystruct_ext._core._ragged_checks import (
     require_rows,
     same_width,
 )
+from pystruct_ext._core._ragged_file import read_rows, write_rows
 
 __all__ = ["PackedRows"]
-
-_MAGIC = b"PSXROWS\n"
-_HEADER = struct.Struct("<8sQQQqqqq")
-_ALIGN = 64
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -541,7 +520,8 @@ class PackedRows:
         """Write one file that `load` can map into memory.
 
         The file appears complete or not at all: it is written beside its place under a
-        temporary name, then moved. The format is described in the module docstring.
+        temporary name, then moved. The format is described in
+        ``_ragged_file.py``.
 
         Parameters
         ----------
@@ -562,33 +542,9 @@ class PackedRows:
         ...     PackedRows.load(path, mmap=False).n_rows
         1
         """
-        target = Path(path)
-        size = 0 if self.values is None else self.values.itemsize
-        header = _HEADER.pack(
-            _MAGIC,
-            1,
-            int(not self.is_dense),
-            size,
-            self.n_examples,
-            self.n_rows,
-            self.nnz,
-            self.n_features,
-        )
-        # Not tempfile: its files are readable by their owner only, for ever.
-        name = target.with_name(f"{target.name}.{secrets.token_hex(8)}.tmp")
-        try:
-            with open(name, "xb") as file:
-                file.write(header)
-                for array in (self.offsets, self.indptr, self.indices, self.values):
-                    if array is None:
-                        continue
-                    file.write(b"\0" * (-file.tell() % _ALIGN))
-                    little = array.astype(array.dtype.newbyteorder("<"), copy=False)
-                    file.write(little.data)
-            os.replace(name, target)
-        except BaseException:
-            name.unlink(missing_ok=True)
-            raise
+        arrays = (self.offsets, self.indptr, self.indices, self.values)
+        shape = (self.n_examples, self.n_rows, self.nnz, self.n_features)
+        write_rows(Path(path), shape, arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], mmap: bool = True) -> PackedRows:
@@ -618,51 +574,9 @@ class PackedRows:
         --------
         See `save`.
         """
-        with open(path, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            head = file.read(_HEADER.size)
-            if len(head) < _HEADER.size or head[:8] != _MAGIC:
-                raise ValueError(f"{path}: not a file of packed rows")
-            _, version, sparse, item, *counts = _HEADER.unpack(head)
-            n_examples, n_rows, nnz, n_features = counts
-            if version != 1:
-                raise ValueError(f"{path}: format version {version}, expected 1")
-            if sparse not in (0, 1) or item not in ((0, 4, 8) if sparse else (4, 8)):
-                raise ValueError(f"{path}: the header is damaged")
-            # Bounding the counts by the file size also keeps the sums below 2**63.
-            if min(counts) < 0 or max(n_examples, n_rows) > size or nnz > size:
-                raise ValueError(f"{path}: the header is damaged or the file truncated")
-            layout = [("offsets", "<i8", n_examples + 1)]
-            if sparse:
-                layout += [("indptr", "<i8", n_rows + 1), ("indices", "<i4", nnz)]
-            if item:
-                layout += [("values", f"<f{item}", nnz)]
-            places, end = {}, _HEADER.size
-            for name, dtype, n in layout:
-                start = end + -end % _ALIGN
-                end = start + n * int(dtype[2:])
-                places[name] = (start, end, dtype)
-            if end != size:
-                raise ValueError(f"{path}: {size} bytes, expected {end}")
-            raw: NDArray[np.uint8]
-            if mmap:
-                raw = np.asarray(np.memmap(file, dtype=np.uint8, mode="r"))
-            else:
-                file.seek(0)
-                raw = np.fromfile(file, dtype=np.uint8)
-        arrays: dict[str, NDArray[Any]] = {}
-        for name, (start, stop, dtype) in places.items():
-            array = raw[start:stop].view(dtype)
-            native = array.dtype.newbyteorder("=")
-            arrays[name] = array if sys.byteorder == "little" else array.astype(native)
+        (n_rows, nnz, n_features), arrays = read_rows(path, mmap)
         try:
-            rows = cls(
-                arrays["offsets"],
-                arrays.get("indptr"),
-                arrays.get("indices"),
-                arrays.get("values"),
-                n_features,
-            )
+            rows = cls(*arrays, n_features)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
         if rows.n_rows != n_rows or rows.nnz != nnz:

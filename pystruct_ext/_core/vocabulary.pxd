@@ -33,8 +33,11 @@ cdef extern from "pystruct_ext/text/vocabulary.hpp" namespace "psx::text" nogil:
 
 cdef class Vocabulary:
     cdef CVocabulary _c
-    # Threads inside a GIL-free lookup; nothing may be added or removed meanwhile.
+    # Calls inside a GIL-free lookup; nothing may be added or removed meanwhile.
     cdef int _readers
+    # Calls that add names and may let other Python code run in between: lookups must
+    # then keep the GIL, and no id may change its meaning.
+    cdef int _writers
 
     cdef int _require_unread(self) except -1
 

@@ -50,6 +50,8 @@ cdef class Vocabulary:
     """
 
     def __init__(self, names=()):
+        if isinstance(names, str):
+            raise TypeError("names must be an iterable of str, got a str")
         for name in names:
             self.add(name)
 
@@ -191,6 +193,8 @@ cdef class Vocabulary:
             If the vocabulary was restored without counts.
         """
         self._require_unread()
+        if self._writers:
+            raise RuntimeError("the vocabulary is being written by another call")
         if not self._c.has_counts():
             raise ValueError(
                 "this vocabulary was restored without counts and cannot be pruned"

@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pystruct_ext._core.features import (
+    ColumnTable,
     HashedVocabulary,
+    Template,
     Vocabulary,
     encode_sequences,
     hash_string,
@@ -191,7 +193,7 @@ def test_str_subclasses_and_object_arrays():
         ({"a": None}, TypeError, "feature 'a' must have a number"),
         ({"a": b"x"}, TypeError, "feature 'a' must have a number"),
         ({"a": 1j}, TypeError, "feature 'a' must have a number"),
-        ({"a": [1]}, TypeError, "the list of feature 'a' must hold str, got int (1)"),
+        ({"a": [1]}, TypeError, "a member of feature 'a' must be a str, got int (1)"),
         ({"a": {"b": {1}}}, TypeError, "a feature must be a str, got int (1)"),
         ({"a": float("nan")}, ValueError, "feature 'a' has the value nan"),
         ({"b": {"a": -np.inf}}, ValueError, "feature 'a' has the value -inf"),
@@ -254,6 +256,33 @@ def test_code_that_runs_in_between_may_change_the_input():
     outer.insert(0, [{"m": Meddler(outer.clear)}])
     with pytest.raises(ValueError, match="changed its length"):
         encode_sequences(outer, Vocabulary(), grow=True)
+
+
+def test_code_that_runs_in_between_may_use_the_vocabulary_but_not_prune_it():
+    table = ColumnTable(b"a\nz\n")
+    template = Template("U:%x[0,0]")
+
+    class Reader:
+        def __float__(self):
+            seen.append(template.extract(table, vocabulary, False)[2].tolist())
+            vocabulary.add("extra")
+            return 1.0
+
+    class Pruner:
+        def __float__(self):
+            vocabulary.prune(5)
+            return 1.0
+
+    seen: list[list[int]] = []
+    vocabulary = Vocabulary(["U:a"])
+    X = [[["b"], {"c": Reader()}]]
+    indices = encode_sequences(X, vocabulary, grow=True)[2]
+    assert seen == [[0]]
+    assert vocabulary.names() == ["U:a", "b", "extra", "c"]
+    assert indices.tolist() == [1, 3]
+    with pytest.raises(RuntimeError, match="being written by another call"):
+        encode_sequences([[["b"], {"c": Pruner()}]], vocabulary, grow=True)
+    assert len(vocabulary.prune(5)) == 4
 
 
 def test_input_is_not_modified():

@@ -358,7 +358,7 @@ def test_save_and_load(tmp_path, rows, mmap):
 
 
 def test_file_format(tmp_path):
-    # Written out by hand from the table in the module docstring.
+    # Written out by hand from the table in _ragged_file.py.
     rows = PackedRows(
         i64(0, 1, 3), i64(0, 1, 1, 3), i32(4, 0, 2), np.float32([1, 2, 3]), 5
     )
@@ -422,7 +422,7 @@ def test_damaged_files(tmp_path):
     refused(patched(24, "<Q", 2), "the header is damaged")
     for at in (32, 40, 48):
         refused(patched(at, "<q", -1), "the header is damaged or the file truncated")
-        refused(patched(at, "<q", 2**62), "the header is damaged or the file truncated")
+        refused(patched(at, "<q", 2**62), ".*(truncated|bytes, expected)")
     refused(patched(56, "<q", 1), "X: example .* has feature index")
     refused(patched(64, "<q", 1), "offsets must start with 0")
     refused(patched(len(good) - 8, "<d", np.nan), "X: example 4, row .* has NaN")

@@ -201,6 +201,8 @@ def test_prune_needs_counts():
 
 def test_names_must_be_str_with_utf8():
     vocabulary = Vocabulary()
+    with pytest.raises(TypeError, match="names must be an iterable of str, got a str"):
+        Vocabulary("abc")
     for bad in (1, b"a", None):
         with pytest.raises(TypeError):
             vocabulary.add(bad)
@@ -208,6 +210,57 @@ def test_names_must_be_str_with_utf8():
     with pytest.raises(UnicodeEncodeError):
         vocabulary.add("\ud800")
     assert len(vocabulary) == 0
+
+
+def hash_to_zero(start: str, size: int) -> str:
+    """Extend `start` to `size` bytes so that a factor of the last product is zero."""
+    length, first = 0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B
+    for k in range(100_000):
+        # The counter comes first: bytes just before the tail need not matter.
+        head = f"{start}{k:08d}".ljust(size - 8, ".").encode()
+        state = 0x3C6EF372FE94F82B ^ (size * length & MASK)
+        for at in range(0, size - 16, 16):
+            a, b = (int.from_bytes(head[i : i + 8], "little") for i in (at, at + 8))
+            product = (a ^ first) * (b ^ state)
+            state = (((product ^ (product >> 64)) & MASK) + length) & MASK
+        tail = state.to_bytes(8, "little")
+        if max(tail) < 128:
+            return (head + tail).decode()
+    raise RuntimeError("no string found")
+
+
+def colliding_names(n: int) -> list[str]:
+    """Strings of 32 bytes and one 64-bit hash."""
+    # The factor depends on the first 16 bytes; the next 8 are free.
+    name = hash_to_zero("", 32)
+    return [f"{name[:16]}{j:08d}{name[24:]}" for j in range(n)]
+
+
+def test_equal_hashes_of_a_name_and_its_prefix():
+    short = hash_to_zero("", 24)
+    long = hash_to_zero(short, 40)
+    assert long.startswith(short)
+    assert hash_string(short) == hash_string(long)
+    vocabulary = Vocabulary([long])
+    assert vocabulary.get(short) is None
+    assert vocabulary.add(short) == 1
+    assert (vocabulary.get(short), vocabulary.get(long)) == (1, 0)
+
+
+def test_equal_hashes_do_not_merge_names():
+    names = colliding_names(300)
+    assert len({hash_string(name) for name in names}) == 1
+    vocabulary = Vocabulary(names[:200])
+    assert vocabulary.names() == names[:200]
+    for k, name in enumerate(names):
+        assert vocabulary.get(name) == (k if k < 200 else None)
+    _, _, indices, _ = encode_sequences([[names]], vocabulary, grow=False)
+    assert indices.tolist() == list(range(200))
+    _, _, indices, _ = encode_sequences([[names[::-1]]], vocabulary, grow=True)
+    assert sorted(indices.tolist()) == list(range(300))
+    assert vocabulary.names() == names[:200] + names[:199:-1]
+    vocabulary.prune(2)
+    assert vocabulary.names() == names[:200]
 
 
 def test_hashed_vocabulary():

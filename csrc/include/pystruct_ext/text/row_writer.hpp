@@ -22,20 +22,22 @@ class RowWriter {
     if (has_values_) pending_values_.push_back(1.0);
   }
 
-  // A string that is copied: prefix + text.
-  void add_copy(const char* prefix, int64_t prefix_size, const char* data, int64_t size,
-                double value) {
-    const auto at = static_cast<int64_t>(copies_.size());
-    copies_.insert(copies_.end(), prefix, prefix + prefix_size);
-    copies_.insert(copies_.end(), data, data + size);
-    copied_.emplace_back(strings_.size(), at);
-    strings_.push_back({nullptr, prefix_size + size});
-    if (!has_values_ && value != 1.0) {  // the first weighted feature: all before it weigh one
-      values_.assign(indices_.size(), 1.0);
-      pending_values_.assign(strings_.size() - 1, 1.0);
-      has_values_ = true;
-    }
-    if (has_values_) pending_values_.push_back(value);
+  // A string that is copied: prefix + name.
+  void add_copy(StringRef prefix, StringRef name, double value) {
+    const size_t at = copies_.size();
+    copy(prefix);
+    copy(name);
+    end_copy(at, value);
+  }
+
+  // A string that is copied: prefix + name + ":" + member.
+  void add_joined(StringRef prefix, StringRef name, StringRef member) {
+    const size_t at = copies_.size();
+    copy(prefix);
+    copy(name);
+    copies_.push_back(':');
+    copy(member);
+    end_copy(at, 1.0);
   }
 
   void end_row() { row_ends_.push_back(strings_.size()); }
@@ -69,6 +71,20 @@ class RowWriter {
   std::vector<double>& values() noexcept { return values_; }     // (nnz,) if has_values()
 
  private:
+  void copy(StringRef s) { copies_.insert(copies_.end(), s.data, s.data + s.size); }
+
+  // Ends the copied string that starts at `at`.
+  void end_copy(size_t at, double value) {
+    copied_.emplace_back(strings_.size(), static_cast<int64_t>(at));
+    strings_.push_back({nullptr, static_cast<int64_t>(copies_.size() - at)});
+    if (!has_values_ && value != 1.0) {  // the first weighted feature: all before it weigh one
+      values_.assign(indices_.size(), 1.0);
+      pending_values_.assign(strings_.size() - 1, 1.0);
+      has_values_ = true;
+    }
+    if (has_values_) pending_values_.push_back(value);
+  }
+
   void reserve() {
     strings_.reserve(2 * kBatch);
     ids_.reserve(2 * kBatch);

@@ -9,7 +9,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cctype>
 #include <cstdint>
 #include <cstring>
 #include <stdexcept>
@@ -155,6 +154,10 @@ class Template {
     throw std::invalid_argument("template line " + std::to_string(line) + ": " + what);
   }
 
+  static bool is_letter(char c) noexcept {  // not isalpha: that asks the locale
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  }
+
   // The integer at text[at], of at most four digits; false if there is none.
   static bool read_int(const std::string& text, size_t& at, int32_t& value) {
     const bool negative = at < text.size() && text[at] == '-';
@@ -178,7 +181,8 @@ class Template {
 
   void parse_line(const std::string& text, int32_t line) {
     if (text[0] != 'U' && text[0] != 'B') {
-      fail(line, "must start with U (feature), B (label bigram) or # (comment), got '" + text + "'");
+      fail(line, "must start with U (feature), B (label bigram) or # (comment), got '" + text +
+                     "'");
     }
     const size_t begin = pieces_.size();
     Piece piece;
@@ -187,7 +191,7 @@ class Template {
       const bool macro =
           text[at] == '%' && at + 1 < text.size() &&
           (text[at + 1] == 'x' ||
-           (std::isalpha(static_cast<unsigned char>(text[at + 1])) && text.compare(at + 2, 1, "[") == 0));
+           (is_letter(text[at + 1]) && text.compare(at + 2, 1, "[") == 0));
       if (!macro) {
         piece.literal += text[at++];
         continue;
@@ -204,7 +208,8 @@ class Template {
     }
     if (text[0] == 'B') {
       if (pieces_.size() > begin) {
-        fail(line, "'" + text + "' is not supported: a bigram template is a plain B, without macros");
+        fail(line, "'" + text +
+                       "' is not supported: a bigram template is a plain B, without macros");
       }
       has_bigram_ = true;
       return;

@@ -70,7 +70,9 @@ class Vocabulary {
   }
 
   // Id of the string, which is added if it is new; its count goes up by one.
-  int32_t add(const char* data, int64_t size) { return add_hashed(data, size, hash_bytes(data, size)); }
+  int32_t add(const char* data, int64_t size) {
+    return add_hashed(data, size, hash_bytes(data, size));
+  }
 
   // ids (n,): the id of each string or -1.
   void find_batch(const StringRef* strings, int64_t n, int32_t* ids) const noexcept {
@@ -183,7 +185,9 @@ class Vocabulary {
     std::memcpy(&h, arena_.data() + entry, 8);
     return h;
   }
-  void store(uint32_t entry, const Header& h) noexcept { std::memcpy(arena_.data() + entry, &h, 8); }
+  void store(uint32_t entry, const Header& h) noexcept {
+    std::memcpy(arena_.data() + entry, &h, 8);
+  }
   StringRef text(uint32_t entry) const noexcept {
     return {reinterpret_cast<const char*>(arena_.data() + entry + 1), header(entry)[0]};
   }
