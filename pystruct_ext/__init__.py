@@ -1,3 +1,28 @@
 """Structured-output prediction with structural SVMs."""
 
+from __future__ import annotations
+
+from pystruct_ext._core.ragged import PackedRows
+from pystruct_ext._include import get_include
+from pystruct_ext.estimators import (
+    HeldOutScore,
+    MulticlassSVM,
+    SequenceSVM,
+    StructuralSVM,
+    c_path,
+)
+from pystruct_ext.spaces import OutputSpace
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "HeldOutScore",
+    "MulticlassSVM",
+    "OutputSpace",
+    "PackedRows",
+    "SequenceSVM",
+    "StructuralSVM",
+    "__version__",
+    "c_path",
+    "get_include",
+]

@@ -116,13 +116,13 @@ class FeatureEncoder:
         """
         kind = kind_of(X, self.template)
         matrix = ("dense", "csr", "packed")
-        if kind != self.kind and not (kind in matrix and self.kind in matrix):
-            # Packed features may have come from names, with a vocabulary outside.
-            if kind != "packed":
-                raise ValueError(
-                    f"X holds sequences of kind {kind!r}, but the model was fitted on "
-                    f"{self.kind!r}"
-                )
+        same = kind == self.kind or (kind in matrix and self.kind in matrix)
+        # Packed features may have come from names, with the vocabulary outside.
+        if not same and kind != "packed":
+            raise ValueError(
+                f"X holds sequences of kind {kind!r}, but the model was fitted on "
+                f"{self.kind!r}"
+            )
         packed = self._pack(X, grow=False)
         if packed.n_features != self.n_features:
             raise ValueError(

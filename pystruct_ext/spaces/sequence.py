@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -294,7 +294,7 @@ class SequenceSpace(OutputSpace):
         table = self.classes_
         flat = [table[c] for c in codes.tolist()]
         ends = offsets.tolist()
-        return [flat[a:b] for a, b in zip(ends[:-1], ends[1:], strict=True)]
+        return [flat[a:b] for a, b in pairwise(ends)]
 
     def _own(self, w: NDArray[np.floating]) -> NDArray[np.floating]:
         return np.ascontiguousarray(w, dtype=np.dtype(self.dtype))
@@ -343,9 +343,7 @@ class SequenceSpace(OutputSpace):
             if (
                 a.start[code[0]]
                 and a.end[code[-1]]
-                and all(
-                    a.transition[p, q] for p, q in zip(code[:-1], code[1:], strict=True)
-                )
+                and all(a.transition[p, q] for p, q in pairwise(code))
             ):
                 yield [self.classes_[c] for c in code]
 

@@ -1,0 +1,161 @@
+"""Multiclass SVM."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_is_fitted,
+    validate_data,
+)
+
+from pystruct_ext.estimators.structural import BaseStructuralSVM, c_to_lam
+from pystruct_ext.solvers import Solver
+from pystruct_ext.spaces import MulticlassSpace
+
+
+class MulticlassSVM(ClassifierMixin, BaseStructuralSVM):
+    """Crammer-Singer multiclass SVM with a certificate and any cost matrix.
+
+    Minimises ``1/2 sum_k ||w_k||^2 + C sum_i s_i max_k [cost(y_i, k) + <w_k - w_{y_i},
+    x_i>]``: with the default loss the problem of
+    ``LinearSVC(multi_class="crammer_singer")`` at the same C.
+
+    Parameters
+    ----------
+    C : float, default=1.0
+    loss : "zero_one", (K, K) array or mapping, default="zero_one"
+        Cost of a wrong class; see `pystruct_ext.losses.cost_matrix`.
+    fit_intercept : bool, default=True
+        Learn a constant per class, regularised like the other weights.
+    intercept_scaling : float, default=1.0
+    dtype : {"float32", "float64"}, default="float64"
+        Type of the weights.
+    solver, tol, max_iter, max_time, n_jobs, random_state, verbose, callback
+        See `StructuralSVM`.
+
+    Attributes
+    ----------
+    coef_ : (K, n_features) ndarray
+    intercept_ : (K,) ndarray
+    classes_ : (K,) ndarray
+    n_features_in_ : int
+    duality_gap_, primal_objective_, dual_objective_, certificate_, status_, n_iter_, \
+n_oracle_calls_, history_
+        See `StructuralSVM`.
+
+    References
+    ----------
+    Crammer and Singer, JMLR 2001.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> X, y = load_iris(return_X_y=True)
+    >>> MulticlassSVM().fit(X, y).score(X, y) > 0.95
+    True
+    """
+
+    def __init__(
+        self,
+        C: float = 1.0,
+        loss: Any = "zero_one",
+        fit_intercept: bool = True,
+        intercept_scaling: float = 1.0,
+        dtype: str = "float64",
+        solver: str | Solver = "bcfw",
+        tol: float | None = None,
+        max_iter: int | None = None,
+        max_time: float | None = None,
+        n_jobs: int | None = None,
+        random_state: Any = None,
+        verbose: int = 0,
+        callback: Any = None,
+    ) -> None:
+        self.C = C
+        self.loss = loss
+        self.fit_intercept = fit_intercept
+        self.intercept_scaling = intercept_scaling
+        self.dtype = dtype
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.max_time = max_time
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+        self.callback = callback
+
+    def _make_space(self) -> MulticlassSpace:
+        return MulticlassSpace(
+            self.loss, self.fit_intercept, self.intercept_scaling, self.dtype
+        )
+
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> MulticlassSVM:
+        """Train on rows X with classes y.
+
+        Parameters
+        ----------
+        X : (n, n_features) array-like or sparse matrix
+        y : (n,) array-like
+        sample_weight : (n,) array-like, optional
+
+        Returns
+        -------
+        self
+        """
+        c_to_lam(self.C, 1)
+        self._make_solver()
+        X, y = validate_data(
+            self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], order="C"
+        )
+        check_classification_targets(y)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(
+                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+            )
+        classes = np.unique(y)
+        if len(classes) < 2:
+            raise ValueError(
+                f"y has the single class {classes.tolist()[0]!r}, expected at least 2 "
+                "(MulticlassSVM needs more than one class)"
+            )
+        self.space_ = self._make_space()
+        packed = self.space_.fit_pack(X, y)
+        self.classes_ = classes
+        self._solve(packed, sample_weight)
+        self.coef_, self.intercept_ = self.space_.split(self._w)
+        return self
+
+    def decision_function(self, X: ArrayLike) -> NDArray[np.floating]:
+        """Scores of the classes: (n, K), or (n,) for two classes (second minus first)."""
+        check_is_fitted(self)
+        X = validate_data(
+            self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
+        )
+        scores = X @ self.coef_.T + self.intercept_
+        if len(self.classes_) == 2:
+            return np.asarray(scores[:, 1] - scores[:, 0])
+        return np.asarray(scores)
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Class of every row, (n,)."""
+        scores = self.decision_function(X)
+        if scores.ndim == 1:
+            return np.asarray(self.classes_[(scores > 0).astype(int)])
+        return np.asarray(self.classes_[scores.argmax(axis=1)])
+
+    def _default_metric(self, y_true: Any, y_pred: Any) -> float:
+        return float(np.mean(np.asarray(y_true) == np.asarray(y_pred)))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
