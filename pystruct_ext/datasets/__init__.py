@@ -1,1 +1,18 @@
-"""Datasets."""
+"""Data sets for examples and tests, and readers of column files."""
+
+from __future__ import annotations
+
+from pystruct_ext._core.features import ColumnTable
+from pystruct_ext._core.templates import DEFAULT_TEMPLATE
+
+from ._conll import read_conll, write_conll
+from ._digits import digits_of, load_digit_sequences
+
+__all__ = [
+    "DEFAULT_TEMPLATE",
+    "ColumnTable",
+    "digits_of",
+    "load_digit_sequences",
+    "read_conll",
+    "write_conll",
+]
