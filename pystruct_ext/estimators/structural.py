@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from pystruct_ext._core import Oracle
@@ -68,6 +70,10 @@ class BaseStructuralSVM(BaseEstimator):
             verbose=self.verbose or None,
         )
 
+    def _aim(self, space: OutputSpace, n: int) -> float | None:
+        """A tighter tolerance to aim at where that is almost free, or None."""
+        return None
+
     def _callbacks(self) -> list[Any]:
         if self.callback is None:
             return []
@@ -82,6 +88,10 @@ class BaseStructuralSVM(BaseEstimator):
     ) -> SolverResult:
         """Solve on packed examples and set the fitted attributes."""
         space, solver = self.space_, self._make_solver()
+        aim = self._aim(space, len(packed))
+        if aim is not None:
+            accept = solver.tol
+            solver.set_params(tol=aim)
         if oracle is None:
             oracle = space.bind(packed)
         n = oracle.n_blocks
@@ -91,13 +101,27 @@ class BaseStructuralSVM(BaseEstimator):
         for callback in callbacks:
             if isinstance(callback, HeldOutScore):
                 callback.start(self)
-        result = solver.solve(
-            oracle,
-            lam,
-            block_weight=weight,
-            working_set=working_set,
-            callback=callbacks or None,
-        )
+        with warnings.catch_warnings():
+            if aim is not None:
+                warnings.simplefilter("ignore", ConvergenceWarning)
+            result = solver.solve(
+                oracle,
+                lam,
+                block_weight=weight,
+                working_set=working_set,
+                callback=callbacks or None,
+            )
+        if aim is not None and result.status == "max_iter":
+            if result.relative_gap <= accept:
+                result.status = "converged"
+            else:
+                warnings.warn(
+                    f"stopped after {result.n_iter} epochs at a relative gap of "
+                    f"{result.relative_gap:.2e}, above {accept:g}; scale the features, "
+                    "lower C or raise max_iter",
+                    ConvergenceWarning,
+                    stacklevel=3,
+                )
         for callback in callbacks:
             if isinstance(callback, HeldOutScore):
                 best = callback.finish()
