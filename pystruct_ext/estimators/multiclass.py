@@ -18,7 +18,6 @@ from pystruct_ext.estimators.structural import BaseStructuralSVM, c_to_lam
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import MulticlassSpace, OutputSpace
 
-
 # Up to this n * size_psi a fit aims at many digits.
 _SMALL = 100_000
 

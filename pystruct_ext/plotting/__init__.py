@@ -1,1 +1,9 @@
-"""Plotting."""
+"""Displays in the manner of scikit-learn; they need ``pip install pystruct-ext[plot]``."""
+
+from __future__ import annotations
+
+from ._convergence import ConvergenceDisplay
+from ._tagging import TaggingDisplay
+from ._transitions import TransitionDisplay
+
+__all__ = ["ConvergenceDisplay", "TaggingDisplay", "TransitionDisplay"]
