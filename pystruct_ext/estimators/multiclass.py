@@ -102,6 +102,14 @@ n_oracle_calls_, history_
             self.loss, self.fit_intercept, self.intercept_scaling, self.dtype
         )
 
+    def _make_solver(self) -> Solver:
+        solver = super()._make_solver()
+        if self.solver == "bcfw":
+            # With codes of length 1 the known cuts are cheap to revisit (measured on
+            # digits: a third less time than without).
+            solver.set_params(cached_passes=8)
+        return solver
+
     def _aim(self, space: OutputSpace, n: int) -> float | None:
         # With a unique optimum reached to many digits, weights and repetitions of an
         # example are the same thing also in the last digits of coef_.

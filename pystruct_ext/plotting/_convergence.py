@@ -103,8 +103,7 @@ class ConvergenceDisplay:
     def __init__(self, histories: Mapping[str, Any]) -> None:
         if not isinstance(histories, Mapping):
             raise TypeError(
-                "histories must map names to histories, "
-                f"got {type(histories).__name__}"
+                f"histories must map names to histories, got {type(histories).__name__}"
             )
         if not histories:
             raise ValueError("histories is empty: nothing to plot")

@@ -41,7 +41,7 @@ class BCFW(Solver):
     sampling : {"uniform", "gap"}, default="uniform"
         "gap" visits blocks with probability proportional to their last known gap after
         the first epochs, instead of each once.
-    prune_after : int, default=4
+    prune_after : int, default=2
         Visits without mass after which a cut is dropped.
     n_jobs : int, default=1
         Threads of the exact passes.
@@ -52,8 +52,9 @@ class BCFW(Solver):
 
     Notes
     -----
-    Memory: weights (D) twice, and per cut ``20 + 4 code_len`` bytes plus ``2 (m + 1)``
-    bytes for its inner products with the m cuts of its block.
+    Memory: weights (D) twice, and per cut 20 bytes, ``code_len`` bytes (four times that
+    where an entry of a code exceeds 255), and ``2 (m + 1)`` bytes for its inner products
+    with the m cuts of its block.
 
     References
     ----------
@@ -82,7 +83,7 @@ class BCFW(Solver):
         inner_steps: int = 8,
         cached_passes: int | str = "auto",
         sampling: str = "uniform",
-        prune_after: int = 4,
+        prune_after: int = 2,
         n_jobs: int = 1,
         random_state: Any = 0,
         verbose: int = 0,

@@ -28,17 +28,20 @@
 
 namespace pystruct_ext {
 
+// Eight running sums, so that the compiler may vectorise without reordering any of them.
+template <class real>
+double sqnorm_of(const real* w, int64_t d) noexcept {
+  double s[8] = {0, 0, 0, 0, 0, 0, 0, 0};
+  int64_t j = 0;
+  for (; j + 8 <= d; j += 8)
+    for (int k = 0; k < 8; ++k) s[k] += static_cast<double>(w[j + k]) * static_cast<double>(w[j + k]);
+  for (; j < d; ++j) s[0] += static_cast<double>(w[j]) * static_cast<double>(w[j]);
+  return ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7]));
+}
+
 inline double sqnorm_of(const psx_oracle* o, const void* w) noexcept {
-  double s[4] = {0, 0, 0, 0};
-  const int64_t d = o->size_psi;
-  if (o->w_bytes == 4) {
-    const float* p = static_cast<const float*>(w);
-    for (int64_t j = 0; j < d; ++j) s[j & 3] += static_cast<double>(p[j]) * p[j];
-  } else {
-    const double* p = static_cast<const double*>(w);
-    for (int64_t j = 0; j < d; ++j) s[j & 3] += p[j] * p[j];
-  }
-  return (s[0] + s[1]) + (s[2] + s[3]);
+  return o->w_bytes == 4 ? sqnorm_of(static_cast<const float*>(w), o->size_psi)
+                         : sqnorm_of(static_cast<const double*>(w), o->size_psi);
 }
 
 class BlockSolver {
@@ -59,6 +62,8 @@ class BlockSolver {
     }
     code_.resize(static_cast<std::size_t>(longest));
     other_.resize(static_cast<std::size_t>(longest));
+    left_.resize(static_cast<std::size_t>(longest));
+    right_.resize(static_cast<std::size_t>(longest));
   }
 
   // Settings.
@@ -146,7 +151,7 @@ class BlockSolver {
       for (int32_t k = 0; k < cuts.size && rc == PSX_OK; ++k) {
         if (cuts.alpha()[k] <= 0) continue;
         loss_mass += cuts.alpha()[k] * cuts.loss()[k];
-        rc = o_->psi_diff_axpy(o_->ctx, 0, ids_[p], truth, cuts.code(k),
+        rc = o_->psi_diff_axpy(o_->ctx, 0, ids_[p], truth, cuts.code(k, left_.data()),
                                C_ * cuts.alpha()[k] * scale_of(cuts, k), w);
       }
       if (rc) {
@@ -171,7 +176,8 @@ class BlockSolver {
       for (int32_t k = 0; k < c.size; ++k) {
         *alpha++ = c.alpha()[k];
         *loss++ = c.loss()[k];
-        std::memcpy(codes, c.code(k), sizeof(int32_t) * static_cast<std::size_t>(c.code_len));
+        const int32_t* code = c.code(k, codes);
+        if (code != codes) std::copy(code, code + c.code_len, codes);
         codes += c.code_len;
       }
     }
@@ -263,23 +269,20 @@ class BlockSolver {
   int insert(std::size_t p, const int32_t* truth, const int32_t* code, double loss) {
     CutList& cuts = cuts_[p];
     const int64_t i = ids_[p];
-    cuts.grow(pool_);
-    const int32_t m = cuts.size;
+    const int32_t m = cuts.append(pool_, code, loss);
     double to_truth = 0;
     int rc = o_->psi_diff_sqnorm(o_->ctx, 0, i, truth, code, &to_truth);
     float* gram = cuts.gram();
     for (int32_t k = 0; k < m && rc == PSX_OK; ++k) {
       double between = 0;
-      rc = o_->psi_diff_sqnorm(o_->ctx, 0, i, cuts.code(k), code, &between);
+      rc = o_->psi_diff_sqnorm(o_->ctx, 0, i, cuts.code(k, left_.data()), code, &between);
       gram[CutList::tri(m, k)] = static_cast<float>(0.5 * (to_truth + cuts.inner(k, k) - between));
     }
-    if (rc) return rc;
     gram[CutList::tri(m, m)] = static_cast<float>(to_truth);
-    std::copy(code, code + cuts.code_len, cuts.code(m));
-    cuts.alpha()[m] = 0;
-    cuts.loss()[m] = loss;
-    cuts.last_active()[m] = 0;
-    cuts.size = m + 1;
+    if (rc) {
+      cuts.remove(m);
+      return rc;
+    }
     ++n_cuts;
     ++n_added;
     return PSX_OK;
@@ -304,7 +307,7 @@ class BlockSolver {
     if (mode == kCached) {
       for (int32_t k = 0; k < cuts.size && rc == PSX_OK; ++k) {
         double margin = 0;
-        rc = o_->psi_diff_dot(o_->ctx, 0, w, i, truth, cuts.code(k), &margin);
+        rc = o_->psi_diff_dot(o_->ctx, 0, w, i, truth, cuts.code(k, left_.data()), &margin);
         grad_[static_cast<std::size_t>(k) + 1] = value_of(cuts, k, margin);
       }
       if (rc) return rc;
@@ -327,7 +330,7 @@ class BlockSolver {
       double known = 0;
       for (int32_t k = 0; k < cuts.size && rc == PSX_OK; ++k) {
         double score = 0;
-        rc = o_->score(o_->ctx, 0, i, cuts.code(k), &score);
+        rc = o_->score(o_->ctx, 0, i, cuts.code(k, left_.data()), &score);
         const double v = value_of(cuts, k, truth_score - score);
         grad_[static_cast<std::size_t>(k) + 1] = v;
         known = std::max(known, v);
@@ -369,10 +372,19 @@ class BlockSolver {
     alpha_.resize(static_cast<std::size_t>(m) + 1);
     alpha_[0] = free_mass_[p];
     for (int32_t k = 0; k < m; ++k) alpha_[static_cast<std::size_t>(k) + 1] = cuts.alpha()[k];
-    const auto gram = [&](int64_t k, int64_t l) -> double {
-      if (k == 0 || l == 0) return 0.0;
-      const double g = cuts.inner(k - 1, l - 1);
-      return slack_ ? g * cuts.loss()[k - 1] * cuts.loss()[l - 1] : g;
+    // A dense copy for the inner steps, row and column 0 the truth's zero plane.
+    const std::size_t side = static_cast<std::size_t>(m) + 1;
+    gram_.assign(side * side, 0.0);
+    for (int32_t k = 0; k < m; ++k)
+      for (int32_t l = 0; l <= k; ++l) {
+        double g = cuts.inner(k, l);
+        if (slack_) g *= cuts.loss()[k] * cuts.loss()[l];
+        gram_[(static_cast<std::size_t>(k) + 1) * side + static_cast<std::size_t>(l) + 1] = g;
+        gram_[(static_cast<std::size_t>(l) + 1) * side + static_cast<std::size_t>(k) + 1] = g;
+      }
+    const double* gram_data = gram_.data();
+    const auto gram = [gram_data, side](int64_t k, int64_t l) {
+      return gram_data[static_cast<std::size_t>(k) * side + static_cast<std::size_t>(l)];
     };
     const QpReport report = simplex_qp(m + 1, alpha_.data(), grad_.data(), gram, C_, 1e-12, inner_steps);
     if (report.steps > 0) {
@@ -388,12 +400,14 @@ class BlockSolver {
         // Mass went from one code to another: move w along their difference only.
         const int32_t k = changed[0], l = changed[1];
         const double d = alpha_[static_cast<std::size_t>(k) + 1] - cuts.alpha()[k];
-        rc = o_->psi_diff_axpy(o_->ctx, 0, i, cuts.code(l), cuts.code(k), C_ * d, w);
+        rc = o_->psi_diff_axpy(o_->ctx, 0, i, cuts.code(l, left_.data()), cuts.code(k, right_.data()),
+                               C_ * d, w);
       } else {
         for (int32_t k = 0; k < m && rc == PSX_OK; ++k) {
           const double d = alpha_[static_cast<std::size_t>(k) + 1] - cuts.alpha()[k];
           if (d != 0)
-            rc = o_->psi_diff_axpy(o_->ctx, 0, i, truth, cuts.code(k), C_ * d * scale_of(cuts, k), w);
+            rc = o_->psi_diff_axpy(o_->ctx, 0, i, truth, cuts.code(k, left_.data()),
+                                   C_ * d * scale_of(cuts, k), w);
         }
       }
       if (rc) return rc;
@@ -423,8 +437,8 @@ class BlockSolver {
   std::vector<CutList> cuts_;
   std::vector<double> free_mass_, block_gap_;
   Pool pool_;
-  std::vector<int32_t> code_, other_;
-  std::vector<double> alpha_, grad_;
+  std::vector<int32_t> code_, other_, left_, right_;  // (longest code,)
+  std::vector<double> alpha_, grad_, gram_;
 };
 
 }  // namespace pystruct_ext

@@ -47,6 +47,15 @@ struct ChainSpace {
     SparseSink sparse;
     std::vector<int32_t> differing;
     bool finite = true, shared_finite = true;
+    // Inner products of pairs of rows, direct-mapped. The codes of a working set differ in the
+    // same few tokens, so the same pairs are asked for again and again (measured: a fifth of the
+    // time of a BCFW epoch on text without it).
+    static constexpr std::size_t kPairs = 4096;
+    struct Pair {
+      int64_t r, s;
+      double dot;
+    };
+    AlignedBuffer<Pair> pairs;
     explicit Scratch(const ChainSpace& s) {
       int64_t longest = 1;
       for (int64_t i = 0; i < s.n; ++i)
@@ -60,6 +69,8 @@ struct ChainSpace {
       end.reserve(s.stride);
       tmp.reserve(s.stride);
       differing.reserve(static_cast<std::size_t>(longest));
+      pairs.reserve(kPairs);
+      for (std::size_t k = 0; k < kPairs; ++k) pairs[k].r = -1;
       for (std::size_t k = 0; k < kk; ++k)
         by_next[k] = by_prev[k] = -std::numeric_limits<R>::infinity();
     }
@@ -234,6 +245,12 @@ struct ChainSpace {
     emit_chain_diff(i, y, z, a, sink);
   }
 
+  double pair_dot(int64_t r, int64_t q, Scratch& s) const noexcept {
+    auto& pair = s.pairs[static_cast<std::size_t>(r * 61 + q) % Scratch::kPairs];
+    if (pair.r != r || pair.s != q) pair = {r, q, rows.dot(r, q)};
+    return pair.dot;
+  }
+
   // Negative if memory ran out.
   double psi_diff_sqnorm(int64_t i, const int32_t* y, const int32_t* z,
                          Scratch& s) const noexcept {
@@ -257,7 +274,7 @@ struct ChainSpace {
         for (std::size_t q = 0; q < p; ++q) {
           const int32_t u = diff[q];
           const int shared = (y[t] == y[u]) - (y[t] == z[u]) - (z[t] == y[u]) + (z[t] == z[u]);
-          if (shared) sum += 2 * shared * rows.dot(first + t, first + u);
+          if (shared) sum += 2 * shared * pair_dot(first + t, first + u, s);
         }
       }
     }
