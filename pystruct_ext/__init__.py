@@ -11,12 +11,14 @@ from pystruct_ext.estimators import (
     StructuralSVM,
     c_path,
 )
+from pystruct_ext.persistence import ModelFileError, load
 from pystruct_ext.spaces import OutputSpace
 
 __version__ = "0.1.0"
 
 __all__ = [
     "HeldOutScore",
+    "ModelFileError",
     "MulticlassSVM",
     "OutputSpace",
     "PackedRows",
@@ -25,4 +27,5 @@ __all__ = [
     "__version__",
     "c_path",
     "get_include",
+    "load",
 ]

@@ -26,9 +26,8 @@ def c_to_lam(C: float, n: int) -> float:
     ValueError
         If C is not a finite number above 0.
     """
-    if isinstance(C, (str, bytes)) or not np.isscalar(C) or not np.isreal(C):
-        raise ValueError(f"C must be a finite number > 0, got {C!r}")
-    if not np.isfinite(C) or C <= 0:
+    number = isinstance(C, (int, float, np.integer, np.floating))
+    if not number or isinstance(C, bool) or not np.isfinite(C) or C <= 0:
         raise ValueError(f"C must be a finite number > 0, got {C!r}")
     return 1.0 / (n * float(C))
 

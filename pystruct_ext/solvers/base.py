@@ -113,7 +113,7 @@ class Solver(BaseEstimator, ABC):
     def _check(self) -> None:
         for name, low in (("tol", 0.0), ("max_iter", 1), ("check_every", 1)):
             value = getattr(self, name)
-            if not np.isscalar(value) or not np.isfinite(value) or value < low:
+            if not is_number(value) or value < low:
                 raise ValueError(
                     f"{type(self).__name__}: {name} must be a number >= {low}, got {value!r}"
                 )
@@ -122,6 +122,12 @@ class Solver(BaseEstimator, ABC):
                 f"{type(self).__name__}: max_time must be > 0 seconds or None, got "
                 f"{self.max_time!r}"
             )
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a finite real number, and no boolean."""
+    real = isinstance(value, (int, float, np.integer, np.floating))
+    return real and not isinstance(value, bool) and bool(np.isfinite(value))
 
 
 class _Chain:
@@ -149,7 +155,7 @@ def make_problem(
             f"oracle must be an Oracle made by space.bind(packed), got "
             f"{type(oracle).__name__}"
         )
-    if not np.isscalar(lam) or not np.isfinite(lam) or lam <= 0:
+    if not is_number(lam) or lam <= 0:
         raise ValueError(f"lam must be a finite number > 0, got {lam!r}")
     ids = (
         np.arange(oracle.n_blocks, dtype=np.int64)

@@ -134,5 +134,5 @@ class OutputSpace(BaseEstimator, ABC):
         self, w: NDArray[np.floating], X: Sequence[Any], n_threads: int = 1
     ) -> list[Any]:
         """``[decode(w, x) for x in X]``; compiled spaces sweep without the GIL."""
-        w = np.ascontiguousarray(w, dtype=np.float64)
-        return [self.decode(w, x) for x in X]
+        wide: NDArray[np.float64] = np.ascontiguousarray(w, dtype=np.float64)
+        return [self.decode(wide, x) for x in X]

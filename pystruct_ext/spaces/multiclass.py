@@ -79,7 +79,7 @@ class MulticlassSpace(OutputSpace):
         self.fit_pack(X, Y)
         return self
 
-    def fit_pack(self, X: Sequence[Any], Y: Sequence[Any] | None) -> PackedClasses:
+    def fit_pack(self, X: Any, Y: Any) -> PackedClasses:
         """Learn classes and sizes, and pack the examples."""
         if self.dtype not in ("float32", "float64"):
             raise ValueError(
@@ -188,7 +188,7 @@ class MulticlassSpace(OutputSpace):
 
     def enumerate(self, x: Any) -> Iterable[Any]:
         """All classes."""
-        return iter(self.classes_)
+        return list(self.classes_)
 
     def __space_tags__(self) -> SpaceTags:
         """Exact and compiled."""
