@@ -3,18 +3,26 @@
 from pystruct_ext.solvers._loop import InterruptedWarning, OracleWarning, Progress
 from pystruct_ext.solvers.base import Solver
 from pystruct_ext.solvers.bcfw import BCFW
+from pystruct_ext.solvers.n_slack import NSlack
+from pystruct_ext.solvers.one_slack import OneSlack
+from pystruct_ext.solvers.perceptron import Perceptron
 from pystruct_ext.solvers.registry import SOLVERS, get_solver
 from pystruct_ext.solvers.result import History, SolverResult, WorkingSet
+from pystruct_ext.solvers.subgradient import Subgradient
 
 __all__ = [
     "BCFW",
     "SOLVERS",
     "History",
     "InterruptedWarning",
+    "NSlack",
+    "OneSlack",
     "OracleWarning",
+    "Perceptron",
     "Progress",
     "Solver",
     "SolverResult",
+    "Subgradient",
     "WorkingSet",
     "get_solver",
 ]

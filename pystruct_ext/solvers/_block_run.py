@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
@@ -10,10 +9,8 @@ from numpy.typing import NDArray
 
 from pystruct_ext.solvers._block import BlockState
 from pystruct_ext.solvers._loop import Problem, SolverRun, Tick
+from pystruct_ext.solvers._passes import Stretches
 from pystruct_ext.solvers.result import WorkingSet
-
-# Aim of one uninterruptible stretch of compiled work, in seconds.
-_STRETCH = 0.05
 
 
 class BlockRun(SolverRun):
@@ -29,8 +26,8 @@ class BlockRun(SolverRun):
         self.problem = problem
         self.state = state
         self.n_threads = n_threads
-        self._stretch = 1
-        self._pass_stretch = 64
+        self._visits = Stretches()
+        self._exact = Stretches(64)
         if working_set is not None:
             _import(state, problem, working_set)
 
@@ -41,18 +38,9 @@ class BlockRun(SolverRun):
 
     def sweep(self, order: NDArray[np.int64], mode: str, tick: Tick) -> None:
         """Visit positions in order, in stretches short enough to be interrupted."""
-        at = 0
-        while at < len(order):
-            part = order[at : at + self._stretch]
-            began = time.perf_counter()
-            self.state.run(part, mode)
-            took = time.perf_counter() - began
-            at += len(part)
-            if took < 0.5 * _STRETCH:
-                self._stretch *= 2
-            elif took > 2 * _STRETCH and self._stretch > 1:
-                self._stretch //= 2
-            tick(len(part))
+        self._visits.run(
+            len(order), lambda a, b: self.state.run(order[a:b], mode), tick
+        )
 
     def coef(self) -> NDArray[np.floating]:
         """Current weights."""
@@ -66,15 +54,13 @@ class BlockRun(SolverRun):
     def primal(self, tick: Tick) -> float:
         """``P(w)`` by an exact pass over all blocks."""
         state, problem = self.state, self.problem
-        hinge, at = 0.0, 0
-        while at < problem.n:
-            end = min(problem.n, at + self._pass_stretch)
-            began = time.perf_counter()
-            hinge += state.hinge_sum(at, end, self.n_threads)
-            if time.perf_counter() - began < _STRETCH:
-                self._pass_stretch *= 4
-            at = end
-            tick(0)
+        hinge = 0.0
+
+        def work(begin: int, end: int) -> None:
+            nonlocal hinge
+            hinge += state.hinge_sum(begin, end, self.n_threads)
+
+        self._exact.run(problem.n, work, lambda _: tick(0))
         return float(problem.lam * (0.5 * state.sqnorm() + problem.C * hinge))
 
     def gap_estimate(self) -> float:

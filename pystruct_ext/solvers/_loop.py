@@ -78,6 +78,7 @@ class SolverRun(ABC):
 
     n_oracle_calls: int = 0
     has_dual: bool = True
+    finished: bool = False  # nothing is left to do (perceptron without mistakes)
 
     @abstractmethod
     def epoch(self, tick: Tick) -> None:
@@ -248,6 +249,9 @@ def run_loop(
                     break
                 if stop:
                     status = "callback"
+                    break
+                if run.finished:
+                    status = "converged"
                     break
         except KeyboardInterrupt:
             status = "interrupted"

@@ -8,8 +8,14 @@ from sklearn.base import clone
 
 from pystruct_ext.solvers.base import Solver
 from pystruct_ext.solvers.bcfw import BCFW
+from pystruct_ext.solvers.n_slack import NSlack
+from pystruct_ext.solvers.one_slack import OneSlack
+from pystruct_ext.solvers.perceptron import Perceptron
+from pystruct_ext.solvers.subgradient import Subgradient
 
-SOLVERS: dict[str, type[Solver]] = {cls.name: cls for cls in (BCFW,)}
+SOLVERS: dict[str, type[Solver]] = {
+    cls.name: cls for cls in (BCFW, OneSlack, NSlack, Subgradient, Perceptron)
+}
 
 
 def get_solver(solver: str | Solver, **overrides: Any) -> Solver:

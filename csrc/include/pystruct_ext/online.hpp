@@ -1,0 +1,108 @@
+// Solvers that look at one block at a time and keep no cuts: subgradient, perceptron, MIRA.
+//
+// Subgradient (Shalev-Shwartz et al. 2011, Pegasos; no projection). With step 1 / (lambda t),
+// w_t = u_t / (lambda t) where u_t is the plain sum of c_i delta_psi over all steps. The oracle is
+// asked on u itself: argmax lambda t Delta + <u, psi> has the same maximiser as
+// argmax Delta + <w_t, psi>. So nothing is ever rescaled, and a step costs what its cut costs.
+//
+// Perceptron (Collins 2002) and MIRA (Crammer et al. 2006) with the average of all iterates by the
+// two-vector trick: w_avg = w - v / T, where v collects each update times the steps before it.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "pystruct_ext/driver.hpp"
+#include "pystruct_ext/oracle.h"
+
+namespace pystruct_ext {
+
+class OnlineSolver {
+ public:
+  enum Mode { kSubgradient = 0, kPerceptron = 1, kMira = 2 };
+
+  OnlineSolver(const psx_oracle* oracle, double lam, const int64_t* ids, const double* weight,
+               int64_t n, Mode mode)
+      : o_(oracle), lam_(lam), mode_(mode), ids_(ids, ids + n), c_(weight, weight + n) {
+    int32_t longest = 1;
+    for (const int64_t i : ids_) longest = std::max(longest, o_->code_len(o_->ctx, i));
+    code_.resize(static_cast<std::size_t>(longest));
+  }
+
+  int64_t steps = 0, n_oracle_calls = 0, n_mistakes = 0, failed_block = -1;
+  double loss_sum = 0;  // sum over steps of c_i Delta
+
+  // Visits positions order[0 .. n). u: subgradient's sum, or the perceptron's w; v: the second
+  // vector of the average (unused by the subgradient method). Both have the oracle's type.
+  int run(const int64_t* order, int64_t n, void* u, void* v) noexcept {
+    int rc = o_->reserve_workers(o_->ctx, 1);
+    for (int64_t k = 0; k < n && rc == PSX_OK; ++k) {
+      const std::size_t p = static_cast<std::size_t>(order[k]);
+      rc = mode_ == kSubgradient ? subgradient_step(p, u) : perceptron_step(p, u, v);
+      if (rc != PSX_OK) failed_block = ids_[p];
+    }
+    return rc;
+  }
+
+ private:
+  int subgradient_step(std::size_t p, void* u) noexcept {
+    const int64_t i = ids_[p];
+    const int32_t* truth = o_->truth(o_->ctx, i);
+    if (!truth) return PSX_PYTHON_ERROR;
+    // Before the first step u is 0, and any positive scale of the loss gives the same argmax.
+    const double scale = steps ? lam_ * static_cast<double>(steps) : 1.0;
+    double score = 0, truth_score = 0, loss = 0;
+    int rc = o_->load(o_->ctx, 0, u, i);
+    if (rc == PSX_OK) rc = o_->argmax(o_->ctx, 0, i, scale, code_.data());
+    ++n_oracle_calls;
+    if (rc == PSX_OK) rc = o_->score(o_->ctx, 0, i, code_.data(), &score);
+    if (rc == PSX_OK) rc = o_->score(o_->ctx, 0, i, truth, &truth_score);
+    if (rc == PSX_OK) rc = o_->loss(o_->ctx, i, code_.data(), &loss);
+    if (rc != PSX_OK) return rc;
+    ++steps;
+    if (c_[p] <= 0 || scale * loss + score - truth_score <= 0) return PSX_OK;
+    loss_sum += c_[p] * loss;
+    return o_->psi_diff_axpy(o_->ctx, 0, i, truth, code_.data(), c_[p], u);
+  }
+
+  int perceptron_step(std::size_t p, void* w, void* v) noexcept {
+    const int64_t i = ids_[p];
+    const int32_t* truth = o_->truth(o_->ctx, i);
+    if (!truth) return PSX_PYTHON_ERROR;
+    double loss = 0, tau = c_[p];
+    int rc = o_->load(o_->ctx, 0, w, i);
+    if (rc == PSX_OK) rc = o_->argmax(o_->ctx, 0, i, mode_ == kMira ? 1.0 : 0.0, code_.data());
+    ++n_oracle_calls;
+    if (rc == PSX_OK) rc = o_->loss(o_->ctx, i, code_.data(), &loss);
+    if (rc == PSX_OK && mode_ == kMira && loss > 0) {
+      double score = 0, truth_score = 0, norm = 0;
+      rc = o_->score(o_->ctx, 0, i, code_.data(), &score);
+      if (rc == PSX_OK) rc = o_->score(o_->ctx, 0, i, truth, &truth_score);
+      if (rc == PSX_OK) rc = o_->psi_diff_sqnorm(o_->ctx, 0, i, truth, code_.data(), &norm);
+      const double hinge = loss + score - truth_score;
+      const double most = c_[p] / (lam_ * static_cast<double>(ids_.size()));
+      tau = norm > 0 ? std::min(most, std::max(0.0, hinge) / norm) : 0.0;
+    }
+    if (rc != PSX_OK) return rc;
+    if (loss > 0 && tau > 0) {
+      ++n_mistakes;
+      rc = o_->psi_diff_axpy(o_->ctx, 0, i, truth, code_.data(), tau, w);
+      if (rc == PSX_OK)
+        rc = o_->psi_diff_axpy(o_->ctx, 0, i, truth, code_.data(),
+                               tau * static_cast<double>(steps), v);
+    }
+    ++steps;
+    return rc;
+  }
+
+  const psx_oracle* o_;
+  double lam_;
+  Mode mode_;
+  std::vector<int64_t> ids_;
+  std::vector<double> c_;
+  std::vector<int32_t> code_;
+};
+
+}  // namespace pystruct_ext

@@ -1,0 +1,35 @@
+"""``pystruct-ext inspect``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from pystruct_ext.cli.learn import summary
+from pystruct_ext.cli.predict import load_sequence_model
+
+
+def register(commands: Any) -> None:
+    """Add the subcommand to a parser."""
+    p = commands.add_parser("inspect", help="show what a model has learnt")
+    p.add_argument("model", metavar="MODEL")
+    p.add_argument("--top", type=int, default=5, help="features per label (default 5)")
+    p.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print sizes, the certificate, and the largest weights."""
+    if args.top < 1:
+        raise ValueError(f"--top must be at least 1, got {args.top}")
+    model = load_sequence_model(args.model, None)
+    out = [*summary(model), "", "largest transitions"]
+    for p, q, weight in model.top_transitions(2 * args.top):
+        out.append(f"  {weight:8.3f}  {p} -> {q}")
+    for label in model.classes_.tolist():
+        out += ["", f"{label}"]
+        out += [
+            f"  {v:8.3f}  {name}" for name, v in model.top_features(label, args.top)
+        ]
+    sys.stdout.write("\n".join(out) + "\n")
+    return 0

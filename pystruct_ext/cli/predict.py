@@ -1,0 +1,124 @@
+"""``pystruct-ext predict`` and ``pystruct-ext evaluate``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from pystruct_ext.cli._report import Stages
+from pystruct_ext.datasets import ColumnTable, read_conll, write_conll
+from pystruct_ext.estimators import SequenceSVM
+from pystruct_ext.metrics import chunk_report, sentence_accuracy, token_accuracy
+from pystruct_ext.persistence import load
+
+
+def register(commands: Any) -> None:
+    """Add the subcommands to a parser."""
+    p = commands.add_parser(
+        "predict",
+        help="label a file",
+        description="Write the file's columns with the predicted label appended.",
+    )
+    p.add_argument("model", metavar="MODEL")
+    p.add_argument("file", metavar="FILE", help="columns, gzip or plain; - is stdin")
+    p.add_argument("-o", "--output", default="-", metavar="OUT", help="default stdout")
+    p.add_argument("--n-jobs", type=int, help="threads")
+    p.add_argument("--quiet", action="store_true", help="say nothing on stderr")
+    p.set_defaults(run=run_predict)
+
+    p = commands.add_parser(
+        "evaluate",
+        help="score a model on a labelled file",
+        description="Chunk precision, recall and F1 (conlleval), token and sentence "
+        "accuracy. The label is in the last column.",
+    )
+    p.add_argument("model", metavar="MODEL")
+    p.add_argument("file", metavar="FILE", help="columns, gzip or plain; - is stdin")
+    p.add_argument("--json", action="store_true", help="machine-readable output")
+    p.add_argument("--n-jobs", type=int, help="threads")
+    p.add_argument("--quiet", action="store_true", help="say nothing on stderr")
+    p.set_defaults(run=run_evaluate)
+
+
+def load_sequence_model(path: str, n_jobs: int | None) -> SequenceSVM:
+    """A model that reads columns."""
+    model = load(path)
+    if not isinstance(model, SequenceSVM) or model.template is None:
+        raise ValueError(
+            f"{path}: holds a {type(model).__name__} that was not trained from columns"
+        )
+    if n_jobs is not None:
+        model.set_params(n_jobs=n_jobs)
+    return model
+
+
+def _decode(model: SequenceSVM, table: ColumnTable, file: str) -> list[list[Any]]:
+    try:
+        return model.predict(table)
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from error
+
+
+def run_predict(args: argparse.Namespace) -> int:
+    """Label a file."""
+    stages = Stages(args.quiet)
+    with stages.stage("load"):
+        model = load_sequence_model(args.model, args.n_jobs)
+    with stages.stage("read"):
+        table = read_conll(args.file)
+    with stages.stage("decode"):
+        labels = _decode(model, table, args.file)
+    with stages.stage("write"):
+        if args.output == "-":
+            write_conll(sys.stdout.buffer, table, labels)
+            sys.stdout.buffer.flush()
+        else:
+            _write_atomically(Path(args.output), table, labels)
+    stages.say(f"{table.n_sentences} sentences, {table.n_tokens} tokens")
+    return 0
+
+
+def _write_atomically(path: Path, table: ColumnTable, labels: list[list[Any]]) -> None:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name + ".")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            write_conll(file, table, labels)
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def run_evaluate(args: argparse.Namespace) -> int:
+    """Score a model."""
+    stages = Stages(args.quiet)
+    with stages.stage("load"):
+        model = load_sequence_model(args.model, args.n_jobs)
+    with stages.stage("read"):
+        table = read_conll(args.file)
+        gold = table.column(-1)
+    with stages.stage("decode"):
+        predicted = _decode(model, table, args.file)
+    speed = table.n_tokens / max(stages.seconds["decode"], 1e-9)
+    stages.say(f"{'speed':<10} {speed:,.0f} tokens/s, features included")
+    report = chunk_report(gold, predicted)
+    accuracy = token_accuracy(gold, predicted)
+    sentences = sentence_accuracy(gold, predicted)
+    if args.json:
+        result = report.to_dict()
+        result["token_accuracy"] = accuracy
+        result["sentence_accuracy"] = sentences
+        sys.stdout.write(json.dumps(result, indent=1) + "\n")
+    else:
+        sys.stdout.write(f"{report}\n")
+        sys.stdout.write(f"token accuracy {100 * accuracy:.2f} %, ")
+        sys.stdout.write(f"sentence accuracy {100 * sentences:.2f} %\n")
+    return 0

@@ -1,0 +1,38 @@
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pystruct_ext._core import Oracle
+
+class OnlineState:
+    oracle: Oracle
+    u: NDArray[Any]
+    v: NDArray[Any]
+    def __init__(
+        self,
+        oracle: Oracle,
+        lam: float,
+        ids: ArrayLike,
+        weight: ArrayLike,
+        mode: str,
+        w_init: NDArray[Any] | None = None,
+    ) -> None: ...
+    def run(self, order: NDArray[np.int64]) -> None: ...
+    @property
+    def steps(self) -> int: ...
+    @property
+    def n_oracle_calls(self) -> int: ...
+    @property
+    def n_mistakes(self) -> int: ...
+    @property
+    def loss_sum(self) -> float: ...
+
+def simplex_qp(
+    b: NDArray[np.float64],
+    gram: NDArray[np.float64],
+    C: float,
+    alpha: NDArray[np.float64],
+    tol: float,
+    max_steps: int,
+) -> tuple[int, float]: ...
