@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import warnings
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,7 @@ def main() -> None:
                     # LinearSVC's multi_class is deprecated in places; not ours to report.
                     warnings.simplefilter("ignore", FutureWarning)
                     warnings.simplefilter("ignore", ConvergenceWarning)
-                    seconds, fitted = timed(lambda m=model: m.fit(data, y), args.repeat)
+                    seconds, fitted = timed(partial(model.fit, data, y), args.repeat)
                     p = primal(fitted, data, y, C)
                     seen[name] = (seconds, p)
                     gap = getattr(fitted, "relative_gap_", None)

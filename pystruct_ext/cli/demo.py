@@ -27,7 +27,9 @@ def register(commands: Any) -> None:
         "(nothing is downloaded), compares structured with independent prediction, and "
         "writes pictures.",
     )
-    p.add_argument("--output", default="demo-output", metavar="DIR", help="for the pictures")
+    p.add_argument(
+        "--output", default="demo-output", metavar="DIR", help="for the pictures"
+    )
     p.set_defaults(run=run)
 
 
@@ -42,7 +44,8 @@ def run(args: argparse.Namespace) -> int:
     truth = [digits_of(y) for y in data.y_test]
     began = time.perf_counter()
     alone = MulticlassSVM(C=_C, max_time=20).fit(
-        np.concatenate(data.X_train), np.concatenate([digits_of(y) for y in data.y_train])
+        np.concatenate(data.X_train),
+        np.concatenate([digits_of(y) for y in data.y_train]),
     )
     alone_seconds = time.perf_counter() - began
     read_alone = [alone.predict(x).tolist() for x in data.X_test]
