@@ -138,7 +138,11 @@ class _Reader:
         if tag == "history":
             columns = {k: self.decode(v) for k, v in value["v"].items()}
             rows = zip(*(c.tolist() for c in columns.values()), strict=True)
-            return History(dict(zip(columns, row, strict=True)) for row in rows)
+            history = History(dict(zip(columns, row, strict=True)) for row in rows)
+            for row in history:
+                for key in ("epoch", "oracle_calls", "n_cuts"):
+                    row[key] = int(row[key])
+            return history
         if tag == "allowed":
             return Allowed(*(self.decode(v) for v in value["v"]))
         if tag == "encoder":
