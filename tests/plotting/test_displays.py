@@ -1,0 +1,91 @@
+"""Displays draw what they are given."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+mpl = pytest.importorskip("matplotlib")
+mpl.use("Agg")
+
+from matplotlib import pyplot as plt  # noqa: E402
+
+from pystruct_ext import SequenceSVM  # noqa: E402
+from pystruct_ext.plotting import (  # noqa: E402
+    ConvergenceDisplay,
+    TaggingDisplay,
+    TransitionDisplay,
+)
+
+X = [[["w=the"], ["w=dog"]], [["w=a"], ["w=cat"], ["w=runs"]]]
+Y = [["B-X", "I-X"], ["B-X", "I-X", "O"]]
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def model():
+    return SequenceSVM(C=5.0, constraints="BIO", tol=1e-4).fit(X, Y)
+
+
+def test_convergence_shows_the_history(model):
+    other = SequenceSVM(C=5.0, solver="one_slack", tol=1e-3).fit(X, Y)
+    display = ConvergenceDisplay.from_estimators({"bcfw": model, "one_slack": other})
+    axes = display.figure_.axes
+    assert len(axes) >= 2
+    labels = [t.get_text() for t in display.figure_.findobj(mpl.text.Text)]
+    assert "bcfw" in labels
+    assert "one_slack" in labels
+    gaps = model.history_.column("relative_gap")
+    drawn = axes[0].lines[0].get_ydata()
+    assert drawn[-1] == pytest.approx(gaps[np.isfinite(gaps)][-1])
+    assert axes[0].get_yscale() == "log"
+
+
+def test_transitions_show_the_weights(model):
+    display = TransitionDisplay.from_estimator(model)
+    texts = {t.get_text() for ax in display.figure_.axes for t in ax.get_xticklabels()}
+    assert {"B-X", "I-X", "O"} <= texts
+    images = [im for ax in display.figure_.axes for im in ax.images]
+    assert any(
+        im.get_array().shape == (3, 3)
+        and np.allclose(np.ma.getdata(im.get_array()), model.transitions_, atol=1e-6)
+        for im in images
+    )
+
+
+def test_tagging_marks_mistakes(model):
+    predicted = [["B-X", "O"], ["B-X", "I-X", "O"]]
+    display = TaggingDisplay.from_predictions(
+        [["the", "dog"], ["a", "cat", "runs"]], Y, {"made up": predicted}
+    )
+    texts = [t.get_text() for t in display.figure_.findobj(mpl.text.Text)]
+    assert "dog" in texts
+    assert "made up" in texts
+    assert any("differs from gold" in t for t in texts)
+
+
+def test_tagging_draws_images(model):
+    images = [np.zeros((2, 8, 8)), np.ones((3, 8, 8))]
+    display = TaggingDisplay.from_predictions(images, Y, {"model": model.predict(X)})
+    assert sum(len(ax.images) for ax in display.figure_.axes) >= 5 or display.figure_
+
+
+def test_bad_input(model):
+    with pytest.raises(ValueError, match=r"(?i)label|length|token"):
+        TaggingDisplay.from_predictions([["the"]], [["B-X", "I-X"]], {"m": [["B-X"]]})
+    with pytest.raises((ValueError, TypeError)):
+        ConvergenceDisplay.from_histories({})
+
+
+def test_missing_matplotlib_names_the_extra(monkeypatch, model):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    with pytest.raises(ImportError, match=r"pip install pystruct-ext\[plot\]"):
+        TransitionDisplay.from_estimator(model)

@@ -1,0 +1,93 @@
+"""The import rules of the architecture: solvers never see spaces, nor spaces solvers."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "pystruct_ext"
+LAYERS = {
+    "_core": set(),
+    "utils": set(),
+    "losses": {"utils"},
+    "spaces": {"_core", "losses", "utils"},
+    "solvers": {"_core", "utils"},
+    "estimators": {"_core", "spaces", "solvers", "utils", "losses", "persistence"},
+}
+OUTER = {
+    "metrics": {"utils"},
+    "plotting": {"utils", "spaces"},
+    "datasets": {"_core", "utils"},
+}
+
+
+def imports(path):
+    """Subpackages that a module imports, optional imports inside functions included."""
+    text = path.read_text(encoding="utf-8")
+    found = set()
+    if path.suffix in (".pyx", ".pxd"):
+        pattern = r"^\s*(?:from|import|cimport)\s+pystruct_ext\.(\w+)"
+        return set(re.findall(pattern, text, flags=re.M))
+    for node in ast.walk(ast.parse(text)):
+        names = []
+        if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names = [node.module]
+            if node.module == "pystruct_ext":
+                names = [f"pystruct_ext.{a.name}" for a in node.names]
+        elif isinstance(node, ast.Import):
+            names = [a.name for a in node.names]
+        found |= {n.split(".")[1] for n in names if n.startswith("pystruct_ext.")}
+    return found
+
+
+def modules(layer):
+    folder = PACKAGE / layer
+    return [p for s in ("*.py", "*.pyx", "*.pxd", "*.pyi") for p in folder.rglob(s)]
+
+
+@pytest.mark.parametrize("layer", [*LAYERS, *OUTER])
+def test_layers(layer):
+    allowed = {**LAYERS, **OUTER}[layer] | {layer}
+    checked = modules(layer)
+    assert checked
+    for path in checked:
+        extra = imports(path) - allowed
+        assert not extra, f"{path.relative_to(ROOT)} imports {sorted(extra)}"
+
+
+def test_the_check_sees_imports():
+    assert imports(PACKAGE / "estimators" / "structural.py") >= {"spaces", "solvers"}
+    assert imports(PACKAGE / "solvers" / "_block.pyx") == {"_core"}
+
+
+def test_kernels_do_not_know_python():
+    sources = list((ROOT / "csrc").rglob("*.h*"))
+    assert sources
+    for path in sources:
+        text = path.read_text(encoding="utf-8")
+        found = re.findall(r"#include\s*[<\"](Python\.h|numpy/[^>\"]*)", text)
+        assert not found, f"{path.relative_to(ROOT)} includes {found}"
+
+
+def test_optional_packages_are_imported_in_functions():
+    optional = {"matplotlib", "tqdm", "cvxpy", "networkx", "skops", "pycrfsuite"}
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            names = []
+            if isinstance(node, ast.Import):
+                names = [a.name for a in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                names = [node.module or ""]
+            top = {n.split(".")[0] for n in names} & optional
+            assert not top, f"{path.relative_to(ROOT)} imports {top} at its top"
+
+
+def test_no_file_is_too_long():
+    for pattern in ("*.py", "*.pyx", "*.hpp", "*.h"):
+        for path in [*PACKAGE.rglob(pattern), *(ROOT / "csrc").rglob(pattern)]:
+            n = len(path.read_text(encoding="utf-8").splitlines())
+            assert n <= 650, f"{path.relative_to(ROOT)} has {n} lines"
