@@ -257,7 +257,7 @@ class TransitionDisplay:
         self._hatch()
         ax.set(xlim=(low, right), ylim=(high, top), aspect="equal")
         self._label_axes()
-        self.text_ = None
+        self.text_: Any = None
         if K <= _MAX_ANNOTATED if annotate is None else annotate:
             self._annotate(values_format)
         if colorbar:
