@@ -88,8 +88,8 @@ def _telling(truth: list[Any], alone: list[Any], whole: list[Any]) -> list[int]:
 
 
 def _date(digits: Any) -> str:
-    text = "".join(digits)
-    return f"{text[:2]}.{text[2:4]}.{text[4:]}"
+    text: str = "".join(digits)
+    return str(f"{text[:2]}.{text[2:4]}.{text[4:]}")
 
 
 def _marked(truth: Any, digits: Any) -> str:
@@ -130,7 +130,7 @@ def _pictures(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             fits[solver] = est.fit(data.X_train[:few], data.y_train[:few])
-    pictures = {
+    pictures: dict[str, Any] = {
         "convergence.png": ConvergenceDisplay.from_estimators(fits),
         "transitions.png": TransitionDisplay.from_estimator(model, annotate=False),
         "tagging.png": TaggingDisplay.from_predictions(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -46,8 +46,8 @@ class HeldOutScore:
 
     def __init__(
         self,
-        X: Sequence[Any],
-        y: Sequence[Any],
+        X: Any,
+        y: Any,
         patience: int | None = 5,
         every: int = 1,
         metric: Callable[[Any, Any], float] | None = None,

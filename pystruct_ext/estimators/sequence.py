@@ -134,8 +134,8 @@ n_iter_, n_oracle_calls_, history_
 
     def fit(
         self,
-        X: Sequence[Any],
-        y: Sequence[Any],
+        X: Any,
+        y: Any,
         sample_weight: ArrayLike | None = None,
         token_weight: Sequence[ArrayLike] | None = None,
     ) -> SequenceSVM:
@@ -214,7 +214,7 @@ n_iter_, n_oracle_calls_, history_
 
     # Prediction.
 
-    def predict(self, X: Sequence[Any]) -> list[list[Any]]:
+    def predict(self, X: Any) -> list[list[Any]]:
         """Best label sequence of every example: a list of lists of labels."""
         check_is_fitted(self, "_w")
         return self._decode(self._w, X)  # type: ignore[no-any-return]

@@ -120,7 +120,10 @@ class _Run(SolverRun):
         state = self.state
         if state.steps == 0:
             return state.u
-        return state.u - state.v * state.v.dtype.type(1.0 / state.steps)
+        mean: NDArray[np.floating] = state.u - state.v * state.v.dtype.type(
+            1 / state.steps
+        )
+        return mean
 
     def dual(self) -> float:
         return 0.0
