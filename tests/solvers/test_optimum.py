@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import warnings
+from itertools import permutations
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -37,6 +40,19 @@ class PythonClasses(OutputSpace):
         return range(3)
 
 
+PATH = Path(__file__).resolve().parents[2] / "examples" / "matching_space.py"
+SPEC = importlib.util.spec_from_file_location("matching_space", PATH)
+EXAMPLE = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(EXAMPLE)
+
+
+class MatchingSpace(EXAMPLE.MatchingSpace):
+    """The documented sixteen lines, with an enumeration for the reference."""
+
+    def enumerate(self, x):
+        return [np.array(p) for p in permutations(range(len(x)))]
+
+
 def problems():
     rng = np.random.default_rng(3)
     X, y = rng.normal(size=(15, 3)), rng.integers(0, 3, 15).tolist()
@@ -48,10 +64,11 @@ def problems():
         "multiclass": (MulticlassSpace(graded, fit_intercept=False), X, y),
         "chain": (SequenceSpace(dtype="float64"), sequences, labels),
         "python": (PythonClasses(), X, y),
+        "matching": (MatchingSpace(), *EXAMPLE.make_matchings(12, rng, m=3)),
     }
 
 
-@pytest.fixture(scope="module", params=["multiclass", "chain", "python"])
+@pytest.fixture(scope="module", params=["multiclass", "chain", "python", "matching"])
 def problem(request):
     space, X, Y = problems()[request.param]
     return space, X, Y, space.bind(space.fit_pack(X, Y))
