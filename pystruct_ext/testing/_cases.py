@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NamedTuple
@@ -175,7 +175,7 @@ class SpaceCase:
     def examples(self) -> Iterator[tuple[int, Any, Any]]:
         """Index, x and y of every example."""
         for i in range(self.n):
-            yield i, self.X[i], self.Y[i]
+            yield i, item(self.X, i), self.Y[i]
 
     def table(self, i: int) -> Table | None:
         """All outputs of example i, or None if they cannot be enumerated."""
@@ -184,7 +184,7 @@ class SpaceCase:
         return self._tables[i]
 
     def _enumerated(self, i: int) -> Table | None:
-        x, y = self.X[i], self.Y[i]
+        x, y = item(self.X, i), self.Y[i]
         try:
             outputs = list(islice(self.space.enumerate(x), MAX_OUTPUTS + 1))
         except NotImplementedError:
@@ -201,7 +201,9 @@ class SpaceCase:
 
     def value(self, w: NDArray[np.floating], i: int, z: Any) -> tuple[float, float]:
         """``<w, psi(x_i, z)>``, and the size of the numbers that it adds up."""
-        terms = self.space.joint_feature(self.X[i], z) * np.asarray(w, dtype=np.float64)
+        terms = self.space.joint_feature(item(self.X, i), z) * np.asarray(
+            w, dtype=np.float64
+        )
         return float(terms.sum()), float(np.abs(terms).sum())
 
     def primal(self, w: NDArray[np.floating], lam: float) -> float | None:
@@ -223,6 +225,19 @@ class Table(NamedTuple):
     outputs: list[Any]
     psi: NDArray[np.float64]
     loss: NDArray[np.float64]
+
+
+def item(X: Any, i: int) -> Any:
+    """Example i; of a sparse matrix, its row as a matrix."""
+    return X[[i]] if hasattr(X, "indptr") else X[i]
+
+
+def take(X: Any, ids: Iterable[int]) -> Any:
+    """Some of the examples, in the container that X is."""
+    index = list(map(int, ids))
+    if isinstance(X, np.ndarray) or hasattr(X, "indptr"):
+        return X[index]
+    return [X[i] for i in index]
 
 
 def same(a: Any, b: Any) -> bool:

@@ -21,6 +21,7 @@ from pystruct_ext.testing._cases import (
     SpaceCheckError,
     same,
     snapshot,
+    take,
 )
 
 SpaceCheck = Callable[[SpaceCase], None]
@@ -91,12 +92,12 @@ def check_fit_domain(case: SpaceCase) -> None:
 def check_inputs_not_modified(case: SpaceCase) -> None:
     """No method changes x, y or w."""
     name, space = "check_inputs_not_modified", case.space
-    before = snapshot(list(case.X), list(case.Y))
+    before = snapshot(case.X, case.Y)
 
     def unchanged(method: str, i: int | None = None) -> None:
-        if not same(list(case.X), before[0]):
+        if not same(case.X, before[0]):
             _fail(name, f"{method} modifies X", "X changed", "X as before", i)
-        if not same(list(case.Y), before[1]):
+        if not same(case.Y, before[1]):
             _fail(name, f"{method} modifies Y", "Y changed", "Y as before", i)
 
     clone(space).fit_domain(case.X, case.Y)
@@ -465,9 +466,7 @@ def check_block_ids(case: SpaceCase) -> None:
     if case.exactness == "none" or case.n < 2:
         return
     ids = np.sort(case.rng.permutation(case.n)[: max(1, case.n // 2)])
-    alone = case.space.bind(
-        case.space.pack([case.X[i] for i in ids], [case.Y[i] for i in ids])
-    )
+    alone = case.space.bind(case.space.pack(take(case.X, ids), take(case.Y, ids)))
     subset = _solve(name, case, 0.1, block_ids=ids)
     packed = _solve(name, case, 0.1, oracle=alone)
     what = (

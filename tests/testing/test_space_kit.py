@@ -195,8 +195,7 @@ def _failing(space, make_problem):
         try:
             check()
         except SpaceCheckError as error:
-            assert error.check == name
-            names.append(name)
+            names.append(error.check)
         except (ValueError, TypeError):
             names.append(name)
     return names
@@ -316,9 +315,9 @@ def test_compiled_mutants(mutant, check):
 
 
 def test_the_error_names_check_example_seen_and_expected():
+    checks = dict(yield_space_checks(SecondBest(), make_matching))
     with pytest.raises(SpaceCheckError) as caught:
-        for _, check in yield_space_checks(SecondBest(), make_matching):
-            check()
+        checks["check_decode"]()
     error = caught.value
     assert isinstance(error, AssertionError)
     assert error.check == "check_decode"
