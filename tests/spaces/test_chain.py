@@ -213,7 +213,7 @@ def test_decode_is_the_maximum_and_legal(drawn):
     code = tuple(oracle.argmax(w, 0, 0.0).tolist())
     scored = enumerated(chain, parts)
     best = max(s for s, _ in scored)
-    assert dict((p, s) for s, p in scored)[code] == pytest.approx(best)
+    assert {p: s for s, p in scored}[code] == pytest.approx(best)
     assert all(chain.legal[p, q] for p, q in itertools.pairwise(code))
 
 
@@ -227,7 +227,7 @@ def test_k_best_is_the_sorted_enumeration(drawn, k):
     np.testing.assert_allclose(scores, want, atol=1e-9)
     paths = [tuple(c) for c in codes.tolist()]
     assert len(set(paths)) == len(paths)
-    own = dict((p, s) for s, p in scored)
+    own = {p: s for s, p in scored}
     np.testing.assert_allclose([own[p] for p in paths], scores, atol=1e-9)
     pot, trans, start, end = parts
     twin = twin_k_best(pot, chain.masked(trans), start, end, k)
