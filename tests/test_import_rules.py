@@ -27,7 +27,9 @@ OUTSIDE = {
     "utils": {"numpy", "scipy", "sklearn"},
 }
 OPTIONAL = {"matplotlib", "tqdm", "cvxpy", "networkx", "skops", "pycrfsuite"}
-SOURCES = sorted(p for s in ("*.py", "*.pyx", "*.pxd", "*.pyi") for p in PACKAGE.rglob(s))
+SOURCES = sorted(
+    p for s in ("*.py", "*.pyx", "*.pxd", "*.pyi") for p in PACKAGE.rglob(s)
+)
 IDS = [str(p.relative_to(ROOT)) for p in SOURCES]
 _LINE = re.compile(
     r"^(?P<indent>\s*)(?:from\s+(?P<source>[\w.]+)\s+c?import\s+(?P<names>[\w., *()]+)"
@@ -69,7 +71,11 @@ def imports_of(path):
         return
     for found in _LINE.finditer(text):
         if found["source"]:
-            names = [n.split()[0] for n in found["names"].strip("() ").split(",") if n.strip()]
+            names = [
+                n.split()[0]
+                for n in found["names"].strip("() ").split(",")
+                if n.strip()
+            ]
             yield found["source"], names, not found["indent"]
         else:
             for module in found["modules"].split(","):
@@ -130,7 +136,9 @@ def test_third_party(path):
         if at_import:
             assert top not in OPTIONAL, f"{top} must be imported where it is used"
         if layer in OUTSIDE and top not in STANDARD | OUTSIDE[layer]:
-            assert top in {"pystruct_ext", "libc", "libcpp", "cpython", "cython"}, module
+            assert top in {"pystruct_ext", "libc", "libcpp", "cpython", "cython"}, (
+                module
+            )
         if top == "sklearn" and layer in ("losses", "utils"):
             assert module.startswith("sklearn.utils"), module
 
@@ -140,7 +148,9 @@ HEADERS = sorted((ROOT / "csrc").rglob("*.h*")) + sorted((ROOT / "csrc").rglob("
 
 @pytest.mark.parametrize("path", HEADERS, ids=[p.name for p in HEADERS])
 def test_native_code_knows_no_python(path):
-    included = re.findall(r'^\s*#\s*include\s+[<"]([^>"]+)', path.read_text(), re.MULTILINE)
+    included = re.findall(
+        r'^\s*#\s*include\s+[<"]([^>"]+)', path.read_text(), re.MULTILINE
+    )
     bad = [h for h in included if h == "Python.h" or h.startswith("numpy/")]
     assert not bad
     own = [h for h in included if "/" in h]

@@ -217,9 +217,11 @@ class SequenceSpace(OutputSpace):
             raise ValueError(
                 f"min_count must be an integer >= 1, got {self.min_count!r}"
             )
-        if self.hash_bits is not None and not 1 <= self.hash_bits <= 30:
+        if self.hash_bits is not None and not (
+            isinstance(self.hash_bits, (int, np.integer)) and 1 <= self.hash_bits <= 30
+        ):
             raise ValueError(
-                f"hash_bits must be None or in 1 .. 30, got {self.hash_bits!r}"
+                f"hash_bits must be None or an integer in 1 .. 30, got {self.hash_bits!r}"
             )
 
     def _check_legal(
