@@ -46,6 +46,30 @@ class SpaceCheckError(AssertionError):
         )
 
 
+def fail(
+    check: str, what: str, seen: Any, expected: Any, example: int | None = None
+) -> None:
+    """Raise `SpaceCheckError`."""
+    raise SpaceCheckError(check, what, example=example, seen=seen, expected=expected)
+
+
+def near(
+    check: str,
+    what: str,
+    seen: Any,
+    expected: Any,
+    tol: float,
+    example: int | None = None,
+) -> None:
+    """Fail unless all numbers agree to within `tol`; NaN agrees with nothing."""
+    seen, expected = np.asarray(seen, dtype=float), np.asarray(expected, dtype=float)
+    if seen.shape != expected.shape or not np.all(np.abs(seen - expected) <= tol):
+        if seen.ndim and seen.shape == expected.shape:
+            j = int(np.argmax(~(np.abs(seen - expected) <= tol)))
+            what, seen, expected = f"{what}, entry {j}", seen.flat[j], expected.flat[j]
+        fail(check, what, seen.tolist(), expected.tolist(), example)
+
+
 class BruteForce(NamedTuple):
     """Result of `brute_force`.
 
@@ -155,7 +179,7 @@ class SpaceCase:
         """Tolerance relative to the sum of the absolute values of what is added up."""
         return 1e-9 if self.oracle.dtype == np.float64 else 2e-5
 
-    def weights(self, count: int = 4) -> Iterator[NDArray[np.floating]]:
+    def weights(self, count: int = 4) -> Iterator[NDArray[Any]]:
         """Zero, small integers (many ties), then Gaussian weights of growing size.
 
         All are read-only, as those that solvers hand out are.
@@ -261,7 +285,8 @@ def same(a: Any, b: Any) -> bool:
         return len(a) == len(b) and all(map(same, a, b))
     if isinstance(a, float):
         return a == b or (a != a and b != b)
-    if hasattr(a, "__dict__") and type(a).__eq__ is object.__eq__:
+    own_equality = getattr(type(a), "__eq__", None) is not getattr(object, "__eq__")  # noqa: B009
+    if hasattr(a, "__dict__") and not own_equality:
         return same(vars(a), vars(b))
     return bool(np.all(a == b))
 

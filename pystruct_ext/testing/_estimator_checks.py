@@ -213,7 +213,7 @@ def check_sample_weight(estimator: Any, X: Sequence[Any], y: Sequence[Any]) -> N
     index = np.arange(n)
     times = 1 + index % 2
     weighted = _fit(clone(estimator), X, y, sample_weight=times.astype(float))
-    repeated = np.repeat(index, times)
+    repeated = np.repeat(index, times).tolist()
     twice = _fit(clone(estimator), [X[i] for i in repeated], [y[i] for i in repeated])
     if weighted.certificate_ != "none":
         what = "[dual, primal] with weights against repeated examples"
