@@ -432,6 +432,11 @@ def _mask(
 def _token_weight(
     weights: Sequence[Any], lengths: NDArray[np.int64], dtype: np.dtype[Any]
 ) -> NDArray[np.floating]:
+    if not hasattr(weights, "__len__"):
+        raise TypeError(
+            "token_weight must be a list of weights, one array per example, got "
+            f"{type(weights).__name__}"
+        )
     if len(weights) != len(lengths):
         raise ValueError(
             f"token_weight has {len(weights)} examples, but X has {len(lengths)}"

@@ -9,7 +9,7 @@ import pytest
 from scipy.sparse import csr_matrix, issparse
 
 from pystruct_ext import SequenceSVM, StructuralSVM
-from pystruct_ext.spaces import SequenceSpace
+from pystruct_ext.spaces import MulticlassSpace, SequenceSpace
 from pystruct_ext.testing import brute_force
 
 X = [
@@ -407,6 +407,23 @@ def test_score_names_the_example(model):
 def test_attributes_before_fit(attribute):
     with pytest.raises(AttributeError, match="not fitted"):
         getattr(SequenceSVM(), attribute)
+
+
+def test_bad_fit_arguments():
+    with pytest.raises(TypeError, match="token_weight must be a list"):
+        SequenceSVM().fit(TWO, LAB, token_weight=5)
+    with pytest.raises(ValueError, match="sample_weight must hold numbers"):
+        SequenceSVM().fit(TWO, LAB, sample_weight=["a", "b"])
+    for callback in (3, [3], "name"):
+        with pytest.raises(TypeError, match="callback must be"):
+            SequenceSVM(callback=callback).fit(TWO, LAB)
+
+
+def test_structural_score_of_other_lengths_and_labels():
+    model = StructuralSVM(MulticlassSpace()).fit(np.eye(3), [0, 1, 2])
+    assert model.score(np.eye(3), [0, 1, 9]) == pytest.approx(-1 / 3)
+    with pytest.raises(ValueError, match="same number of examples, got 3 and 2"):
+        model.score(np.eye(3), [0, 1])
 
 
 def test_space_must_be_a_space():

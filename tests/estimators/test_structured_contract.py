@@ -7,7 +7,7 @@ import pytest
 
 from pystruct_ext import SequenceSVM, StructuralSVM
 from pystruct_ext.solvers import BCFW
-from pystruct_ext.spaces import SequenceSpace
+from pystruct_ext.spaces import MulticlassSpace, SequenceSpace
 from pystruct_ext.testing import (
     EstimatorCheckError,
     check_structured_estimator,
@@ -39,6 +39,14 @@ def noisy_rows(rng):
     return X, label(rng, LENGTHS)
 
 
+def row_classes(rng):
+    X = rng.normal(size=(12, 3))
+    y = rng.integers(0, 2, size=12)
+    y[:4] = 0, 0, 1, 1
+    y[6] = 7  # in one fold only
+    return X, y
+
+
 CASES = {
     "sequence": (SequenceSVM(), arrays),
     "sequence-strings": (SequenceSVM(tol=1e-3), strings),
@@ -51,6 +59,7 @@ CASES = {
         strings,
     ),
 }
+CASES["structural-multiclass"] = (StructuralSVM(MulticlassSpace()), row_classes)
 CHECKS = [
     pytest.param(check, id=f"{case}-{name}")
     for case, (estimator, make_data) in CASES.items()

@@ -89,9 +89,9 @@ def test_intercept_is_a_constant_feature(K, seed, scaling):
 def test_errors_name_what_they_saw():
     X, y, _ = problem(3)
     space = MulticlassSpace().fit_domain(X, y)
-    with pytest.raises(ValueError, match="example 1 has the class 7, .* known are"):
+    with pytest.raises(ValueError, match=r"example 1 has the class 7, .* known are"):
         space.pack(X[:2], [0, 7])
-    with pytest.raises(ValueError, match="X has 2 features, .* fitted on 5"):
+    with pytest.raises(ValueError, match=r"X has 2 features, .* fitted on 5"):
         space.pack(X[:, :2])
     with pytest.raises(ValueError, match="X must have shape"):
         MulticlassSpace().fit_domain(X[:, 0], y)
@@ -103,6 +103,37 @@ def test_errors_name_what_they_saw():
         MulticlassSpace().fit_domain(X[:2], ["a", "a"])
 
 
+@pytest.mark.parametrize(
+    ("y", "kind", "message"),
+    [
+        (np.zeros((5, 2)), ValueError, r"one class per example, .* \(5, 2\)"),
+        (["a", 1, "b", "a", "a"], TypeError, "example 0 has 'a' and example 1 has 1"),
+        (np.array([1, "a"] * 2 + [1], dtype=object), TypeError, "all strings or all"),
+        (["a", None, "b", "a", "a"], ValueError, "example 1 is missing"),
+        ([0.0, 1.0, np.nan, 1.0, 0.0], ValueError, "example 2 is missing"),
+        ([], ValueError, "y holds no examples"),
+    ],
+)
+def test_bad_classes(y, kind, message):
+    with pytest.raises(kind, match=message):
+        MulticlassSpace().fit_domain(np.ones((5, 2)), y)
+
+
+def test_classes_of_objects():
+    X, y, _ = problem(3)
+    names = np.array(["a", "bb", "c"], dtype=object)
+    space = MulticlassSpace().fit_domain(X, names[y])
+    assert space.classes_ == ["a", "bb", "c"]
+
+
+def test_a_class_unknown_at_fit_costs_one():
+    X, y, _ = problem(3)
+    space = MulticlassSpace(label_loss=2 * (1 - np.eye(3))).fit_domain(X, y)
+    assert space.loss(0, 1) == 2
+    assert space.loss(9, 1) == 1
+    assert space.loss(9, 9) == 0
+
+
 def sequences(seed=0):
     rng = np.random.default_rng(seed)
     lengths = (1, 3, 4, 2, 5)
@@ -112,10 +143,15 @@ def sequences(seed=0):
     return X, Y
 
 
+def rows():
+    X, y, _ = problem(4, integers=False)
+    return X, y.tolist()
+
+
 DOORS = {
     "multiclass": (
         MulticlassSpace(),
-        (lambda p: (p[0], p[1].tolist()))(problem(4, integers=False)),
+        rows(),
     ),
     "sequence": (SequenceSpace(dtype="float64"), sequences()),
     "sequence-seen": (SequenceSpace(features="seen", dtype="float64"), sequences()),
