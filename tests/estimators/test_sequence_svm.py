@@ -207,6 +207,17 @@ def test_same_optimum_through_every_door(dtype):
     assert max(lows) <= min(highs) * (1 + 1e-5)
 
 
+def test_float32_and_float64_certify_one_optimum():
+    inputs, y = arrays(30)
+    slim = SequenceSVM(tol=1e-3, dtype="float32").fit(inputs, y)
+    wide = SequenceSVM(tol=1e-3, dtype="float64").fit(inputs, y)
+    assert slim.coef_.dtype == np.float32
+    assert wide.coef_.dtype == np.float64
+    room = 1e-5 * wide.primal_objective_
+    assert slim.dual_objective_ <= wide.primal_objective_ + room
+    assert wide.dual_objective_ <= slim.primal_objective_ + room
+
+
 def bio_data(seed=0, n=25):
     rng = np.random.default_rng(seed)
     inputs, outputs = [], []

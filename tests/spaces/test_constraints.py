@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pystruct_ext.spaces import SequenceSpace, allowed_transitions
@@ -71,6 +71,7 @@ def test_bilou(name):
             assert accepted(allowed, classes, tags) == want, tags
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(BILOU), min_size=1, max_size=8))
 def test_bilou_of_any_length(tags):
     assert accepted(allowed_transitions("BILOU", BILOU), BILOU, tags) == bilou_text(

@@ -91,6 +91,22 @@ def valued_sequences(rng):
     return [[{name: float(draw()) for name in token} for token in x] for x in X], Y
 
 
+def long_sequences(rng):
+    """Too long to enumerate: what is left are inequalities and sums."""
+    lengths = (30, 1, 45)
+    X = [rng.normal(size=(t, 12)) for t in lengths]
+    return X, labels(rng, lengths, "abcdefghi")
+
+
+def long_strings(rng):
+    lengths = (40, 25)
+    X = [
+        [[f"f{j}" for j in rng.integers(0, 50, size=6)] for _ in range(t)]
+        for t in lengths
+    ]
+    return X, labels(rng, lengths, "abcdefghijklmnopq")
+
+
 def bio_sequences(rng):
     X = [rng.normal(size=(t, 2)) for t in (1, 3, 4, 2)]
     Y = [["O"], ["B-x", "I-x", "O"], ["B-y", "B-x", "I-x", "B-y"], ["B-y", "I-y"]]
@@ -145,6 +161,8 @@ CASES = {
     ),
     "sequence-hashed": (SequenceSpace(hash_bits=3), string_sequences),
     "sequence-min-count": (SequenceSpace(min_count=2), string_sequences),
+    "sequence-long": (SequenceSpace(), long_sequences),
+    "sequence-long-strings": (SequenceSpace(features="seen"), long_strings),
     "sequence-bio": (SequenceSpace(constraints="BIO"), bio_sequences),
     "sequence-bilou": (
         SequenceSpace(constraints="BILOU", dtype="float64"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import itertools
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -361,6 +363,14 @@ def test_brute_force():
 def linear_value(scores):
     rows, columns = linear_sum_assignment(scores, maximize=True)
     return scores[rows, columns].sum()
+
+
+def test_the_kit_needs_no_pytest():
+    code = (
+        "import sys, pystruct_ext.testing; "
+        "sys.exit(bool({'pytest', 'hypothesis'} & set(sys.modules)))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 def test_no_warnings_escape():
