@@ -175,7 +175,9 @@ CASES = {
 CHECKS = [
     pytest.param(check, id=f"{case}-{name}")
     for case, (space, make_problem) in CASES.items()
-    for name, check in yield_space_checks(space, make_problem, n_problems=2)
+    for name, check in yield_space_checks(
+        space, make_problem, n_problems=3 if case in ("multiclass", "sequence") else 1
+    )
 ]
 
 
