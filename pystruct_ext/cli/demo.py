@@ -94,7 +94,7 @@ def _date(digits: Any) -> str:
 
 def _marked(truth: Any, digits: Any) -> str:
     """The date, with a ! behind it for every wrong digit."""
-    wrong = sum(a != b for a, b in zip(truth, digits, strict=True))
+    wrong = sum(int(a != b) for a, b in zip(truth, digits, strict=True))
     return _date(digits) + (" " + "!" * wrong).ljust(5)
 
 

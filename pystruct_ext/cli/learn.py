@@ -66,11 +66,14 @@ def run(args: argparse.Namespace) -> int:
     """Train, save, and report the stages."""
     stages = Stages(args.quiet)
     # SIGTERM ends a run as Ctrl-C does: with the best model so far in the file.
-    previous = signal.signal(signal.SIGTERM, _interrupt)
+    # SIGINT is set, too: a shell starts background jobs with it ignored.
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    previous = [signal.signal(number, _interrupt) for number in numbers]
     try:
         return _learn(args, stages)
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in zip(numbers, previous, strict=True):
+            signal.signal(number, handler)
 
 
 def _interrupt(signum: int, frame: Any) -> None:

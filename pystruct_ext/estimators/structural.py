@@ -76,7 +76,16 @@ class BaseStructuralSVM(BaseEstimator):
     def _callbacks(self) -> list[Any]:
         if self.callback is None:
             return []
-        return [self.callback] if callable(self.callback) else list(self.callback)
+        if callable(self.callback):
+            return [self.callback]
+        if not isinstance(self.callback, (list, tuple)) or not all(
+            map(callable, self.callback)
+        ):
+            raise TypeError(
+                "callback must be None, a callable or a list of callables, got "
+                f"{self.callback!r}"
+            )
+        return list(self.callback)
 
     def _solve(
         self,
@@ -190,7 +199,10 @@ def check_weights(sample_weight: ArrayLike | None, n: int) -> NDArray | None:
     """
     if sample_weight is None:
         return None
-    weight = np.asarray(sample_weight, dtype=np.float64)
+    try:
+        weight = np.asarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"sample_weight must hold numbers: {error}") from None
     if weight.ndim == 0:
         weight = np.full(n, float(weight))
     if weight.ndim != 1:
@@ -347,10 +359,14 @@ class StructuralSVM(BaseStructuralSVM):
         self, X: Sequence[Any], y: Sequence[Any], sample_weight: ArrayLike | None = None
     ) -> float:
         """Minus the (weighted) mean task loss; 0 is perfect."""
+        predicted = self.predict(X)
+        if len(y) != len(predicted):
+            raise ValueError(
+                f"X and y must have the same number of examples, got {len(predicted)} "
+                f"and {len(y)}"
+            )
         weight = check_weights(sample_weight, len(y))
-        losses = [
-            self.space_.loss(a, b) for a, b in zip(y, self.predict(X), strict=True)
-        ]
+        losses = [self.space_.loss(a, b) for a, b in zip(y, predicted, strict=True)]
         return -float(np.average(losses, weights=weight))
 
     def __sklearn_is_fitted__(self) -> bool:

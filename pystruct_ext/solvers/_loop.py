@@ -262,7 +262,11 @@ def run_loop(
             # A second interrupt here gives up the certificate, not the model.
             try:
                 exact_pass()
-                record()
+                # The last epoch again, now with its certificate.
+                score = math.nan
+                if history and history[-1]["epoch"] == epoch:
+                    score = history.pop()["score"]
+                record(score)
             except KeyboardInterrupt:
                 status = "interrupted"
                 if best_coef is None:

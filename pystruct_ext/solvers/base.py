@@ -113,11 +113,14 @@ class Solver(BaseEstimator, ABC):
     def _check(self) -> None:
         for name, low in (("tol", 0.0), ("max_iter", 1), ("check_every", 1)):
             value = getattr(self, name)
-            if not is_number(value) or value < low:
+            whole = name == "tol" or isinstance(value, (int, np.integer))
+            if not is_number(value) or not whole or value < low:
                 raise ValueError(
                     f"{type(self).__name__}: {name} must be a number >= {low}, got {value!r}"
                 )
-        if self.max_time is not None and not self.max_time > 0:
+        if self.max_time is not None and not (
+            is_number(self.max_time) and self.max_time > 0
+        ):
             raise ValueError(
                 f"{type(self).__name__}: max_time must be > 0 seconds or None, got "
                 f"{self.max_time!r}"

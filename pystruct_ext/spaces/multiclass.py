@@ -87,7 +87,9 @@ class MulticlassSpace(OutputSpace):
             )
         if Y is None:
             raise ValueError("y is needed to learn the classes, got None")
-        labels, codes = np.unique(np.asarray(Y), return_inverse=True)
+        labels, codes = np.unique(_checked_classes(Y), return_inverse=True)
+        if len(labels) == 0:
+            raise ValueError("y holds no examples, expected at least 2 classes")
         if len(labels) < 2:
             raise ValueError(
                 f"y has the single class {labels.tolist()[0]!r}, expected at least 2"
@@ -172,7 +174,9 @@ class MulticlassSpace(OutputSpace):
         return np.asarray(self.bind(packed).psi(0, packed.labels), dtype=np.float64)
 
     def loss(self, y: Any, y_hat: Any) -> float:
-        """``cost(y, y_hat)``."""
+        """``cost(y, y_hat)``; a class unknown at fit costs 1 unless right."""
+        if y not in self.classes_ or y_hat not in self.classes_:
+            return float(y != y_hat)
         return float(self.cost_[self.classes_.index(y), self.classes_.index(y_hat)])
 
     def decode(self, w: NDArray[np.floating], x: Any) -> Any:
@@ -201,6 +205,41 @@ class MulticlassSpace(OutputSpace):
         if not self.fit_intercept:
             return table, np.zeros(k, dtype=w.dtype)
         return table[:, :-1], table[:, -1] * self.intercept_scaling
+
+
+def _checked_classes(Y: Any) -> NDArray[Any]:
+    """Classes as an array that can be sorted.
+
+    Raises
+    ------
+    ValueError
+        If Y is not one class per example, or a class is missing (None or NaN).
+    TypeError
+        If strings are mixed with classes of another type.
+    """
+    given = np.asarray(Y)
+    if given.ndim != 1:
+        raise ValueError(
+            f"y must hold one class per example, got an array of shape {given.shape}"
+        )
+    if given.dtype.kind == "f":
+        missing = np.isnan(given)
+        if missing.any():
+            i = int(np.flatnonzero(missing)[0])
+            raise ValueError(f"y: the class of example {i} is missing (NaN)")
+    if given.dtype.kind not in "OU":
+        return given
+    # NumPy turns a list of strings and numbers into strings without a word.
+    is_text = isinstance(Y[0], str) if len(Y) else True
+    for i, value in enumerate(Y):
+        if value is None or (isinstance(value, float) and value != value):
+            raise ValueError(f"y: the class of example {i} is missing ({value!r})")
+        if isinstance(value, str) != is_text:
+            raise TypeError(
+                "y: classes must be all strings or all numbers, but example 0 has "
+                f"{Y[0]!r} and example {i} has {value!r}"
+            )
+    return given
 
 
 def _row(x: Any) -> Any:

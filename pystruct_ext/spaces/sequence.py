@@ -217,9 +217,11 @@ class SequenceSpace(OutputSpace):
             raise ValueError(
                 f"min_count must be an integer >= 1, got {self.min_count!r}"
             )
-        if self.hash_bits is not None and not 1 <= self.hash_bits <= 30:
+        if self.hash_bits is not None and not (
+            isinstance(self.hash_bits, (int, np.integer)) and 1 <= self.hash_bits <= 30
+        ):
             raise ValueError(
-                f"hash_bits must be None or in 1 .. 30, got {self.hash_bits!r}"
+                f"hash_bits must be None or an integer in 1 .. 30, got {self.hash_bits!r}"
             )
 
     def _check_legal(
@@ -430,6 +432,11 @@ def _mask(
 def _token_weight(
     weights: Sequence[Any], lengths: NDArray[np.int64], dtype: np.dtype[Any]
 ) -> NDArray[np.floating]:
+    if not hasattr(weights, "__len__"):
+        raise TypeError(
+            "token_weight must be a list of weights, one array per example, got "
+            f"{type(weights).__name__}"
+        )
     if len(weights) != len(lengths):
         raise ValueError(
             f"token_weight has {len(weights)} examples, but X has {len(lengths)}"

@@ -268,7 +268,8 @@ class OracleBox {
     oracle_.psi_diff_sqnorm = [](void* c, int k, int64_t i, const int32_t* y, const int32_t* z,
                                  double* out) {
       *out = self(c).space_.psi_diff_sqnorm(i, y, z, self(c).scratch(k));
-      return *out >= 0 ? static_cast<int>(PSX_OK) : static_cast<int>(PSX_NOMEM);
+      if (*out < 0) return static_cast<int>(PSX_NOMEM);
+      return checked(*out);
     };
     oracle_.psi_diff_dot = [](void* c, int, const void* w, int64_t i, const int32_t* y,
                               const int32_t* z, double* out) {
