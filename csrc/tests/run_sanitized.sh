@@ -15,7 +15,7 @@ g++ -std=c++17 -O1 -g -Wall -Wextra -Wno-psabi -fno-omit-frame-pointer -pthread 
 
 "$python" -m pip install --quiet --disable-pip-version-check 'setuptools>=77' 'cython>=3.1'
 mkdir "$work/tree"
-(cd "$root" && tar cf - --exclude='*.so' setup.py pyproject.toml README.md csrc pystruct_ext tests) |
+(cd "$root" && tar cf - --exclude='*.so' setup.py pyproject.toml README.md csrc pystruct_ext tests examples) |
   tar xf - -C "$work/tree"
 cd "$work/tree"
 PSX_DEBUG=1 "$python" setup.py -q build_ext --inplace
