@@ -109,6 +109,10 @@ class _Run(SolverRun):
         self.best_dual = max(self.best_dual, last, mean)
 
     def coef(self) -> NDArray[np.floating]:
+        state = self.state
+        if self.n_epochs == 0 and state.steps > 0:
+            # Stopped within the first epoch: there is no average yet, but an iterate.
+            return state.u * state.u.dtype.type(1.0 / (self.problem.lam * state.steps))
         return self.average
 
     def dual(self) -> float:
@@ -116,4 +120,4 @@ class _Run(SolverRun):
 
     def primal(self, tick: Tick) -> float:
         self._exact_calls += self.problem.n
-        return primal_of(self.problem, self.average, self.n_threads, tick)
+        return primal_of(self.problem, self.coef(), self.n_threads, tick)

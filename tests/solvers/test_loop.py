@@ -89,6 +89,13 @@ def test_interrupt_returns_the_best_so_far(name):
     )
 
 
+def test_subgradient_stopped_in_its_first_epoch_has_a_model():
+    oracle = bound(error=KeyboardInterrupt(), after=12)
+    with pytest.warns(InterruptedWarning):
+        result = SOLVERS["subgradient"]().solve(oracle, 0.1)
+    assert np.any(result.coef != 0)
+
+
 def test_max_time():
     result = BCFW(tol=0.0, max_iter=10**9, max_time=0.2).solve(bound(), 1e-4)
     assert result.status == "max_time"
