@@ -540,6 +540,20 @@ cdef int _add(PythonOracle self, double* to, int64_t i, const int32_t* y, double
     return 0
 
 
+cdef int _add_diff(PythonOracle self, double* to, int64_t i, const int32_t* y, const int32_t* z,
+                   double a) except -7:
+    # Both vectors before the first change: joint_feature may raise, or be interrupted, and the
+    # weights must then still belong to the dual variables.
+    cdef cnp.ndarray p = self.psi(i, y[0])
+    cdef cnp.ndarray q = self.psi(i, z[0])
+    cdef const double* u = <const double*>cnp.PyArray_DATA(p)
+    cdef const double* v = <const double*>cnp.PyArray_DATA(q)
+    cdef int64_t j
+    for j in range(self.c.size_psi):
+        to[j] += a * (u[j] - v[j])
+    return 0
+
+
 cdef int _py_psi_axpy(void* ctx, int worker, int64_t i, const int32_t* y, double a,
                       void* w) noexcept with gil:
     cdef PythonOracle self = <PythonOracle>ctx
@@ -554,8 +568,7 @@ cdef int _py_psi_diff_axpy(void* ctx, int worker, int64_t i, const int32_t* y, c
                            double a, void* w) noexcept with gil:
     cdef PythonOracle self = <PythonOracle>ctx
     try:
-        _add(self, <double*>w, i, y, a)
-        _add(self, <double*>w, i, z, -a)
+        _add_diff(self, <double*>w, i, y, z, a)
         return PSX_OK
     except BaseException as e:
         return _fail(self, e)
@@ -565,8 +578,7 @@ cdef int _py_psi_diff_accumulate(void* ctx, int worker, int64_t i, const int32_t
                                  const int32_t* z, double a, double* acc) noexcept with gil:
     cdef PythonOracle self = <PythonOracle>ctx
     try:
-        _add(self, acc, i, y, a)
-        _add(self, acc, i, z, -a)
+        _add_diff(self, acc, i, y, z, a)
         return PSX_OK
     except BaseException as e:
         return _fail(self, e)

@@ -194,7 +194,8 @@ def run_loop(
             primal = run.primal(quiet_tick)
             best_dual = max(best_dual, run.dual())
             checked_at = epoch
-            if primal < best_primal:
+            # Without a dual there is no problem to be best at: the last weights count.
+            if primal < best_primal or not run.has_dual:
                 best_primal = primal
                 # No copy if this is the end anyway: the run is not moved after it.
                 best_coef = None

@@ -364,6 +364,11 @@ class BlockSolver {
     return slack_ ? cuts.loss()[k] * (1 - margin) : cuts.loss()[k] - margin;
   }
 
+  void commit(CutList& cuts, int32_t k, double a) noexcept {
+    loss_mass += (a - cuts.alpha()[k]) * cuts.loss()[k];
+    cuts.alpha()[k] = a;
+  }
+
   // Maximises the dual over block p given the gradients in grad_, and moves w.
   int ascend(std::size_t p, const int32_t* truth, void* w) {
     CutList& cuts = cuts_[p];
@@ -402,19 +407,25 @@ class BlockSolver {
         const double d = alpha_[static_cast<std::size_t>(k) + 1] - cuts.alpha()[k];
         rc = o_->psi_diff_axpy(o_->ctx, 0, i, cuts.code(l, left_.data()), cuts.code(k, right_.data()),
                                C_ * d, w);
+        if (rc) return rc;
+        commit(cuts, k, alpha_[static_cast<std::size_t>(k) + 1]);
+        commit(cuts, l, alpha_[static_cast<std::size_t>(l) + 1]);
       } else {
-        for (int32_t k = 0; k < m && rc == PSX_OK; ++k) {
+        // alpha moves with w, one cut at a time: a failure in between (an interrupt in user code)
+        // leaves the two in step.
+        for (int32_t k = 0; k < m; ++k) {
           const double d = alpha_[static_cast<std::size_t>(k) + 1] - cuts.alpha()[k];
-          if (d != 0)
-            rc = o_->psi_diff_axpy(o_->ctx, 0, i, truth, cuts.code(k, left_.data()),
-                                   C_ * d * scale_of(cuts, k), w);
+          if (d == 0) continue;
+          rc = o_->psi_diff_axpy(o_->ctx, 0, i, truth, cuts.code(k, left_.data()),
+                                 C_ * d * scale_of(cuts, k), w);
+          if (rc) {
+            double used = 0;
+            for (int32_t l = 0; l < m; ++l) used += cuts.alpha()[l];
+            free_mass_[p] = std::max(0.0, c_[p] - used);
+            return rc;
+          }
+          commit(cuts, k, alpha_[static_cast<std::size_t>(k) + 1]);
         }
-      }
-      if (rc) return rc;
-      for (int32_t k = 0; k < m; ++k) {
-        const double a = alpha_[static_cast<std::size_t>(k) + 1];
-        loss_mass += (a - cuts.alpha()[k]) * cuts.loss()[k];
-        cuts.alpha()[k] = a;
       }
       free_mass_[p] = alpha_[0];
     }
