@@ -7,6 +7,7 @@ from pystruct_ext._include import get_include
 from pystruct_ext.estimators import (
     HeldOutScore,
     MulticlassSVM,
+    RankingSVM,
     SequenceSVM,
     StructuralSVM,
     c_path,
@@ -22,6 +23,7 @@ __all__ = [
     "MulticlassSVM",
     "OutputSpace",
     "PackedRows",
+    "RankingSVM",
     "SequenceSVM",
     "StructuralSVM",
     "__version__",

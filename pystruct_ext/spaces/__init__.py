@@ -3,6 +3,7 @@
 from pystruct_ext.spaces.base import OutputSpace, PackedObjects, SpaceTags
 from pystruct_ext.spaces.constraints import Allowed, allowed_transitions
 from pystruct_ext.spaces.multiclass import MulticlassSpace
+from pystruct_ext.spaces.ranking import PackedQueries, RankingSpace
 from pystruct_ext.spaces.sequence import CodedLabels, PackedSequences, SequenceSpace
 
 __all__ = [
@@ -11,7 +12,9 @@ __all__ = [
     "MulticlassSpace",
     "OutputSpace",
     "PackedObjects",
+    "PackedQueries",
     "PackedSequences",
+    "RankingSpace",
     "SequenceSpace",
     "SpaceTags",
     "allowed_transitions",
