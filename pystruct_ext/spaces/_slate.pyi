@@ -1,0 +1,6 @@
+from typing import Any
+
+from pystruct_ext._core import Oracle
+
+def bind_candidates(arrays: dict[str, Any]) -> Oracle: ...
+def bind_slate(arrays: dict[str, Any]) -> Oracle: ...
