@@ -5,6 +5,7 @@ from __future__ import annotations
 from pystruct_ext._core.ragged import PackedRows
 from pystruct_ext._include import get_include
 from pystruct_ext.estimators import (
+    DiverseRankingSVM,
     HeldOutScore,
     MulticlassSVM,
     RankingSVM,
@@ -13,11 +14,13 @@ from pystruct_ext.estimators import (
     c_path,
 )
 from pystruct_ext.persistence import ModelFileError, load
-from pystruct_ext.spaces import OutputSpace
+from pystruct_ext.spaces import DiverseQuery, OutputSpace
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "DiverseQuery",
+    "DiverseRankingSVM",
     "HeldOutScore",
     "ModelFileError",
     "MulticlassSVM",

@@ -98,7 +98,7 @@ status_, n_iter_, n_oracle_calls_, history_
     >>> model.score(X, y, qid=qid) > 0.9
     True
     >>> model.rank(X[:4])
-    [array([3, 1, 0, 2])]
+    [array([1, 0, 2, 3])]
     """
 
     def __init__(

@@ -37,6 +37,11 @@ class DiverseQuery:
         Degree in [0, 1] to which a document covers an element (a word, a topic).
     element_features : (m, q) array-like, optional
         Features of the elements, such as levels of document frequency.
+    topics : (k, J) array-like, optional
+        Degree in [0, 1] to which a document serves a candidate intent found without
+        judgements (clusters, query suggestions); for intent mixtures, xQuAD, PM-2, IA-Select.
+    topic_features : (J, t) array-like, optional
+        Features of the candidate intents.
     query_id : str
     doc_ids : list of str, optional
         Distinct; numbers by default.
@@ -50,6 +55,8 @@ class DiverseQuery:
     relations: Any = None
     coverage: Any = None
     element_features: Any = None
+    topics: Any = None
+    topic_features: Any = None
     query_id: str = ""
     doc_ids: list[str] | None = None
     intents: list[str] | None = None
@@ -105,6 +112,23 @@ class DiverseQuery:
                     f"of coverage: {m}"
                 )
             self.element_features = phi
+        if self.topics is not None:
+            self.topics = _numbers(self.topics, f"{where}: topics", 2)
+            if len(self.topics) != k or ((self.topics < 0) | (self.topics > 1)).any():
+                raise ValueError(
+                    f"{where}: topics must be degrees in [0, 1] of shape ({k}, J), got shape "
+                    f"{self.topics.shape}"
+                )
+        if self.topic_features is not None:
+            self.topic_features = _numbers(
+                self.topic_features, f"{where}: topic_features", 2
+            )
+            n_topics = 0 if self.topics is None else self.topics.shape[1]
+            if len(self.topic_features) != n_topics:
+                raise ValueError(
+                    f"{where}: topic_features has {len(self.topic_features)} rows, expected "
+                    f"one per column of topics: {n_topics}"
+                )
         if self.relevance is not None:
             self.relevance = _numbers(self.relevance, f"{where}: relevance", 2)
             if len(self.relevance) != k:

@@ -1,0 +1,186 @@
+"""Slates one step at a time: features, bounds, exact solutions, explanations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pystruct_ext.metrics import satisfied_mass
+from pystruct_ext.spaces.slate import DiverseQuery, SlateSpace
+
+
+def step_features(
+    space: SlateSpace, query: DiverseQuery, above: Sequence[int]
+) -> NDArray[np.float64]:
+    """psi of placing each document below those in `above`, without the place weight, (k, D)."""
+    k, c = len(query), space.n_channels_
+    parts = [query.features]
+    if c:
+        if len(above):
+            r = query.relations[:, list(above), :]
+            stacked = np.stack([r.max(1), r.mean(1), r.min(1)], axis=2)
+        else:
+            stacked = np.zeros((k, c, 3))
+        parts.append(stacked.reshape(k, 3 * c))
+    if space.novelty_ or space.n_element_features_:
+        cover = query.coverage.toarray()
+        left = cover * np.prod(1 - cover[list(above)], axis=0)
+        if space.novelty_:
+            total = cover.sum(axis=1)
+            share = np.divide(left.sum(1), total, out=np.zeros(k), where=total > 0)
+            parts.append(share[:, None])
+        if space.n_element_features_:
+            parts.append(left @ query.element_features)
+    return np.hstack(parts)
+
+
+def greedy_bound(
+    space: SlateSpace, w: NDArray, query: DiverseQuery, slate: Sequence[int]
+) -> float:
+    """F(slate) over an upper bound of the maximum; nan if F is not monotone submodular."""
+    f = space.n_features_
+    values = query.element_features @ w[f:]
+    first = step_features(space, query, []) @ w
+    if values.min(initial=0.0) < 0 or (query.features @ w[:f]).min() < 0:
+        return float("nan")
+    total, bound = 0.0, np.inf
+    for p in range(len(slate) + 1):
+        gains = step_features(space, query, slate[:p]) @ w
+        gains[list(slate[:p])] = 0.0
+        best = np.sort(np.maximum(gains, 0))[::-1][: len(slate)]
+        bound = min(bound, total + best.sum())
+        if p < len(slate):
+            total += gains[slate[p]]
+    if bound <= 0 or first.max() <= 0:
+        return 1.0
+    return float(min(1.0, total / bound))
+
+
+def exact_slate(space: SlateSpace, w: NDArray, query: DiverseQuery) -> list[int]:
+    """The best set by an integer program (HiGHS), in greedy order.
+
+    maximise ``sum_d s_d x_d + sum_e v_e z_e``, ``z_e <= sum of the x_d that cover e``, and
+    ``z_e >= x_d`` for those where v_e < 0; ``sum_d x_d = top``.
+
+    Raises
+    ------
+    ValueError
+        If degrees of coverage are not 0 or 1.
+    """
+    from scipy import sparse
+    from scipy.optimize import Bounds, LinearConstraint, milp
+
+    cover = query.coverage
+    if cover.nnz and not np.isin(cover.data, (0.0, 1.0)).all():
+        raise ValueError(
+            f"query {query.query_id!r}: decode='exact' needs degrees of coverage 0 or 1"
+        )
+    k, m = cover.shape
+    f = space.n_features_
+    score, value = query.features @ w[:f], query.element_features @ w[f:]
+    top = min(space.top, k)
+    rows = [sparse.hstack([cover.T, -sparse.eye_array(m)])]
+    low, high = [np.zeros(m)], [np.full(m, np.inf)]
+    bad = sparse.coo_array(cover[:, value < 0])
+    if bad.nnz:
+        e = np.flatnonzero(value < 0)[bad.col]
+        i = np.arange(bad.nnz)
+        force = sparse.coo_array(
+            (
+                np.concatenate([-np.ones(bad.nnz), np.ones(bad.nnz)]),
+                (np.concatenate([i, i]), np.concatenate([bad.row, k + e])),
+            ),
+            shape=(bad.nnz, k + m),
+        )
+        rows.append(force)
+        low.append(np.zeros(bad.nnz))
+        high.append(np.full(bad.nnz, np.inf))
+    rows.append(sparse.csr_array(np.concatenate([np.ones(k), np.zeros(m)])[None, :]))
+    low.append(np.array([float(top)]))
+    high.append(np.array([float(top)]))
+    result = milp(
+        -np.concatenate([score, value]),
+        integrality=np.concatenate([np.ones(k), np.zeros(m)]),
+        bounds=Bounds(0, 1),
+        constraints=LinearConstraint(
+            sparse.vstack(rows).tocsr(), np.concatenate(low), np.concatenate(high)
+        ),
+        options={"mip_rel_gap": 1e-9},
+    )
+    if result.x is None:
+        raise RuntimeError(f"HiGHS found no slate: {result.message}")
+    chosen = set(np.argsort(-result.x[:k], kind="stable")[:top].tolist())
+    slate: list[int] = []
+    while chosen:
+        gains = step_features(space, query, slate) @ w
+        best = max(sorted(chosen), key=lambda d: gains[d])
+        slate.append(best)
+        chosen.remove(best)
+    return slate
+
+
+@dataclass
+class Explanation:
+    """A slate, place by place.
+
+    Attributes
+    ----------
+    rows : list of dict
+        ``position``, ``document``, ``title``, ``intents`` (names served), ``new`` (those
+        served for the first time), ``gain`` (marginal score), ``satisfied`` (probability mass
+        satisfied so far; nan if the query is not judged).
+    """
+
+    query_id: str
+    rows: list[dict[str, Any]]
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.query_id}",
+            f"{'':>3} {'gain':>7} {'mass':>6}  {'serves':24} title",
+        ]
+        for row in self.rows:
+            served = [f"+{i}" if i in row["new"] else i for i in row["intents"]]
+            text = ", ".join(served) or "-"
+            mass = "" if np.isnan(row["satisfied"]) else f"{row['satisfied']:6.2f}"
+            lines.append(
+                f"{row['position']:3d} {row['gain']:7.3f} {mass:>6}  {text[:24]:24} "
+                f"{row['title'][:60]}"
+            )
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+def explain(
+    query: DiverseQuery, slate: Sequence[int], gains: NDArray[np.float64]
+) -> Explanation:
+    """The table of a slate."""
+    judged = query.relevance is not None
+    mass = np.full(len(slate), np.nan)
+    if judged:
+        mass = satisfied_mass(query.relevance, slate, query.intent_probabilities())
+    names = query.intents or (
+        [str(i) for i in range(query.relevance.shape[1])] if judged else []
+    )
+    seen: set[str] = set()
+    rows = []
+    for p, d in enumerate(slate):
+        served = [n for i, n in enumerate(names) if judged and query.relevance[d, i] > 0]
+        rows.append(
+            {
+                "position": p + 1,
+                "document": query.doc_ids[d] if query.doc_ids else str(d),
+                "title": query.titles[d] if query.titles else "",
+                "intents": served,
+                "new": [n for n in served if n not in seen],
+                "gain": float(gains[p]),
+                "satisfied": float(mass[p]),
+            }
+        )
+        seen.update(served)
+    return Explanation(query.query_id, rows)

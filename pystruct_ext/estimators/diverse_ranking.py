@@ -1,0 +1,427 @@
+"""Learning what to show second, given what stands first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from pystruct_ext.estimators._mixture import MixtureTopics
+from pystruct_ext.estimators._slate_tools import (
+    Explanation,
+    exact_slate,
+    explain,
+    greedy_bound,
+    step_features,
+)
+from pystruct_ext.estimators.structural import (
+    BaseStructuralSVM,
+    c_to_lam,
+    effective_n_jobs,
+)
+from pystruct_ext.metrics import alpha_ndcg, err_ia, intent_satisfaction, ndcg_ia
+from pystruct_ext.solvers import Solver
+from pystruct_ext.spaces.slate import (
+    SLATE_LOSSES,
+    DiverseQuery,
+    PackedSlates,
+    SlateSpace,
+    bind_steps,
+    slate_metric,
+)
+
+MODELS = {
+    "sequential": (("relations", "novelty"), True),
+    "coverage": (("elements",), False),
+    "mixture": (("elements",), True),
+}
+
+
+class DiverseRankingSVM(BaseStructuralSVM):
+    """Ranks the documents of ambiguous queries: each one is judged by those above it.
+
+    Parameters
+    ----------
+    model : {"sequential", "coverage", "mixture"}, default="sequential"
+        "sequential": a document scores by its features and by its relations to the documents
+        above (maximum, mean and minimum of every relation channel, share of newly covered
+        elements). "coverage": SVM-div, learned values of the elements (words) that a slate
+        covers, plus the features. "mixture": the elements are candidate intents
+        (``DiverseQuery.topics``) whose popularity is learned, covered to a degree that is
+        learned, too.
+    loss : {"alpha_ndcg", "err_ia", "ndcg_ia", "intents"}, default="alpha_ndcg"
+        One minus the metric over that of the ideal slate; "intents" is the probability mass
+        of intents without a relevant document (SVM-div's loss).
+    C : float, default=1.0
+    top : int, default=10
+        Length of a slate; shorter lists are ranked whole.
+    alpha : float, default=0.5
+        Of "alpha_ndcg".
+    training : {"auto", "steps", "slates"}, default="auto"
+        "slates": one structural hinge per query over whole slates, separated greedily, so
+        that the duality gap proves nothing (``certificate_`` is "none"). "steps": one hinge
+        per place, the set above it fixed; the maximum over one document is exact, the gap a
+        certificate. Rounds of "steps" go on with the sets that the model itself comes to (after
+        Ross, Gordon and Bagnell 2011). "auto" is "steps" for "sequential", else "slates".
+    rounds : int, default=2
+        The ideal slate is not unique: after each round its ties are broken by the model so
+        far. "steps" also adds the sets that the model itself comes to.
+    decode : {"greedy", "exact"}, default="greedy"
+        "exact" solves an integer program (HiGHS) for "coverage" of degrees 0 and 1.
+    solver, tol, max_iter, max_time, n_jobs, random_state, verbose, callback
+        See `StructuralSVM`.
+
+    Attributes
+    ----------
+    coef_ : (size_psi,) ndarray
+        Features, then relations (maximum, mean, minimum per channel), novelty, elements.
+    duality_gap_, primal_objective_, dual_objective_, relative_gap_, certificate_, \
+status_, n_iter_, n_oracle_calls_, history_
+        See `StructuralSVM`; those of the last round.
+
+    References
+    ----------
+    Yue and Joachims, ICML 2008 (coverage). Zhu, Lan, Guo, Cheng and Niu, SIGIR 2014
+    (relations to the documents above). Agrawal et al., WSDM 2009 (mixtures of intents).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> def query(name):
+    ...     intent = rng.integers(0, 3, 9)
+    ...     intent[:3] = 0, 1, 2
+    ...     same = (intent[:, None] == intent[None, :]) + 0.1 * rng.random((9, 9))
+    ...     return DiverseQuery(rng.random((9, 2)), np.eye(3)[intent],
+    ...                         relations=same[:, :, None], query_id=name)
+    >>> model = DiverseRankingSVM(C=10, top=3).fit([query(str(i)) for i in range(8)])
+    >>> model.score([query("new")]) > 0.99
+    True
+    """
+
+    def __init__(
+        self,
+        model: str = "sequential",
+        loss: str = "alpha_ndcg",
+        C: float = 1.0,
+        top: int = 10,
+        alpha: float = 0.5,
+        training: str = "auto",
+        rounds: int = 2,
+        decode: str = "greedy",
+        solver: str | Solver = "bcfw",
+        tol: float | None = None,
+        max_iter: int | None = None,
+        max_time: float | None = None,
+        n_jobs: int | None = None,
+        random_state: Any = None,
+        verbose: int = 0,
+        callback: Any = None,
+    ) -> None:
+        self.model = model
+        self.loss = loss
+        self.C = C
+        self.top = top
+        self.alpha = alpha
+        self.training = training
+        self.rounds = rounds
+        self.decode = decode
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.max_time = max_time
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+        self.callback = callback
+
+    def _make_space(self) -> Any:
+        parts, discounted = MODELS[self.model]
+        return SlateSpace(self.loss, self.top, self.alpha, parts, discounted)
+
+    def _check(self) -> None:
+        c_to_lam(self.C, 1)
+        for name, value, known in (
+            ("model", self.model, tuple(MODELS)),
+            ("loss", self.loss, SLATE_LOSSES),
+            ("training", self.training, ("auto", "steps", "slates")),
+            ("decode", self.decode, ("greedy", "exact")),
+        ):
+            if value not in known:
+                raise ValueError(f"{name} must be one of {known}, got {value!r}")
+        for name in ("top", "rounds"):
+            value = getattr(self, name)
+            if not isinstance(value, (int, np.integer)) or value < 1:
+                raise ValueError(f"{name} must be an int >= 1, got {value!r}")
+        if not 0 <= self.alpha <= 1:
+            raise ValueError(f"alpha must be in [0, 1], got {self.alpha!r}")
+        if self.decode == "exact" and self.model != "coverage":
+            raise ValueError(
+                f"decode='exact' is for model='coverage', got model={self.model!r}"
+            )
+        if self.training == "steps" and self.model != "sequential":
+            raise ValueError(
+                f"training='steps' is for model='sequential', got model={self.model!r}"
+            )
+
+    def fit(
+        self,
+        X: Sequence[DiverseQuery],
+        y: Any = None,
+        sample_weight: Any = None,
+    ) -> DiverseRankingSVM:
+        """Train on judged queries.
+
+        Parameters
+        ----------
+        X : sequence of DiverseQuery
+            With relevance; queries of one document, or to which nothing is relevant, teach
+            nothing and are left out.
+        y : ignored
+        sample_weight : (n_queries,) array-like, optional
+
+        Returns
+        -------
+        self
+        """
+        self._check()
+        queries = check_queries(X)
+        for q in queries:
+            if q.relevance is None:
+                raise ValueError(
+                    f"X: query {q.query_id!r} has no relevance, needed to fit"
+                )
+        keep = np.array([len(q) > 1 and bool((q.relevance > 0).any()) for q in queries])
+        if not keep.any():
+            raise ValueError(
+                "X: no query has two documents and a relevant one; there is nothing to learn"
+            )
+        weight = None
+        if sample_weight is not None:
+            weight = np.asarray(sample_weight, dtype=np.float64)
+            if weight.shape != (len(queries),):
+                raise ValueError(
+                    f"sample_weight has shape {weight.shape}, expected ({len(queries)},)"
+                )
+            weight = weight[keep]
+        queries = [q for q, k in zip(queries, keep, strict=True) if k]
+        if self.model == "mixture":
+            self.topics_ = MixtureTopics().fit(queries)
+            queries = [self.topics_.transform(q) for q in queries]
+        self.space_ = self._make_space()
+        prefer = [-np.arange(len(q), dtype=float) for q in queries]
+        steps = (
+            self.training == "steps"
+            or self.training == "auto"
+            and self.model == "sequential"
+        )
+        paths: list[list[list[int]]] = [[] for _ in queries]
+        for _ in range(self.rounds):
+            metrics = [
+                slate_metric(q, self.loss, self.top, self.alpha) for q in queries
+            ]
+            truths = [
+                m.greedy(self.top, p) for m, p in zip(metrics, prefer, strict=True)
+            ]
+            packed = self.space_.fit_pack(PackedSlates(queries, truths))
+            if steps:
+                for path, truth in zip(paths, truths, strict=True):
+                    path.append(truth)
+                oracle, block_weight = self._steps(queries, metrics, paths, weight)
+                self._solve(range(oracle.n_blocks), block_weight, oracle=oracle)
+            else:
+                self._solve(packed, weight)
+            if self.status_ == "interrupted":
+                break
+            own = self._slates(queries)
+            for i, q in enumerate(queries):
+                prefer[i] = q.features @ self._w[: q.features.shape[1]]
+                paths[i].append(own[i])
+        return self
+
+    def _steps(
+        self,
+        queries: list[DiverseQuery],
+        metrics: list[Any],
+        paths: list[list[list[int]]],
+        weight: NDArray | None,
+    ) -> tuple[Any, NDArray]:
+        """One example per query, path and place: the documents that could stand there."""
+        space, rows, lengths, labels, losses, weights = self.space_, [], [], [], [], []
+        place = space.places(self.top)
+        for i, (q, m) in enumerate(zip(queries, metrics, strict=True)):
+            ideal = m.value(m.greedy(self.top))
+            # Equal prefixes once: the paths share their beginnings.
+            seen: set[frozenset[int]] = set()
+            for path in paths[i]:
+                for p in range(min(len(path), self.top)):
+                    above = path[:p]
+                    if frozenset(above) in seen:
+                        continue
+                    seen.add(frozenset(above))
+                    free = np.setdiff1d(np.arange(len(q)), above)
+                    gain = m.rank[p] * m.steps(above)[free] / ideal
+                    lost = gain.max() - gain
+                    if lost.max() <= 0:
+                        continue
+                    best = np.flatnonzero(lost <= 1e-12)
+                    x = step_features(space, q, above)[free]
+                    score = (
+                        x @ self._w
+                        if hasattr(self, "_w") and len(self._w) == x.shape[1]
+                        else -free.astype(float)
+                    )
+                    label = int(best[np.argmax(score[best])])
+                    lost[best] = 0.0
+                    # Other documents as good as the truth are no mistakes, and not examples.
+                    use = lost > 0
+                    use[label] = True
+                    rows.append(place[p] * x[use])
+                    lengths.append(int(use.sum()))
+                    labels.append(int(np.count_nonzero(use[:label])))
+                    losses.append(lost[use])
+                    weights.append(1.0 if weight is None else float(weight[i]))
+        oracle = bind_steps(
+            np.concatenate(rows),
+            np.array(lengths, dtype=np.int64),
+            np.array(labels, dtype=np.int32),
+            np.concatenate(losses),
+        )
+        return oracle, np.array(weights)
+
+    @property
+    def coef_(self) -> NDArray[np.float64]:
+        """Weights, (size_psi,)."""
+        check_is_fitted(self, "_w")
+        return np.asarray(self._w)
+
+    def _ready(self, X: Sequence[DiverseQuery]) -> list[DiverseQuery]:
+        check_is_fitted(self, "_w")
+        queries = check_queries(X)
+        if self.model == "mixture":
+            queries = [self.topics_.transform(q) for q in queries]
+        return queries
+
+    def _slates(self, queries: list[DiverseQuery]) -> list[list[int]]:
+        if self.decode == "exact":
+            return [exact_slate(self.space_, self._w, q) for q in queries]
+        oracle = self.space_.bind(PackedSlates(queries))
+        codes, offsets = oracle.decode_flat(
+            self._w, None, effective_n_jobs(self.n_jobs)
+        )
+        return [
+            [int(d) for d in codes[b:e] if d >= 0]
+            for b, e in zip(offsets[:-1], offsets[1:], strict=True)
+        ]
+
+    def predict(self, X: Sequence[DiverseQuery]) -> list[NDArray[np.intp]]:
+        """The slate of every query: its documents, best first, at most `top`.
+
+        Returns
+        -------
+        list of int arrays
+        """
+        return [np.array(s, dtype=np.intp) for s in self._slates(self._ready(X))]
+
+    def predict_scores(self, X: Sequence[DiverseQuery]) -> list[NDArray[np.float64]]:
+        """Marginal score of each document at its place in the slate, as `predict` has them."""
+        queries = self._ready(X)
+        out = []
+        for q, slate in zip(queries, self._slates(queries), strict=True):
+            place = self.space_.places(self.top)
+            out.append(
+                np.array(
+                    [
+                        place[p] * (step_features(self.space_, q, slate[:p]) @ self._w)[d]
+                        for p, d in enumerate(slate)
+                    ]
+                )
+            )
+        return out
+
+    def bound(self, X: Sequence[DiverseQuery]) -> NDArray[np.float64]:
+        """Share of the best possible score that each slate surely reaches, (n_queries,).
+
+        For ``model="coverage"`` with nonnegative values of elements and documents, greedy is
+        within 1 - 1/e of the maximum (Nemhauser, Wolsey and Fisher 1978); usually far more:
+        the maximum is at most ``F(S) + sum of the top largest marginal gains at S`` for every
+        S on the way.
+        nan where the values are negative.
+        """
+        if self.model != "coverage":
+            raise ValueError(f"bound is for model='coverage', got {self.model!r}")
+        queries = self._ready(X)
+        slates = self._slates(queries)
+        return np.array(
+            [
+                greedy_bound(self.space_, self._w, q, s)
+                for q, s in zip(queries, slates, strict=True)
+            ]
+        )
+
+    def explain(self, query: DiverseQuery) -> Explanation:
+        """Why each document stands where it does; prints as a table.
+
+        Parameters
+        ----------
+        query : DiverseQuery
+            If judged, the table has intents and the probability mass satisfied so far.
+        """
+        (ready,) = self._ready([query])
+        (slate,) = self._slates([ready])
+        gains = self.predict_scores([query])[0]
+        return explain(query, slate, gains)
+
+    def score(
+        self, X: Sequence[DiverseQuery], y: Any = None, sample_weight: Any = None
+    ) -> float:
+        """Mean of the metric of `loss` at depth `top` over judged queries."""
+        values = [
+            slate_score(q, s, self.loss, self.top, self.alpha)
+            for q, s in zip(X, self.predict(X), strict=True)
+        ]
+        return float(np.average(values, weights=sample_weight))
+
+    def _decode(self, w: NDArray[np.floating], X: Any) -> Any:
+        return self._slates(list(X))
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_w")
+
+
+def slate_score(
+    query: DiverseQuery, slate: Any, loss: str, top: int, alpha: float = 0.5
+) -> float:
+    """The metric named by a loss, for one query."""
+    p = query.probabilities
+    if loss == "alpha_ndcg":
+        return alpha_ndcg(query.relevance, slate, top, alpha, p)
+    if loss == "err_ia":
+        return err_ia(query.relevance, slate, top, p)
+    if loss == "ndcg_ia":
+        return ndcg_ia(query.relevance, slate, top, p)
+    return intent_satisfaction(query.relevance, slate, top, p)
+
+
+def check_queries(X: Any) -> list[DiverseQuery]:
+    """A list of at least one DiverseQuery.
+
+    Raises
+    ------
+    TypeError
+        For anything else.
+    """
+    if isinstance(X, DiverseQuery):
+        raise TypeError("X must be a list of DiverseQuery, got a single one; pass [query]")
+    queries = list(X)
+    for i, q in enumerate(queries):
+        if not isinstance(q, DiverseQuery):
+            raise TypeError(
+                f"X: element {i} must be a DiverseQuery, got {type(q).__name__}"
+            )
+    if not queries:
+        raise ValueError("X holds no queries")
+    return queries
