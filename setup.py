@@ -70,6 +70,7 @@ setup(
     package_data={
         "pystruct_ext.include": ["pystruct_ext/**/*.h", "pystruct_ext/**/*.hpp"],
         "": ["py.typed", "*.pyi", "*.pxd"],
+        "pystruct_ext.datasets": ["*.jsonl"],
     },
     ext_modules=cythonize(
         [

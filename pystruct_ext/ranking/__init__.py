@@ -1,0 +1,17 @@
+"""Ranking by text: features of search results, and the classical diversifiers."""
+
+from __future__ import annotations
+
+from .baselines import MMR, PM2, IASelect, RelevanceRanker, XQuAD
+from .text_features import FEATURE_NAMES, RELATION_NAMES, QueryTextFeatures
+
+__all__ = [
+    "FEATURE_NAMES",
+    "MMR",
+    "PM2",
+    "RELATION_NAMES",
+    "IASelect",
+    "QueryTextFeatures",
+    "RelevanceRanker",
+    "XQuAD",
+]

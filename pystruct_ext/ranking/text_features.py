@@ -1,0 +1,282 @@
+"""From titles and snippets of search results to `DiverseQuery`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.cluster import AgglomerativeClustering
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, TfidfVectorizer
+from sklearn.preprocessing import normalize
+from sklearn.utils.validation import check_is_fitted
+
+from pystruct_ext.spaces import DiverseQuery
+
+FEATURE_NAMES = (
+    "-log rank",
+    "1 / rank",
+    "query in title",
+    "query opens title",
+    "query in snippet",
+    "log title words",
+    "log snippet words",
+    "similarity to centroid",
+    "largest similarity",
+    "mean of 5 largest similarities",
+    "share of own cluster",
+    "similarity to own cluster",
+    "first of own cluster",
+    "new words in title",
+    "best rank in own cluster",
+)
+RELATION_NAMES = ("tf-idf cosine", "title cosine", "latent cosine", "same cluster")
+_LEVELS = (0.0, 0.06, 0.1, 0.2, 0.35)
+
+
+class QueryTextFeatures(TransformerMixin, BaseEstimator):
+    """Features, relations, words and topics of a query's results, from their text.
+
+    Everything but the scaling is computed within the list of one query: tf-idf weights
+    (terms of the query and stop words left out), a latent space, and clusters that serve as
+    candidate intents. Nothing of the judgements is looked at.
+
+    Parameters
+    ----------
+    n_topics : int, default=8
+        Clusters per query (at most a quarter of its documents).
+    n_components : int, default=12
+        Dimensions of the latent space.
+    random_state : int, default=0
+
+    Attributes
+    ----------
+    mean_, scale_ : (15,) ndarrays
+        Of the features over the training documents; see `FEATURE_NAMES`.
+
+    Notes
+    -----
+    ``features`` (k, 15); ``relations`` (k, k, 4), see `RELATION_NAMES`; ``coverage``: words of
+    at least two documents, in the title and anywhere, with ``element_features`` their levels
+    of document frequency (after Yue and Joachims, ICML 2008); ``topics`` (k, J) and
+    ``topic_features`` (J, 7): size, ranks and cohesion of the clusters.
+
+    Examples
+    --------
+    >>> from pystruct_ext.datasets import load_ambiguous_queries
+    >>> queries = load_ambiguous_queries()[:3]
+    >>> QueryTextFeatures().fit_transform(queries)[0].relations.shape[2]
+    4
+    """
+
+    def __init__(
+        self, n_topics: int = 8, n_components: int = 12, random_state: int = 0
+    ) -> None:
+        self.n_topics = n_topics
+        self.n_components = n_components
+        self.random_state = random_state
+
+    def fit(self, X: Sequence[Any], y: Any = None) -> QueryTextFeatures:
+        """Learn the scales of the features.
+
+        Parameters
+        ----------
+        X : sequence of queries
+            Objects with ``query``, ``titles``, ``snippets`` and, where judged, ``relevance``,
+            ``probabilities`` and ``intents``: `pystruct_ext.datasets.AmbiguousQuery` or
+            `pystruct_ext.datasets.AmbientTopic`.
+        """
+        rows = np.concatenate([self._describe(q)["features"] for q in X])
+        self.mean_, self.scale_ = rows.mean(axis=0), rows.std(axis=0)
+        self.scale_[self.scale_ == 0] = 1.0
+        return self
+
+    def fit_transform(
+        self, X: Sequence[Any], y: Any = None, **fit_params: Any
+    ) -> list[DiverseQuery]:
+        """`fit`, then `transform`."""
+        return self.fit(X).transform(X)
+
+    def transform(self, X: Sequence[Any]) -> list[DiverseQuery]:
+        """One `DiverseQuery` per query."""
+        check_is_fitted(self)
+        out = []
+        for q in X:
+            parts = self._describe(q)
+            parts["features"] = (parts["features"] - self.mean_) / self.scale_
+            relevance = getattr(q, "relevance", None)
+            out.append(
+                DiverseQuery(
+                    **parts,
+                    relevance=relevance,
+                    probabilities=getattr(q, "probabilities", None),
+                    query_id=q.query,
+                    doc_ids=getattr(q, "doc_ids", None),
+                    intents=None if relevance is None else list(q.intents),
+                    titles=list(q.titles),
+                )
+            )
+        return out
+
+    def _describe(self, q: Any) -> dict[str, Any]:
+        k = len(q.titles)
+        if k == 0:
+            raise ValueError(f"query {q.query!r} has no results")
+        terms = set(_words(q.query))
+        stop = list(ENGLISH_STOP_WORDS | terms)
+        both = [f"{t} {t} {s}" for t, s in zip(q.titles, q.snippets, strict=True)]
+        tfidf, vocabulary = _tfidf(both, stop)
+        titles, _ = _tfidf(list(q.titles), stop)
+        latent = _latent(tfidf, self.n_components, self.random_state)
+        cosine = (tfidf @ tfidf.T).toarray()
+        near = np.clip(latent @ latent.T, 0, 1)
+        cluster = _clusters(near, min(self.n_topics, max(1, k // 4)))
+        same = (cluster[:, None] == cluster[None, :]).astype(float)
+        relations = np.stack(
+            [np.clip(cosine, 0, 1), (titles @ titles.T).toarray(), near, same], axis=2
+        )
+        member, topic_features, first = _topics(near, cluster, k)
+        coverage, element_features = _words_covered(q, stop)
+        features = _features(q, terms, cosine, near, cluster, member, first)
+        return {
+            "features": features,
+            "relations": relations,
+            "coverage": coverage,
+            "element_features": element_features,
+            "topics": member,
+            "topic_features": topic_features,
+        }
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[a-z0-9]+", text.lower())
+
+
+def _tfidf(texts: list[str], stop: list[str]) -> tuple[Any, Any]:
+    vectorizer = TfidfVectorizer(
+        stop_words=stop, sublinear_tf=True, token_pattern=r"(?u)\b[a-zA-Z0-9]{2,}\b"
+    )
+    try:
+        return sparse.csr_array(vectorizer.fit_transform(texts)), vectorizer
+    except ValueError:  # nothing but stop words
+        return sparse.csr_array((len(texts), 1)), None
+
+
+def _latent(tfidf: Any, n_components: int, seed: int) -> NDArray[np.float64]:
+    n = min(n_components, tfidf.shape[0] - 1, tfidf.shape[1] - 1)
+    if n < 1:
+        return np.zeros((tfidf.shape[0], 1))
+    svd = TruncatedSVD(n, random_state=seed)
+    return np.asarray(normalize(svd.fit_transform(tfidf)))
+
+
+def _clusters(near: NDArray[np.float64], n: int) -> NDArray[np.intp]:
+    """Clusters numbered by their first document."""
+    if len(near) < 2 or n < 2:
+        return np.zeros(len(near), dtype=np.intp)
+    model = AgglomerativeClustering(n, metric="precomputed", linkage="average")
+    labels = model.fit_predict(1 - near)
+    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    place = np.empty(len(first), dtype=np.intp)
+    place[np.argsort(first)] = np.arange(len(first))
+    return np.asarray(place[inverse])
+
+
+def _topics(
+    near: NDArray[np.float64], cluster: NDArray[np.intp], k: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    n = int(cluster.max()) + 1
+    member, phi, first = np.zeros((k, n)), np.zeros((n, 7)), np.zeros(k)
+    rank = np.arange(1, k + 1)
+    for t in range(n):
+        inside = cluster == t
+        affinity = near[:, inside].mean(axis=1)
+        member[:, t] = np.where(
+            inside, np.maximum(affinity, 0.3), affinity * (affinity > 0.3)
+        )
+        places = rank[inside]
+        phi[t] = (
+            1.0,
+            inside.mean(),
+            np.log1p(inside.sum()),
+            (1 / places).sum(),
+            1 / places.min(),
+            (places <= 10).sum() / 10,
+            affinity[inside].mean(),
+        )
+        first[np.flatnonzero(inside)[0]] = 1.0
+    return np.clip(member, 0, 1), phi, first
+
+
+def _words_covered(
+    q: Any, stop: list[str]
+) -> tuple[sparse.csr_array, NDArray[np.float64]]:
+    """Words of two documents or more, in titles and anywhere, with levels of frequency."""
+    k, left_out = len(q.titles), set(stop)
+    columns: list[dict[str, set[int]]] = [{}, {}]
+    for d, (title, snippet) in enumerate(zip(q.titles, q.snippets, strict=True)):
+        for field, text in ((0, title), (1, f"{title} {snippet}")):
+            for word in set(_words(text)) - left_out:
+                if len(word) > 1:
+                    columns[field].setdefault(word, set()).add(d)
+    rows, cols, phi = [], [], []
+    for field in (0, 1):
+        for word in sorted(columns[field]):
+            docs = columns[field][word]
+            if len(docs) < 2:
+                continue
+            level = [float(len(docs) >= share * k) for share in _LEVELS]
+            zeros = [0.0] * len(_LEVELS)
+            rows += sorted(docs)
+            cols += [len(phi)] * len(docs)
+            phi.append(level + zeros if field == 0 else zeros + level)
+    shape = (k, max(1, len(phi)))
+    cover = sparse.csr_array((np.ones(len(rows)), (rows, cols)), shape=shape)
+    return cover, np.array(phi or [[0.0] * 2 * len(_LEVELS)])
+
+
+def _features(
+    q: Any,
+    terms: set[str],
+    cosine: NDArray[np.float64],
+    near: NDArray[np.float64],
+    cluster: NDArray[np.intp],
+    member: NDArray[np.float64],
+    first: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    k = len(q.titles)
+    rank = np.arange(1, k + 1)
+    other = cosine - np.diag(np.diag(cosine))
+    largest = -np.sort(-other, axis=1)
+    best = np.array([rank[cluster == c].min() for c in cluster])
+    out = np.empty((k, len(FEATURE_NAMES)))
+    counts: dict[str, int] = {}
+    for d, (title, snippet) in enumerate(zip(q.titles, q.snippets, strict=True)):
+        title_words, snippet_words = _words(title), _words(snippet)
+        fresh = [w for w in set(title_words) - terms if w not in counts]
+        for w in set(title_words):
+            counts[w] = counts.get(w, 0) + 1
+        size = cluster == cluster[d]
+        out[d] = (
+            -np.log(rank[d]),
+            1 / rank[d],
+            terms <= set(title_words),
+            title_words[: len(terms)] == _words(q.query),
+            terms <= set(snippet_words),
+            np.log1p(len(title_words)),
+            np.log1p(len(snippet_words)),
+            near[d].mean(),
+            largest[d, 0],
+            largest[d, :5].mean(),
+            size.mean(),
+            member[d, cluster[d]],
+            first[d],
+            len(fresh),
+            1 / best[d],
+        )
+    return out
