@@ -1,21 +1,47 @@
-"""Data sets for examples and tests, and readers of column files."""
+"""Data sets for examples and tests, and readers of other people's files."""
 
 from __future__ import annotations
 
 from pystruct_ext._core.features import ColumnTable
 from pystruct_ext._core.templates import DEFAULT_TEMPLATE
 
+from ._ambient import AmbientTopic, read_ambient
 from ._ambiguous import AmbiguousQuery, load_ambiguous_queries
 from ._conll import read_conll, write_conll
 from ._digits import digits_of, load_digit_sequences
+from ._letor import LetorData, iter_letor, read_letor, write_letor
+from ._trec import (
+    Topic,
+    read_diversity_qrels,
+    read_qrels,
+    read_run,
+    read_topics,
+    write_diversity_qrels,
+    write_qrels,
+    write_run,
+)
 
 __all__ = [
     "DEFAULT_TEMPLATE",
+    "AmbientTopic",
     "AmbiguousQuery",
     "ColumnTable",
+    "LetorData",
+    "Topic",
     "digits_of",
+    "iter_letor",
     "load_ambiguous_queries",
     "load_digit_sequences",
+    "read_ambient",
     "read_conll",
+    "read_diversity_qrels",
+    "read_letor",
+    "read_qrels",
+    "read_run",
+    "read_topics",
     "write_conll",
+    "write_diversity_qrels",
+    "write_letor",
+    "write_qrels",
+    "write_run",
 ]

@@ -1,0 +1,54 @@
+"""Reading plain or gzip text line by line, and writing files whole or not at all."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+
+def read_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
+    """``(line number, text)`` of a file, gzip or plain by content; "-" is stdin.
+
+    Raises
+    ------
+    ValueError
+        If a line is not UTF-8.
+    """
+    raw = sys.stdin.buffer if str(path) == "-" else open(path, "rb")
+    try:
+        head = raw.peek(2)[:2] if hasattr(raw, "peek") else b""
+        stream = gzip.open(raw, "rb") if head == b"\x1f\x8b" else raw
+        for number, line in enumerate(stream, 1):
+            try:
+                yield number, line.decode("utf-8").rstrip("\r\n")
+            except UnicodeDecodeError as error:
+                raise ValueError(f"{path}:{number}: not UTF-8: {error}") from None
+    finally:
+        if raw is not sys.stdin.buffer:
+            raw.close()
+
+
+def write_lines(path: str | os.PathLike[str], lines: Iterable[str]) -> None:
+    """Write lines to a temporary file beside `path`, then rename; gzip if it ends in .gz."""
+    target = Path(path)
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=target.name + ".")
+    try:
+        with os.fdopen(handle, "wb") as raw:
+            if target.suffix == ".gz":
+                with gzip.GzipFile(fileobj=raw, mode="wb", mtime=0, filename="") as file:
+                    for line in lines:
+                        file.write(line.encode() + b"\n")
+            else:
+                for line in lines:
+                    raw.write(line.encode() + b"\n")
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)
+        os.replace(temporary, target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
