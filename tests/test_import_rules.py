@@ -20,7 +20,8 @@ LAYERS = {
 }
 OUTER = {
     "metrics": {"utils"},
-    "plotting": {"utils", "spaces"},
+    "plotting": {"utils", "spaces", "metrics"},
+    "ranking": {"estimators", "spaces", "utils"},
     "datasets": {"_core", "utils"},
 }
 

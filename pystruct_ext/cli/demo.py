@@ -1,4 +1,4 @@
-"""``pystruct-ext demo``: handwritten dates, read with and without their structure."""
+"""``pystruct-ext demo``: an ambiguous query, and handwritten dates, with and without structure."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pystruct_ext.cli import demo_ranking
 from pystruct_ext.datasets import digits_of, load_digit_sequences
 from pystruct_ext.estimators import MulticlassSVM, SequenceSVM
 from pystruct_ext.metrics import sentence_accuracy, token_accuracy
@@ -22,10 +23,10 @@ def register(commands: Any) -> None:
     """Add the subcommand to a parser."""
     p = commands.add_parser(
         "demo",
-        help="learn to read handwritten dates, and show what structure is worth",
-        description="Trains on scikit-learn's handwritten digits arranged as noisy dates "
-        "(nothing is downloaded), compares structured with independent prediction, and "
-        "writes pictures.",
+        help="rank an ambiguous query, read handwritten dates: what structure is worth",
+        description="Learns to rank ambiguous queries, then to read scikit-learn's handwritten "
+        "digits arranged as noisy dates (nothing is downloaded), compares structured with "
+        "independent prediction, and writes pictures.",
     )
     p.add_argument(
         "--output", default="demo-output", metavar="DIR", help="for the pictures"
@@ -36,6 +37,7 @@ def register(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train, compare, show."""
     out = sys.stdout.write
+    found = demo_ranking.run()
     data = load_digit_sequences("dates")
     n, m = len(data.X_train), len(data.X_test)
     out("Handwritten dates (DDMMYYYY), noisy images of scikit-learn's digits\n")
@@ -77,7 +79,9 @@ def run(args: argparse.Namespace) -> int:
         out(f"  written {_date(truth[i])}   alone {_marked(truth[i], read_alone[i])}")
         out(f"   whole {_marked(truth[i], read[i])}\n")
     out("\n")
-    return _pictures(Path(args.output), data, model, read_alone, read, truth, shown)
+    return _pictures(
+        Path(args.output), data, model, read_alone, read, truth, shown, found
+    )
 
 
 def _telling(truth: list[Any], alone: list[Any], whole: list[Any]) -> list[int]:
@@ -106,6 +110,7 @@ def _pictures(
     read: list[Any],
     truth: list[Any],
     shown: list[int],
+    found: dict[str, Any],
 ) -> int:
     try:
         import matplotlib as mpl
@@ -123,6 +128,7 @@ def _pictures(
     )
 
     folder.mkdir(parents=True, exist_ok=True)
+    demo_ranking.pictures(folder, found)
     few = 150
     fits = {}
     for solver in ("bcfw", "one_slack", "n_slack", "subgradient"):

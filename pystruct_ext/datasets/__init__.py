@@ -6,7 +6,7 @@ from pystruct_ext._core.features import ColumnTable
 from pystruct_ext._core.templates import DEFAULT_TEMPLATE
 
 from ._ambient import AmbientTopic, read_ambient
-from ._ambiguous import AmbiguousQuery, load_ambiguous_queries
+from ._ambiguous import AmbiguousQuery, load_ambiguous_queries, read_ambiguous_queries
 from ._conll import read_conll, write_conll
 from ._digits import digits_of, load_digit_sequences
 from ._letor import LetorData, iter_letor, read_letor, write_letor
@@ -33,6 +33,7 @@ __all__ = [
     "load_ambiguous_queries",
     "load_digit_sequences",
     "read_ambient",
+    "read_ambiguous_queries",
     "read_conll",
     "read_diversity_qrels",
     "read_letor",

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from importlib import resources
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ._files import read_lines
 
 
 @dataclass(frozen=True)
@@ -78,29 +82,71 @@ def load_ambiguous_queries(split: str | None = None) -> list[AmbiguousQuery]:
     """
     if split not in (None, "train", "test"):
         raise ValueError(f"split must be None, 'train' or 'test', got {split!r}")
-    path = resources.files("pystruct_ext.datasets") / "ambiguous_queries.jsonl"
+    source = resources.files("pystruct_ext.datasets") / "ambiguous_queries.jsonl"
+    with resources.as_file(source) as path:
+        queries = read_ambiguous_queries(path)
+    return [q for q in queries if split is None or q.split == split]
+
+
+def read_ambiguous_queries(path: str | os.PathLike[str]) -> list[AmbiguousQuery]:
+    """Read queries in the format of `load_ambiguous_queries`: one JSON object per line.
+
+    ``intents`` and ``grades`` may be missing where nothing is judged: relevance then has no
+    columns.
+
+    Parameters
+    ----------
+    path : path
+        Plain or gzip; "-" is standard input.
+
+    Raises
+    ------
+    ValueError
+        With file and line, for malformed JSON, a missing field, a grade of an unknown intent.
+    """
     queries = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        record = json.loads(line)
-        if split is not None and record["split"] != split:
+    for number, line in read_lines(path):
+        if not line.strip():
             continue
-        names = [intent["id"] for intent in record["intents"]]
-        results = record["results"]
-        relevance = np.zeros((len(results), len(names)), dtype=np.int8)
-        for d, result in enumerate(results):
-            for name, grade in result["grades"].items():
-                relevance[d, names.index(name)] = grade
-        queries.append(
-            AmbiguousQuery(
-                record["query"],
-                record["split"],
-                tuple(names),
-                tuple(i["description"] for i in record["intents"]),
-                np.array([i["probability"] for i in record["intents"]]),
-                tuple(r["id"] for r in results),
-                tuple(r["title"] for r in results),
-                tuple(r["snippet"] for r in results),
-                relevance,
-            )
-        )
+        where = f"{path}:{number}"
+        try:
+            queries.append(_parse(json.loads(line), where))
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{where}: not a JSON object: {error}") from None
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(
+                f"{where}: missing or misshapen field {error}; expected query, results (id, "
+                "title, snippet, grades) and intents (id, probability)"
+            ) from None
+    if not queries:
+        raise ValueError(f"{path}: holds no queries")
     return queries
+
+
+def _parse(record: dict[str, Any], where: str) -> AmbiguousQuery:
+    intents = record.get("intents", [])
+    names = [intent["id"] for intent in intents]
+    results = record["results"]
+    relevance = np.zeros((len(results), len(names)), dtype=np.int8)
+    for d, result in enumerate(results):
+        for name, grade in result.get("grades", {}).items():
+            if name not in names:
+                raise ValueError(
+                    f"{where}: result {d} has a grade for the unknown intent {name!r}"
+                )
+            if not isinstance(grade, int) or not 0 <= grade <= 100:
+                raise ValueError(
+                    f"{where}: result {d} has the grade {grade!r}, expected 0 to 100"
+                )
+            relevance[d, names.index(name)] = grade
+    return AmbiguousQuery(
+        str(record["query"]),
+        record.get("split", "train"),
+        tuple(names),
+        tuple(i.get("description", "") for i in intents),
+        np.array([i["probability"] for i in intents], dtype=np.float64),
+        tuple(str(r.get("id", d)) for d, r in enumerate(results)),
+        tuple(str(r["title"]) for r in results),
+        tuple(str(r.get("snippet", "")) for r in results),
+        relevance,
+    )

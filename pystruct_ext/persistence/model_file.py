@@ -18,19 +18,45 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from pystruct_ext.estimators import MulticlassSVM, SequenceSVM, StructuralSVM
+from pystruct_ext.estimators import (
+    DiverseRankingSVM,
+    MulticlassSVM,
+    RankingSVM,
+    SequenceSVM,
+    StructuralSVM,
+)
+from pystruct_ext.estimators._mixture import MixtureTopics
+from pystruct_ext.ranking import QueryTextFeatures
 from pystruct_ext.solvers import SOLVERS, History, Solver
-from pystruct_ext.spaces import Allowed, MulticlassSpace, OutputSpace, SequenceSpace
+from pystruct_ext.spaces import (
+    Allowed,
+    MulticlassSpace,
+    OutputSpace,
+    RankingSpace,
+    SequenceSpace,
+    SlateSpace,
+)
 from pystruct_ext.spaces._encoding import FeatureEncoder
 
 FORMAT = "pystruct_ext.model"
 VERSION = 1
 
 _ESTIMATORS: dict[str, type[Any]] = {
-    c.__name__: c for c in (SequenceSVM, MulticlassSVM, StructuralSVM)
+    c.__name__: c
+    for c in (
+        SequenceSVM,
+        MulticlassSVM,
+        StructuralSVM,
+        RankingSVM,
+        DiverseRankingSVM,
+    )
 }
-_SPACES: dict[str, type[OutputSpace]] = {
-    c.__name__: c for c in (SequenceSpace, MulticlassSpace)
+_SPACES: dict[str, type[Any]] = {
+    c.__name__: c for c in (SequenceSpace, MulticlassSpace, RankingSpace, SlateSpace)
+}
+# Fitted parts of an estimator that are objects of their own.
+_PARTS: dict[str, type[Any]] = {
+    c.__name__: c for c in (MixtureTopics, QueryTextFeatures)
 }
 _SOLVERS: dict[str, type[Solver]] = {c.__name__: c for c in SOLVERS.values()}
 # Parameters that hold code, or belong to a run and not to a model.
@@ -83,6 +109,15 @@ class _Writer:
         if isinstance(value, Solver):
             params = self.encode(value.get_params(deep=False), where)
             return {"$": "solver", "class": type(value).__name__, "v": params}
+        if _PARTS.get(type(value).__name__) is type(value):
+            params = self.encode(value.get_params(deep=False), where)
+            fitted = self.encode(_fitted(value), where)
+            return {
+                "$": "part",
+                "class": type(value).__name__,
+                "v": params,
+                "fitted": fitted,
+            }
         if isinstance(value, np.random.RandomState | np.random.Generator):
             return None  # the state of a run, not of a model
         raise TypeError(
@@ -151,6 +186,11 @@ class _Reader:
             encoder = FeatureEncoder(None, 1, None, state["dtype"])
             encoder.__setstate__(state)
             return encoder
+        if tag == "part":
+            part = _known(_PARTS, value["class"], "part")(**self.decode(value["v"]))
+            for key, item in self.decode(value["fitted"]).items():
+                setattr(part, key, item)
+            return part
         if tag == "solver":
             return _known(_SOLVERS, value["class"], "solver")(**self.decode(value["v"]))
         raise ModelFileError(f"the manifest holds the unknown tag {tag!r}")
@@ -183,7 +223,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
 
     Parameters
     ----------
-    estimator : SequenceSVM, MulticlassSVM or StructuralSVM
+    estimator : SequenceSVM, MulticlassSVM, RankingSVM, DiverseRankingSVM or StructuralSVM
         Fitted. The parameter ``callback`` is not stored.
     path : path-like
         Written under a temporary name in the same folder, then renamed, so that a

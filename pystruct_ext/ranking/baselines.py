@@ -37,6 +37,8 @@ class RelevanceRanker(BaseEstimator):
     loss : str, default="alpha_ndcg"
         What trade-offs are tuned for; see `DiverseRankingSVM`.
     top : int, default=10
+    given : bool, default=True
+        Allow the order in which the documents came in the place of learned relevance.
 
     Attributes
     ----------
@@ -56,11 +58,13 @@ class RelevanceRanker(BaseEstimator):
         ranking_loss: str = "ndcg",
         loss: str = "alpha_ndcg",
         top: int = 10,
+        given: bool = True,
     ) -> None:
         self.C = C
         self.ranking_loss = ranking_loss
         self.loss = loss
         self.top = top
+        self.given = given
 
     def fit(self, X: Sequence[DiverseQuery], y: Any = None) -> RelevanceRanker:
         """Learn relevance, then tune the trade-off, on judged queries."""
@@ -98,7 +102,7 @@ class RelevanceRanker(BaseEstimator):
                         for q, s in zip(queries, source, strict=True)
                     ]
                 )
-                for use, source in ((False, learned), (True, given))
+                for use, source in ((False, learned), (True, given))[: 1 + self.given]
                 for t in self.trade_offs or (None,)
             }
             self.use_given_, self.trade_off_ = max(values, key=lambda k: values[k])

@@ -110,13 +110,17 @@ class QueryTextFeatures(TransformerMixin, BaseEstimator):
             parts = self._describe(q)
             parts["features"] = (parts["features"] - self.mean_) / self.scale_
             relevance = getattr(q, "relevance", None)
+            if relevance is not None and relevance.shape[1] == 0:
+                relevance = None
             out.append(
                 DiverseQuery(
                     **parts,
                     relevance=relevance,
-                    probabilities=getattr(q, "probabilities", None),
+                    probabilities=None
+                    if relevance is None
+                    else getattr(q, "probabilities", None),
                     query_id=q.query,
-                    doc_ids=getattr(q, "doc_ids", None),
+                    doc_ids=list(getattr(q, "doc_ids", ())) or None,
                     intents=None if relevance is None else list(q.intents),
                     titles=list(q.titles),
                 )
