@@ -1,4 +1,4 @@
-"""``pystruct-ext learn sequence``."""
+"""``pystruct-ext learn``: its subcommands, and sequence labelling."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import argparse
 import signal
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pystruct_ext.cli import learn_ranking
 from pystruct_ext.cli._report import Stages
 from pystruct_ext.datasets import DEFAULT_TEMPLATE, ColumnTable, read_conll
 from pystruct_ext.estimators import HeldOutScore, SequenceSVM
@@ -60,17 +62,23 @@ def register(commands: Any) -> None:
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--quiet", action="store_true", help="say nothing on stderr")
     p.set_defaults(run=run)
+    learn_ranking.register(kinds)
 
 
 def run(args: argparse.Namespace) -> int:
     """Train, save, and report the stages."""
+    return guarded(_learn, args)
+
+
+def guarded(work: Callable[[argparse.Namespace, Stages], int], args: Any) -> int:
+    """Run a training command such that SIGTERM, like Ctrl-C, keeps the best model so far."""
     stages = Stages(args.quiet)
     # SIGTERM ends a run as Ctrl-C does: with the best model so far in the file.
     # SIGINT is set, too: a shell starts background jobs with it ignored.
     numbers = (signal.SIGTERM, signal.SIGINT)
     previous = [signal.signal(number, _interrupt) for number in numbers]
     try:
-        return _learn(args, stages)
+        return work(args, stages)
     finally:
         for number, handler in zip(numbers, previous, strict=True):
             signal.signal(number, handler)

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from pystruct_ext.cli import predict_ranking
 from pystruct_ext.cli._report import Stages
 from pystruct_ext.datasets import ColumnTable, read_conll, write_conll
 from pystruct_ext.estimators import SequenceSVM
@@ -21,8 +22,9 @@ def register(commands: Any) -> None:
     """Add the subcommands to a parser."""
     p = commands.add_parser(
         "predict",
-        help="label a file",
-        description="Write the file's columns with the predicted label appended.",
+        help="label a file, or rank its documents",
+        description="Sequence models write the file's columns with the predicted label appended; "
+        "rankers write a TREC run.",
     )
     p.add_argument("model", metavar="MODEL")
     p.add_argument("file", metavar="FILE", help="columns, gzip or plain; - is stdin")
@@ -34,8 +36,9 @@ def register(commands: Any) -> None:
     p = commands.add_parser(
         "evaluate",
         help="score a model on a labelled file",
-        description="Chunk precision, recall and F1 (conlleval), token and sentence "
-        "accuracy. The label is in the last column.",
+        description="Sequence models: chunk precision, recall and F1 (conlleval), token and sentence "
+        "accuracy, the label in the last column. Rankers: NDCG, MAP and MRR, or alpha-nDCG, "
+        "ERR-IA and subtopic recall.",
     )
     p.add_argument("model", metavar="MODEL")
     p.add_argument("file", metavar="FILE", help="columns, gzip or plain; - is stdin")
@@ -65,8 +68,11 @@ def _decode(model: SequenceSVM, table: ColumnTable, file: str) -> list[list[Any]
 
 
 def run_predict(args: argparse.Namespace) -> int:
-    """Label a file."""
+    """Label a file, or rank the documents of one."""
     stages = Stages(args.quiet)
+    ranker = predict_ranking.load_ranker(args.model)
+    if ranker is not None:
+        return predict_ranking.predict(ranker, args, stages)
     with stages.stage("load"):
         model = load_sequence_model(args.model, args.n_jobs)
     with stages.stage("read"):
@@ -100,6 +106,9 @@ def _write_atomically(path: Path, table: ColumnTable, labels: list[list[Any]]) -
 def run_evaluate(args: argparse.Namespace) -> int:
     """Score a model."""
     stages = Stages(args.quiet)
+    ranker = predict_ranking.load_ranker(args.model)
+    if ranker is not None:
+        return predict_ranking.evaluate(ranker, args, stages)
     with stages.stage("load"):
         model = load_sequence_model(args.model, args.n_jobs)
     with stages.stage("read"):
