@@ -25,7 +25,14 @@ from pystruct_ext.datasets import (
     read_run,
 )
 from pystruct_ext.metrics import alpha_ndcg, err_ia, subtopic_recall
-from pystruct_ext.ranking import MMR, PM2, IASelect, QueryTextFeatures, RelevanceRanker, XQuAD
+from pystruct_ext.ranking import (
+    MMR,
+    PM2,
+    IASelect,
+    QueryTextFeatures,
+    RelevanceRanker,
+    XQuAD,
+)
 
 COLUMNS = ("alpha-nDCG@10", "ERR-IA@10", "S-recall@5", "S-recall@10")
 
@@ -76,7 +83,9 @@ BASELINES = {
 }
 LEARNED = {
     "sequential": lambda: Tuned("sequential", (0.03, 0.1, 0.3, 1.0)),
-    "sequential, steps": lambda: Tuned("sequential", (0.01, 0.1, 1.0), training="steps"),
+    "sequential, steps": lambda: Tuned(
+        "sequential", (0.01, 0.1, 1.0), training="steps"
+    ),
     "coverage": lambda: Tuned("coverage", (0.001, 0.003, 0.01)),
     "mixture": lambda: Tuned("mixture", (0.03, 0.1, 0.3, 1.0)),
 }
@@ -98,7 +107,9 @@ def compare(name, queries, featurise, baselines, learned, folds=5, seed=0):
     for f in range(folds):
         test = [int(i) for k, i in enumerate(order) if k % folds == f]
         train = [int(i) for k, i in enumerate(order) if k % folds != f]
-        X_train, X_test = featurise([queries[i] for i in train], [queries[i] for i in test])
+        X_train, X_test = featurise(
+            [queries[i] for i in train], [queries[i] for i in test]
+        )
         for kind in (baselines, learned):
             for method, make in kind.items():
                 began = time.perf_counter()
@@ -111,7 +122,10 @@ def compare(name, queries, featurise, baselines, learned, folds=5, seed=0):
                     table[i] = measure(q, slate)
     print(f"\n{name}: {len(queries)} queries, {folds}-fold")
     print(f"{'':24}" + "".join(f"{c:>24}" for c in COLUMNS) + f"{'seconds':>9}")
-    best = [max((results[b] for b in baselines), key=lambda t, c=c: t[:, c].mean()) for c in range(4)]
+    best = [
+        max((results[b] for b in baselines), key=lambda t, c=c: t[:, c].mean())
+        for c in range(4)
+    ]
     for method, table in results.items():
         cells = []
         for c in range(4):
@@ -139,21 +153,34 @@ def trec_web():
     ]
     queries = []
     for topic, intents in qrels.items():
-        names = sorted(i for i, docs in intents.items() if any(g > 0 for g in docs.values()))
-        ranks = [{d: r for r, (d, _) in enumerate(run.get(topic, [])[:100])} for run in runs]
+        names = sorted(
+            i for i, docs in intents.items() if any(g > 0 for g in docs.values())
+        )
+        ranks = [
+            {d: r for r, (d, _) in enumerate(run.get(topic, [])[:100])} for run in runs
+        ]
         docs = list(dict.fromkeys(d for r in ranks for d in r))
         docs.sort(key=lambda d: min(r.get(d, 100) for r in ranks))
         docs = docs[:100]
-        relevance = np.array([[max(0, intents[i].get(d, 0)) for i in names] for d in docs])
+        relevance = np.array(
+            [[max(0, intents[i].get(d, 0)) for i in names] for d in docs]
+        )
         if len(docs) < 10 or not names or not relevance.any():
             continue
         relevance = relevance[:, relevance.any(axis=0)]
-        x = np.array([[-np.log1p(r.get(d, 100)) for r in ranks] + [sum(d in r for r in ranks)] for d in docs])
+        x = np.array(
+            [
+                [-np.log1p(r.get(d, 100)) for r in ranks] + [sum(d in r for r in ranks)]
+                for d in docs
+            ]
+        )
         near = np.exp(-((x[:, None, :4] - x[None, :, :4]) ** 2).mean(axis=2))
         host = np.array([d.rsplit("-", 1)[0] for d in docs])
         same = (host[:, None] == host[None, :]).astype(float)
         queries.append(
-            DiverseQuery(x, relevance, relations=np.stack([near, same], axis=2), query_id=topic)
+            DiverseQuery(
+                x, relevance, relations=np.stack([near, same], axis=2), query_id=topic
+            )
         )
     return queries
 
@@ -166,18 +193,28 @@ def interactive_aspects():
         parts = line.split()
         if len(parts) == 3 and set(parts[2]) <= {"0", "1"}:
             topics.setdefault(parts[0], []).append([int(b) for b in parts[2]])
-    print("\nTREC 6-8 interactive aspects (judgements only: a test of selection, not of learning)")
+    print(
+        "\nTREC 6-8 interactive aspects (judgements only: a test of selection, not of learning)"
+    )
     greedy, first = [], []
     for rows in topics.values():
         r = np.array(rows)
         r = r[:, r.any(axis=0)]
-        q = DiverseQuery(np.zeros((len(r), 1)), r, coverage=r, element_features=np.ones((r.shape[1], 1)))
+        q = DiverseQuery(
+            np.zeros((len(r), 1)),
+            r,
+            coverage=r,
+            element_features=np.ones((r.shape[1], 1)),
+        )
         model = DiverseRankingSVM("coverage", "intents", C=1e3, top=10).fit([q])
         slate = model.predict([q])[0]
         greedy.append(subtopic_recall(r, slate, 10))
         model.set_params(decode="exact")
         first.append(subtopic_recall(r, model.predict([q])[0], 10))
-    print(f"{len(topics)} topics: S-recall@10 of the coverage greedy {np.mean(greedy):.4f}, of the exact set {np.mean(first):.4f}")
+    print(
+        f"{len(topics)} topics: S-recall@10 of the coverage greedy {np.mean(greedy):.4f}, "
+        f"of the exact set {np.mean(first):.4f}"
+    )
 
 
 def selection():
@@ -189,9 +226,18 @@ def selection():
     for n, m in ((1000, 2000), (5000, 2000)):
         rng = np.random.default_rng(0)
         degree = rng.zipf(1.6, n).clip(3, 60)
-        cover = sparse.csr_array((rng.random((n, m)) < (degree / m)[:, None]).astype(float))
-        q = DiverseQuery(np.zeros((n, 1)), coverage=cover, element_features=np.ones((m, 1)))
-        judged = DiverseQuery(np.zeros((2, 1)), np.eye(2), coverage=np.eye(2), element_features=np.ones((2, 1)))
+        cover = sparse.csr_array(
+            (rng.random((n, m)) < (degree / m)[:, None]).astype(float)
+        )
+        q = DiverseQuery(
+            np.zeros((n, 1)), coverage=cover, element_features=np.ones((m, 1))
+        )
+        judged = DiverseQuery(
+            np.zeros((2, 1)),
+            np.eye(2),
+            coverage=np.eye(2),
+            element_features=np.ones((2, 1)),
+        )
         model = DiverseRankingSVM("coverage", top=50, C=1.0).fit([judged])
         model._w[:] = (0.0, 1.0)
         from pystruct_ext.spaces.slate import PackedSlates
@@ -218,17 +264,29 @@ def selection():
             chosen.append(int(gains.argmax()))
             left *= 1 - dense[chosen[-1]]
         loop.append(time.perf_counter() - began)
-        value = [float(dense[list(s)].any(axis=0).sum()) for s in (code, selector.ranking, chosen)]
+        value = [
+            float(dense[list(s)].any(axis=0).sum())
+            for s in (code, selector.ranking, chosen)
+        ]
         a, b, c = np.median(times), np.median(theirs), loop[0]
         print(
-            f"n={n}, {m} elements: ours {1e3 * a:.2f} ms ({1 / a:,.0f}/s), apricot lazy {1e3 * b:.1f} ms "
-            f"({b / a:,.0f}x), NumPy loop {1e3 * c:.1f} ms ({c / a:,.0f}x); objectives {value}"
+            f"n={n}, {m} elements: ours {1e3 * a:.2f} ms ({1 / a:,.0f}/s), "
+            f"apricot lazy {1e3 * b:.1f} ms ({b / a:,.0f}x), "
+            f"NumPy loop {1e3 * c:.1f} ms ({c / a:,.0f}x); objectives {value}"
         )
 
 
 if __name__ == "__main__":
-    compare("ambiguous queries", load_ambiguous_queries(), text_features, BASELINES, LEARNED)
-    compare("AMBIENT", read_ambient(data_folder("ambient")), text_features, BASELINES, LEARNED)
+    compare(
+        "ambiguous queries", load_ambiguous_queries(), text_features, BASELINES, LEARNED
+    )
+    compare(
+        "AMBIENT",
+        read_ambient(data_folder("ambient")),
+        text_features,
+        BASELINES,
+        LEARNED,
+    )
     compare(
         "TREC web 2012 (ranks of four runs)",
         trec_web(),

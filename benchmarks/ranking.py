@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from itertools import pairwise
 
 import numpy as np
 from _common import data_folder
@@ -37,7 +38,7 @@ def joined(data, ks):
     ]
 
 
-def pairwise(X, y, qid):
+def differences(X, y, qid):
     """Differences of documents of different relevance, half of them turned round."""
     out, sign = [], []
     for q in np.unique(qid):
@@ -55,7 +56,11 @@ class Ours:
         self.loss, self.C, self.map = loss, C, feature_map
 
     def fit(self, X, y, qid, valid):
-        self.pipe = make_pipeline(StandardScaler(with_mean=False)) if self.map is None else self.map()
+        self.pipe = (
+            make_pipeline(StandardScaler(with_mean=False))
+            if self.map is None
+            else self.map()
+        )
         Z = self.pipe.fit_transform(X)
         self.model = RankingSVM(self.loss, C=self.C, tol=0.01).fit(Z, y, qid=qid)
         return self
@@ -69,8 +74,10 @@ class Pairwise:
         self.C = C
 
     def fit(self, X, y, qid, valid):
-        Z, s = pairwise(X, y, qid)
-        self.model = LinearSVC(C=self.C, loss="hinge", fit_intercept=False, max_iter=5000, random_state=0)
+        Z, s = differences(X, y, qid)
+        self.model = LinearSVC(
+            C=self.C, loss="hinge", fit_intercept=False, max_iter=5000, random_state=0
+        )
         self.model.fit(Z, s)
         return self
 
@@ -86,13 +93,22 @@ class LightGBM:
         import lightgbm
 
         self.model = lightgbm.LGBMRanker(
-            n_estimators=500, learning_rate=0.05, num_leaves=self.leaves, min_child_samples=20,
-            n_jobs=1, verbose=-1, random_state=0,
+            n_estimators=500,
+            learning_rate=0.05,
+            num_leaves=self.leaves,
+            min_child_samples=20,
+            n_jobs=1,
+            verbose=-1,
+            random_state=0,
         )
         Xv, yv, qv = valid
         self.model.fit(
-            X, y.astype(int), group=sizes(qid), eval_set=[(Xv, yv.astype(int))],
-            eval_group=[sizes(qv)], eval_at=[10],
+            X,
+            y.astype(int),
+            group=sizes(qid),
+            eval_set=[(Xv, yv.astype(int))],
+            eval_group=[sizes(qv)],
+            eval_at=[10],
             callbacks=[lightgbm.early_stopping(50, verbose=False)],
         )
         return self
@@ -109,11 +125,24 @@ class XGBoost:
         import xgboost
 
         self.model = xgboost.XGBRanker(
-            objective="rank:ndcg", n_estimators=500, learning_rate=0.05, max_depth=self.depth,
-            n_jobs=1, random_state=0, early_stopping_rounds=50, eval_metric="ndcg@10",
+            objective="rank:ndcg",
+            n_estimators=500,
+            learning_rate=0.05,
+            max_depth=self.depth,
+            n_jobs=1,
+            random_state=0,
+            early_stopping_rounds=50,
+            eval_metric="ndcg@10",
         )
         Xv, yv, qv = valid
-        self.model.fit(X, y, qid=codes(qid), eval_set=[(Xv, yv)], eval_qid=[codes(qv)], verbose=False)
+        self.model.fit(
+            X,
+            y,
+            qid=codes(qid),
+            eval_set=[(Xv, yv)],
+            eval_qid=[codes(qv)],
+            verbose=False,
+        )
         return self
 
     def predict(self, X):
@@ -130,7 +159,9 @@ def sizes(qid):
 
 
 def splines():
-    return make_pipeline(SplineTransformer(n_knots=6, degree=2, knots="quantile"), StandardScaler())
+    return make_pipeline(
+        SplineTransformer(n_knots=6, degree=2, knots="quantile"), StandardScaler()
+    )
 
 
 def forest():
@@ -142,8 +173,12 @@ METHODS = {
     'RankingSVM("ndcg")': [lambda C=C: Ours("ndcg", C) for C in CS],
     'RankingSVM("map")': [lambda C=C: Ours("map", C) for C in CS],
     'RankingSVM("pairs")': [lambda C=C: Ours("pairs", C) for C in CS],
-    'splines + RankingSVM("ndcg")': [lambda C=C: Ours("ndcg", C, splines) for C in (0.003, 0.01, 0.03, 0.1)],
-    'tree embedding + RankingSVM("ndcg")': [lambda C=C: Ours("ndcg", C, forest) for C in (0.01, 0.03, 0.1, 0.3)],
+    'splines + RankingSVM("ndcg")': [
+        lambda C=C: Ours("ndcg", C, splines) for C in (0.003, 0.01, 0.03, 0.1)
+    ],
+    'tree embedding + RankingSVM("ndcg")': [
+        lambda C=C: Ours("ndcg", C, forest) for C in (0.01, 0.03, 0.1, 0.3)
+    ],
     "LinearSVC on pairs": [lambda C=C: Pairwise(C) for C in (0.001, 0.01, 0.1, 1.0)],
     "LightGBM lambdarank": [lambda n=n: LightGBM(n) for n in (7, 15, 31)],
     "XGBoost rank:ndcg": [lambda d=d: XGBoost(d) for d in (3, 6)],
@@ -179,7 +214,7 @@ def quality():
 
 
 def scaling(n=1_000_000, d=50):
-    """Seconds per oracle call against a NumPy scoring product and argsort of the same scores."""
+    """Seconds per oracle call against NumPy's scoring product and argsort of the scores."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(n, d))
     y = np.clip(np.round(X[:, 0] + rng.normal(size=n) + 1), 0, 4)
@@ -196,7 +231,7 @@ def scaling(n=1_000_000, d=50):
             ours.append(time.perf_counter() - began)
             began = time.perf_counter()
             s = X @ w
-            for b, e in zip(offsets[:-1], offsets[1:], strict=True):
+            for b, e in pairwise(offsets):
                 np.argsort(s[b:e])
             peer.append(time.perf_counter() - began)
         a, b = np.median(ours), np.median(peer)

@@ -16,7 +16,15 @@ LAYERS = {
     "losses": {"utils"},
     "spaces": {"_core", "losses", "utils"},
     "solvers": {"_core", "utils"},
-    "estimators": {"_core", "spaces", "solvers", "utils", "losses", "persistence", "metrics"},
+    "estimators": {
+        "_core",
+        "spaces",
+        "solvers",
+        "utils",
+        "losses",
+        "persistence",
+        "metrics",
+    },
 }
 OUTER = {
     "metrics": {"utils"},

@@ -1,4 +1,4 @@
-"""``pystruct-ext demo``: an ambiguous query, and handwritten dates, with and without structure."""
+"""``pystruct-ext demo``: an ambiguous query and handwritten dates, and what structure adds."""
 
 from __future__ import annotations
 

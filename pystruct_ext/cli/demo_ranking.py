@@ -11,7 +11,12 @@ import numpy as np
 
 from pystruct_ext.datasets import load_ambiguous_queries
 from pystruct_ext.estimators import DiverseRankingSVM
-from pystruct_ext.metrics import alpha_ndcg, err_ia, intent_satisfaction, subtopic_recall
+from pystruct_ext.metrics import (
+    alpha_ndcg,
+    err_ia,
+    intent_satisfaction,
+    subtopic_recall,
+)
 from pystruct_ext.ranking import MMR, QueryTextFeatures, RelevanceRanker, XQuAD
 
 
@@ -42,7 +47,8 @@ def run() -> dict[str, Any]:
         first.intents, first.probabilities, first.descriptions, strict=True
     ):
         out(f"  {100 * p:3.0f} %  {name:13} {what}\n")
-    left, right = list(rankers)[0], list(rankers)[-1]
+    names = list(rankers)
+    left, right = names[0], names[-1]
     out(f"\n{left:47}  {right}\n")
     for p in range(10):
         a, b = (int(slates[n][0][p]) for n in (left, right))
@@ -56,7 +62,9 @@ def run() -> dict[str, Any]:
     out(f"Why? {rankers[right].explain(X_test[0])}\n\n")
 
     out(f"{len(train)} queries to learn from; means over {len(test)} others\n")
-    out(f"{'':32}{'alpha-nDCG@10':>14}{'ERR-IA@10':>11}{'S-recall@5':>12}{'served@5':>10}\n")
+    out(
+        f"{'':32}{'alpha-nDCG@10':>14}{'ERR-IA@10':>11}{'S-recall@5':>12}{'served@5':>10}\n"
+    )
     for name in rankers:
         row = np.mean(
             [

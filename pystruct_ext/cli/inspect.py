@@ -8,6 +8,7 @@ from typing import Any
 
 from pystruct_ext.cli.learn import summary
 from pystruct_ext.cli.predict import load_sequence_model
+from pystruct_ext.cli.predict_ranking import inspect_ranker, load_ranker
 
 
 def register(commands: Any) -> None:
@@ -22,6 +23,9 @@ def run(args: argparse.Namespace) -> int:
     """Print sizes, the certificate, and the largest weights."""
     if args.top < 1:
         raise ValueError(f"--top must be at least 1, got {args.top}")
+    ranker = load_ranker(args.model)
+    if ranker is not None:
+        return inspect_ranker(ranker, args.top)
     model = load_sequence_model(args.model, None)
     out = [*summary(model), "", "largest transitions"]
     for p, q, weight in model.top_transitions(2 * args.top):

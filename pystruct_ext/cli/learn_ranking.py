@@ -24,7 +24,9 @@ def register(kinds: Any) -> None:
         help="learning to rank from LETOR lines (grade qid:ID 1:value ...)",
         description="Train a linear ranker (RankingSVM) on graded documents of queries.",
     )
-    p.add_argument("train", metavar="TRAIN", nargs="+", help="LETOR files, gzip or plain")
+    p.add_argument(
+        "train", metavar="TRAIN", nargs="+", help="LETOR files, gzip or plain"
+    )
     _common(p, loss="ndcg", losses=RANKING_LOSSES, C=1.0)
     p.add_argument("--gain", choices=["exponential", "linear"], default="exponential")
     p.set_defaults(run=lambda args: _guarded(_ranking, args))
@@ -32,8 +34,8 @@ def register(kinds: Any) -> None:
     p = kinds.add_parser(
         "diverse-ranking",
         help="diverse rankings of search results for ambiguous queries",
-        description="Train DiverseRankingSVM on judged search results: JSON Lines in the format "
-        "of pystruct_ext.datasets.load_ambiguous_queries, or the folder of AMBIENT.",
+        description="Train DiverseRankingSVM on judged search results: JSON Lines in the "
+        "format of pystruct_ext.datasets.load_ambiguous_queries, or AMBIENT's folder.",
     )
     p.add_argument("train", metavar="TRAIN", help="JSON Lines, or AMBIENT's folder")
     _common(p, loss="alpha_ndcg", losses=SLATE_LOSSES, C=0.1)
@@ -44,13 +46,19 @@ def register(kinds: Any) -> None:
 
 
 def _common(p: Any, loss: str, losses: tuple[str, ...], C: float) -> None:
-    p.add_argument("-o", "--output", required=True, metavar="MODEL", help="file to write")
+    p.add_argument(
+        "-o", "--output", required=True, metavar="MODEL", help="file to write"
+    )
     p.add_argument("--loss", choices=losses, default=loss, help=f"default {loss}")
     p.add_argument("--C", type=float, default=C, help=f"weight of the losses ({C:g})")
     p.add_argument("--top", type=int, default=10, help="depth (default 10)")
-    p.add_argument("--tol", type=float, default=0.01, help="relative gap (default 0.01)")
+    p.add_argument(
+        "--tol", type=float, default=0.01, help="relative gap (default 0.01)"
+    )
     p.add_argument("--max-iter", type=int, help="largest number of epochs")
-    p.add_argument("--max-time", type=float, help="largest number of seconds of training")
+    p.add_argument(
+        "--max-time", type=float, help="largest number of seconds of training"
+    )
     p.add_argument("--quiet", action="store_true", help="say nothing on stderr")
 
 

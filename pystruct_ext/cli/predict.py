@@ -23,8 +23,8 @@ def register(commands: Any) -> None:
     p = commands.add_parser(
         "predict",
         help="label a file, or rank its documents",
-        description="Sequence models write the file's columns with the predicted label appended; "
-        "rankers write a TREC run.",
+        description="Sequence models write the file's columns with the predicted label "
+        "appended; rankers write a TREC run.",
     )
     p.add_argument("model", metavar="MODEL")
     p.add_argument("file", metavar="FILE", help="columns, gzip or plain; - is stdin")
@@ -36,9 +36,9 @@ def register(commands: Any) -> None:
     p = commands.add_parser(
         "evaluate",
         help="score a model on a labelled file",
-        description="Sequence models: chunk precision, recall and F1 (conlleval), token and sentence "
-        "accuracy, the label in the last column. Rankers: NDCG, MAP and MRR, or alpha-nDCG, "
-        "ERR-IA and subtopic recall.",
+        description="Sequence models: chunk precision, recall and F1 (conlleval), token "
+        "and sentence accuracy, the label in the last column. Rankers: NDCG, MAP and MRR, or "
+        "alpha-nDCG, ERR-IA and subtopic recall.",
     )
     p.add_argument("model", metavar="MODEL")
     p.add_argument("file", metavar="FILE", help="columns, gzip or plain; - is stdin")

@@ -16,6 +16,12 @@ from pystruct_ext.cli.learn_ranking import read_queries
 from pystruct_ext.datasets import read_letor, write_run
 from pystruct_ext.estimators import DiverseRankingSVM, RankingSVM
 from pystruct_ext.persistence import load
+from pystruct_ext.ranking.text_features import (
+    FEATURE_NAMES,
+    RELATION_NAMES,
+    TOPIC_NAMES,
+    WORD_NAMES,
+)
 
 
 def load_ranker(path: str) -> RankingSVM | DiverseRankingSVM | None:
@@ -58,7 +64,9 @@ def predict(model: Any, args: argparse.Namespace, stages: Stages) -> int:
         queries = read_queries(args.file)
         slates = model.predict(model.text_features_.transform(queries))
         for q, slate in zip(queries, slates, strict=True):
-            ids = getattr(q, "doc_ids", None) or [f"{d + 1}" for d in range(len(q.titles))]
+            ids = getattr(q, "doc_ids", None) or [
+                f"{d + 1}" for d in range(len(q.titles))
+            ]
             name = q.query.replace(" ", "_")
             run[name] = [(ids[d], float(len(slate) - p)) for p, d in enumerate(slate)]
     if args.output == "-":
@@ -100,3 +108,38 @@ def evaluate(model: Any, args: argparse.Namespace, stages: Stages) -> int:
         for name, value in table.items():
             sys.stdout.write(f"{name:20} {value:.4f}\n")
     return 0
+
+
+def inspect_ranker(model: Any, top: int) -> int:
+    """Print the certificate and the largest weights."""
+    out = [
+        f"model      {model}",
+        f"objective  primal {model.primal_objective_:.6g}, dual {model.dual_objective_:.6g}, "
+        f"relative gap {100 * model.relative_gap_:.3g} % (certificate: {model.certificate_})",
+        f"status     {model.status_} after {model.n_iter_} epochs",
+        "",
+        "largest weights",
+    ]
+    names = weight_names(model)
+    for j in np.argsort(-np.abs(model.coef_), kind="stable")[: 4 * top]:
+        out.append(f"  {model.coef_[j]:9.4f}  {names[j]}")
+    sys.stdout.write("\n".join(out) + "\n")
+    return 0
+
+
+def weight_names(model: Any) -> list[str]:
+    """What each weight of a ranker stands for."""
+    if isinstance(model, RankingSVM):
+        return [f"feature {j + 1}" for j in range(len(model.coef_))]
+    names = list(FEATURE_NAMES)
+    if model.model == "sequential":
+        for channel in RELATION_NAMES:
+            names += [
+                f"{how} {channel} to those above" for how in ("max", "mean", "min")
+            ]
+        names.append("share of new words")
+    elif model.model == "mixture":
+        names += [f"topic: {name}" for name in TOPIC_NAMES]
+    else:
+        names += [f"word {name}" for name in WORD_NAMES]
+    return names

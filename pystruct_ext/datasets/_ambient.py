@@ -95,19 +95,23 @@ def read_ambient(
         place = {r[0]: i for i, r in enumerate(rows)}
         names = {key: i for i, (key, _) in enumerate(subtopics.get(topic, []))}
         table = np.zeros((len(rows), len(names)), dtype=np.int8)
-        for sub, rank in relevant.get(topic, []):
-            if sub not in names or rank not in place:
+        for sub, at in relevant.get(topic, []):
+            if sub not in names or at not in place:
                 raise ValueError(
-                    f"{root / 'STRel.txt'}: {sub} {topic}.{rank} names an unknown subtopic "
+                    f"{root / 'STRel.txt'}: {sub} {topic}.{at} names an unknown subtopic "
                     "or result"
                 )
-            table[place[rank], names[sub]] = 1
-        keep = np.ones(len(names), bool) if all_subtopics else table.any(axis=0)
+            table[place[at], names[sub]] = 1
+        keep: list[bool] = [bool(all_subtopics or c.any()) for c in table.T]
         out.append(
             AmbientTopic(
                 topic,
                 query,
-                [t for (_, t), k in zip(subtopics.get(topic, []), keep, strict=True) if k],
+                [
+                    t
+                    for (_, t), k in zip(subtopics.get(topic, []), keep, strict=True)
+                    if k
+                ],
                 [r[1] for r in rows],
                 [r[2] for r in rows],
                 [r[3] for r in rows],

@@ -7,7 +7,9 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 
 def read_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
@@ -18,18 +20,19 @@ def read_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
     ValueError
         If a line is not UTF-8.
     """
-    raw = sys.stdin.buffer if str(path) == "-" else open(path, "rb")
-    try:
+    with ExitStack() as stack:
+        raw: Any = sys.stdin.buffer
+        if str(path) != "-":
+            raw = stack.enter_context(open(path, "rb"))
         head = raw.peek(2)[:2] if hasattr(raw, "peek") else b""
-        stream = gzip.open(raw, "rb") if head == b"\x1f\x8b" else raw
+        stream = raw
+        if head == b"\x1f\x8b":
+            stream = stack.enter_context(gzip.open(raw, "rb"))
         for number, line in enumerate(stream, 1):
             try:
                 yield number, line.decode("utf-8").rstrip("\r\n")
             except UnicodeDecodeError as error:
                 raise ValueError(f"{path}:{number}: not UTF-8: {error}") from None
-    finally:
-        if raw is not sys.stdin.buffer:
-            raw.close()
 
 
 def write_lines(path: str | os.PathLike[str], lines: Iterable[str]) -> None:
@@ -39,7 +42,9 @@ def write_lines(path: str | os.PathLike[str], lines: Iterable[str]) -> None:
     try:
         with os.fdopen(handle, "wb") as raw:
             if target.suffix == ".gz":
-                with gzip.GzipFile(fileobj=raw, mode="wb", mtime=0, filename="") as file:
+                with gzip.GzipFile(
+                    fileobj=raw, mode="wb", mtime=0, filename=""
+                ) as file:
                     for line in lines:
                         file.write(line.encode() + b"\n")
             else:

@@ -44,9 +44,13 @@ def _parse(path: Any) -> Iterator[tuple[float, str, NDArray, NDArray, str]]:
         try:
             grade = float(words[0])
         except ValueError:
-            raise ValueError(f"{where}: the grade {words[0]!r} is not a number") from None
+            raise ValueError(
+                f"{where}: the grade {words[0]!r} is not a number"
+            ) from None
         if not (np.isfinite(grade) and grade >= 0):
-            raise ValueError(f"{where}: the grade is {words[0]}, expected a number >= 0")
+            raise ValueError(
+                f"{where}: the grade is {words[0]}, expected a number >= 0"
+            )
         if len(words) < 2 or not words[1].startswith("qid:") or len(words[1]) == 4:
             raise ValueError(f"{where}: expected qid:ID after the grade")
         flat = " ".join(words[2:]).replace(":", " ").split()
@@ -56,7 +60,9 @@ def _parse(path: Any) -> Iterator[tuple[float, str, NDArray, NDArray, str]]:
             index = np.array(flat[::2], dtype=np.int64)
             value = np.array(flat[1::2], dtype=np.float64)
         except ValueError as error:
-            raise ValueError(f"{where}: features must be INDEX:VALUE ({error})") from None
+            raise ValueError(
+                f"{where}: features must be INDEX:VALUE ({error})"
+            ) from None
         if index.size and (index[0] < 1 or (np.diff(index) <= 0).any()):
             raise ValueError(f"{where}: feature indices must start at 1 and increase")
         if not np.isfinite(value).all():
@@ -128,7 +134,9 @@ def iter_letor(path: str | os.PathLike[str]) -> Iterator[tuple[str, Any, NDArray
     query.
     """
     done: set[str] = set()
-    current, rows, grades = None, [], []
+    current: str | None = None
+    rows: list[tuple[NDArray, NDArray]] = []
+    grades: list[float] = []
 
     def emit() -> tuple[str, Any, NDArray]:
         columns = np.concatenate([r[0] for r in rows])

@@ -59,7 +59,9 @@ def read_run(path: Path) -> dict[str, list[tuple[str, float]]]:
 
 
 def write_run(
-    path: Path, run: Mapping[str, Sequence[tuple[str, float]]], tag: str = "pystruct_ext"
+    path: Path,
+    run: Mapping[str, Sequence[tuple[str, float]]],
+    tag: str = "pystruct_ext",
 ) -> None:
     """Write rankings, best first, as a run; scores must not increase."""
 

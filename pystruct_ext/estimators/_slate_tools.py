@@ -16,7 +16,7 @@ from pystruct_ext.spaces.slate import DiverseQuery, SlateSpace
 def step_features(
     space: SlateSpace, query: DiverseQuery, above: Sequence[int]
 ) -> NDArray[np.float64]:
-    """psi of placing each document below those in `above`, without the place weight, (k, D)."""
+    """The psi of placing each document below `above`, without the place weight, (k, D)."""
     k, c = len(query), space.n_channels_
     parts = [query.features]
     if c:
@@ -170,7 +170,9 @@ def explain(
     seen: set[str] = set()
     rows = []
     for p, d in enumerate(slate):
-        served = [n for i, n in enumerate(names) if judged and query.relevance[d, i] > 0]
+        served = [
+            n for i, n in enumerate(names) if judged and query.relevance[d, i] > 0
+        ]
         rows.append(
             {
                 "position": p + 1,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -319,10 +320,7 @@ status_, n_iter_, n_oracle_calls_, history_
         codes, offsets = oracle.decode_flat(
             self._w, None, effective_n_jobs(self.n_jobs)
         )
-        return [
-            [int(d) for d in codes[b:e] if d >= 0]
-            for b, e in zip(offsets[:-1], offsets[1:], strict=True)
-        ]
+        return [[int(d) for d in codes[b:e] if d >= 0] for b, e in pairwise(offsets)]
 
     def predict(self, X: Sequence[DiverseQuery]) -> list[NDArray[np.intp]]:
         """The slate of every query: its documents, best first, at most `top`.
@@ -342,7 +340,8 @@ status_, n_iter_, n_oracle_calls_, history_
             out.append(
                 np.array(
                     [
-                        place[p] * (step_features(self.space_, q, slate[:p]) @ self._w)[d]
+                        place[p]
+                        * (step_features(self.space_, q, slate[:p]) @ self._w)[d]
                         for p, d in enumerate(slate)
                     ]
                 )
@@ -422,7 +421,9 @@ def check_queries(X: Any) -> list[DiverseQuery]:
         For anything else.
     """
     if isinstance(X, DiverseQuery):
-        raise TypeError("X must be a list of DiverseQuery, got a single one; pass [query]")
+        raise TypeError(
+            "X must be a list of DiverseQuery, got a single one; pass [query]"
+        )
     queries = list(X)
     for i, q in enumerate(queries):
         if not isinstance(q, DiverseQuery):

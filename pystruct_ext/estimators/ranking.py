@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -180,7 +181,8 @@ status_, n_iter_, n_oracle_calls_, history_
         c_to_lam(self.C, 1)
         space = self._make_space()
         space.check()
-        X, y = validate_data(
+        checked: Any
+        checked, y = validate_data(
             self,
             X,
             y,
@@ -211,7 +213,9 @@ status_, n_iter_, n_oracle_calls_, history_
         lengths = np.diff(offsets)[keep]
         in_order = bool((np.diff(order) == 1).all()) and len(order) == len(relevance)
         packed = PackedQueries(
-            _packed_rows(X if in_order else X[order], lengths, np.dtype(self.dtype)),
+            _packed_rows(
+                checked if in_order else checked[order], lengths, np.dtype(self.dtype)
+            ),
             np.ascontiguousarray(relevance[order]),
             None if own is None else np.ascontiguousarray(own[order]),
         )
@@ -231,10 +235,10 @@ status_, n_iter_, n_oracle_calls_, history_
     def predict(self, X: ArrayLike) -> NDArray[np.float64]:
         """Score of every document, (n_documents,): larger is better."""
         check_is_fitted(self, "_w")
-        X = validate_data(
+        checked: Any = validate_data(
             self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
         )
-        return np.asarray(X @ self._w.astype(np.float64), dtype=np.float64)
+        return np.asarray(checked @ self._w.astype(np.float64), dtype=np.float64)
 
     def rank(
         self, X: ArrayLike, qid: ArrayLike | None = None
@@ -256,7 +260,7 @@ status_, n_iter_, n_oracle_calls_, history_
         order, offsets = group_queries(qid, len(scores))
         return [
             order[b:e][descending_order(scores[order[b:e]])]
-            for b, e in zip(offsets[:-1], offsets[1:], strict=True)
+            for b, e in pairwise(offsets)
         ]
 
     def score(
@@ -304,16 +308,16 @@ def _per_query(
     n_queries, n = len(offsets) - 1, len(order)
     if given.ndim == 1 and len(given) == n and n != n_queries:
         checked = check_weights(given, n)
-        assert_same = checked[order]  # type: ignore[index]
-        first = np.repeat(assert_same[offsets[:-1]], np.diff(offsets))
-        bad = np.flatnonzero(first != assert_same)
+        flat = checked[order]  # type: ignore[index]
+        first = np.repeat(flat[offsets[:-1]], np.diff(offsets))
+        bad = np.flatnonzero(first != flat)
         if bad.size:
             q = int(np.searchsorted(offsets, bad[0], side="right")) - 1
             raise ValueError(
                 f"sample_weight differs within the {q}-th query; expected one weight per "
                 "query (weights of single documents are document_weight)"
             )
-        return np.asarray(assert_same[offsets[:-1]])
+        return np.asarray(flat[offsets[:-1]])
     if given.shape != (n_queries,):
         raise ValueError(
             f"sample_weight has shape {given.shape}, expected ({n_queries},), one per query, "
@@ -339,4 +343,3 @@ def _packed_rows(X: Any, lengths: NDArray, dtype: np.dtype[Any]) -> PackedRows:
         np.ascontiguousarray(X, dtype=dtype).reshape(-1),
         int(X.shape[1]),
     )
-

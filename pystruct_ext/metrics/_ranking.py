@@ -7,6 +7,7 @@ decreasing score; equal scores keep the order of the rows.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -35,7 +36,7 @@ def _mean(
         raise ValueError("y holds no documents")
     order, offsets = group_queries(qid, len(relevance))
     out = np.empty(len(offsets) - 1)
-    for q, (b, e) in enumerate(zip(offsets[:-1], offsets[1:], strict=True)):
+    for q, (b, e) in enumerate(pairwise(offsets)):
         rows = order[b:e]
         out[q] = of(relevance[rows[np.argsort(-values[rows], kind="stable")]])
     return float(out.mean()) if average else out

@@ -69,10 +69,8 @@ class RankingDisplay:
         p = query.probabilities
         if p is None:
             p = np.full(len(query.intents), 1 / len(query.intents))
-        name = getattr(query, "query", None) or getattr(query, "query_id", "")
-        return cls(
-            query.titles, query.intents, query.relevance, p, slates, name
-        ).plot()
+        name = str(getattr(query, "query", None) or getattr(query, "query_id", ""))
+        return cls(query.titles, query.intents, query.relevance, p, slates, name).plot()
 
     def plot(self) -> RankingDisplay:
         """Draw; the figure is in ``figure_``."""
@@ -137,7 +135,9 @@ class RankingDisplay:
             )
         left, width = 1.78, 0.5
         ax.plot([left + width * m for m in curve], range(len(curve)), "-", color=INK)
-        ax.plot([left + width * m for m in curve], range(len(curve)), "o", color=INK, ms=3)
+        ax.plot(
+            [left + width * m for m in curve], range(len(curve)), "o", color=INK, ms=3
+        )
         for x in (left, left + width):
             ax.axvline(x, color=FAINT, linewidth=0.6, zorder=0)
         ax.text(left, -0.95, "0", ha="center", fontsize=8, color=FAINT)

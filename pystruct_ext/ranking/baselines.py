@@ -1,8 +1,8 @@
 """Classical diversifiers: MMR, xQuAD, PM-2, IA-Select, and ranking by relevance alone.
 
 All re-rank the scores of a `RankingSVM` trained on "is relevant to some intent", see the
-same queries as `DiverseRankingSVM`, and tune their trade-off on the training queries. Intents at
-prediction time are the topics of the query (`DiverseQuery.topics`): no judgement of a query
+same queries as `DiverseRankingSVM`, and tune their trade-off on the training queries. Intents
+at prediction time are the topics of the query (`DiverseQuery.topics`): no judgement of a query
 to be ranked is ever looked at.
 """
 
@@ -143,7 +143,9 @@ class RelevanceRanker(BaseEstimator):
     def score(self, X: Sequence[DiverseQuery], y: Any = None) -> float:
         """Mean of the metric of `loss`."""
         return float(
-            np.mean([self._value(q, s) for q, s in zip(X, self.predict(X), strict=True)])
+            np.mean(
+                [self._value(q, s) for q, s in zip(X, self.predict(X), strict=True)]
+            )
         )
 
 
@@ -154,13 +156,13 @@ class MMR(RelevanceRanker):
     relation channel.
     """
 
-    trade_offs = _GRID
+    trade_offs: tuple[float, ...] = _GRID
 
     def _rerank(self, q: DiverseQuery, score: NDArray, trade_off: Any) -> list[int]:
         sim, near = _similarity(q), np.zeros(len(q))
 
         def gain() -> NDArray:
-            return (1 - trade_off) * score - trade_off * near
+            return np.asarray((1 - trade_off) * score - trade_off * near)
 
         def take(d: int) -> None:
             np.maximum(near, sim[:, d], out=near)
@@ -171,18 +173,20 @@ class MMR(RelevanceRanker):
 class XQuAD(RelevanceRanker):
     """Explicit query aspect diversification (Santos, Macdonald and Ounis, WWW 2010).
 
-    Next: ``argmax_d (1 - t) rel(d) + t sum_a p_a rel(d, a) prod_(s above) (1 - rel(s, a))`` over the
-    topics a, weighted by their share of documents.
+    Next: ``argmax_d (1 - t) rel(d) + t sum_a p_a rel(d, a) prod_(s above) (1 - rel(s, a))``
+    over the topics a, weighted by their share of documents.
     """
 
-    trade_offs = _GRID
+    trade_offs: tuple[float, ...] = _GRID
 
     def _rerank(self, q: DiverseQuery, score: NDArray, trade_off: Any) -> list[int]:
         serves, p = _aspects(q, score)
         left = np.ones(len(p))
 
         def gain() -> NDArray:
-            return (1 - trade_off) * score + trade_off * (serves @ (p * left))
+            return np.asarray(
+                (1 - trade_off) * score + trade_off * (serves @ (p * left))
+            )
 
         def take(d: int) -> None:
             left[:] *= 1 - serves[d]
@@ -196,7 +200,7 @@ class IASelect(XQuAD):
     xQuAD's novelty term alone; ties by relevance.
     """
 
-    trade_offs = (1.0 - 1e-6,)
+    trade_offs: tuple[float, ...] = (1.0 - 1e-6,)
 
 
 class PM2(RelevanceRanker):
@@ -206,7 +210,7 @@ class PM2(RelevanceRanker):
     ``argmax_d t q_a* rel(d, a*) + (1 - t) sum_(a != a*) q_a rel(d, a)``.
     """
 
-    trade_offs = _GRID
+    trade_offs: tuple[float, ...] = _GRID
 
     def _rerank(self, q: DiverseQuery, score: NDArray, trade_off: Any) -> list[int]:
         serves, p = _aspects(q, score)

@@ -36,7 +36,21 @@ FEATURE_NAMES = (
     "best rank in own cluster",
 )
 RELATION_NAMES = ("tf-idf cosine", "title cosine", "latent cosine", "same cluster")
+TOPIC_NAMES = (
+    "constant",
+    "share of documents",
+    "log size",
+    "sum of 1 / rank",
+    "1 / best rank",
+    "share of first ten",
+    "cohesion",
+)
 _LEVELS = (0.0, 0.06, 0.1, 0.2, 0.35)
+WORD_NAMES = tuple(
+    f"in {field} of {'two documents' if not level else f'{100 * level:g} % of documents'}"
+    for field in ("the title", "the text")
+    for level in _LEVELS
+)
 
 
 class QueryTextFeatures(TransformerMixin, BaseEstimator):
@@ -134,8 +148,7 @@ class QueryTextFeatures(TransformerMixin, BaseEstimator):
         terms = set(_words(q.query))
         stop = list(ENGLISH_STOP_WORDS | terms)
         both = [f"{t} {t} {s}" for t, s in zip(q.titles, q.snippets, strict=True)]
-        tfidf, vocabulary = _tfidf(both, stop)
-        titles, _ = _tfidf(list(q.titles), stop)
+        tfidf, titles = _tfidf(both, stop), _tfidf(list(q.titles), stop)
         latent = _latent(tfidf, self.n_components, self.random_state)
         cosine = (tfidf @ tfidf.T).toarray()
         near = np.clip(latent @ latent.T, 0, 1)
@@ -161,14 +174,14 @@ def _words(text: str) -> list[str]:
     return re.findall(r"[a-z0-9]+", text.lower())
 
 
-def _tfidf(texts: list[str], stop: list[str]) -> tuple[Any, Any]:
+def _tfidf(texts: list[str], stop: list[str]) -> Any:
     vectorizer = TfidfVectorizer(
         stop_words=stop, sublinear_tf=True, token_pattern=r"(?u)\b[a-zA-Z0-9]{2,}\b"
     )
     try:
-        return sparse.csr_array(vectorizer.fit_transform(texts)), vectorizer
+        return sparse.csr_array(vectorizer.fit_transform(texts))
     except ValueError:  # nothing but stop words
-        return sparse.csr_array((len(texts), 1)), None
+        return sparse.csr_array((len(texts), 1))
 
 
 def _latent(tfidf: Any, n_components: int, seed: int) -> NDArray[np.float64]:
@@ -228,7 +241,9 @@ def _words_covered(
             for word in set(_words(text)) - left_out:
                 if len(word) > 1:
                     columns[field].setdefault(word, set()).add(d)
-    rows, cols, phi = [], [], []
+    rows: list[int] = []
+    cols: list[int] = []
+    phi: list[list[float]] = []
     for field in (0, 1):
         for word in sorted(columns[field]):
             docs = columns[field][word]

@@ -35,6 +35,8 @@ class Subgradient(Solver):
 
     Notes
     -----
+    ``w_init`` is not used: the certificate needs a start at 0.
+
     The weights returned are the average of the iterates at epoch ends, weighted by the
     epoch. Memory: three vectors of length D.
 
@@ -112,7 +114,9 @@ class _Run(SolverRun):
         state = self.state
         if self.n_epochs == 0 and state.steps > 0:
             # Stopped within the first epoch: there is no average yet, but an iterate.
-            return state.u * state.u.dtype.type(1.0 / (self.problem.lam * state.steps))
+            scale = state.u.dtype.type(1.0 / (self.problem.lam * state.steps))
+            iterate: NDArray[np.floating] = state.u * scale
+            return iterate
         return self.average
 
     def dual(self) -> float:

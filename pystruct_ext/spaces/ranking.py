@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -236,7 +236,7 @@ def _bases(
     sizes: NDArray[np.int64],
     weight: NDArray[np.float64] | None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """psi of the truth, as coefficients of the documents, and the (weight of) pairs."""
+    """The psi of the truth, as coefficients of the documents, and the (weight of) pairs."""
     less = np.cumsum(sizes, axis=1) - sizes
     mass = sizes.astype(np.float64)
     if weight is not None:
@@ -253,7 +253,7 @@ def _ideal(
     gains: NDArray[np.float64], offsets: NDArray, discount: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     out = np.empty(len(offsets) - 1)
-    for i, (b, e) in enumerate(zip(offsets[:-1], offsets[1:], strict=True)):
+    for i, (b, e) in enumerate(pairwise(offsets)):
         best = np.sort(gains[b:e])[::-1][: len(discount)]
         out[i] = best @ discount[: len(best)]
     return out

@@ -180,7 +180,10 @@ class DiverseQuery:
                 )
         if len(set(self.doc_ids)) < k:
             seen: set[str] = set()
-            twice = next(d for d in self.doc_ids if d in seen or seen.add(d))
+            for twice in self.doc_ids:
+                if twice in seen:
+                    break
+                seen.add(twice)
             raise ValueError(f"{where}: the document id {twice!r} occurs twice")
 
     def intent_probabilities(self) -> NDArray[np.float64]:
@@ -230,9 +233,7 @@ class SlateMetric:
             )
         )
 
-    def greedy(
-        self, top: int, prefer: NDArray[np.float64] | None = None
-    ) -> list[int]:
+    def greedy(self, top: int, prefer: NDArray[np.float64] | None = None) -> list[int]:
         """The slate that takes the largest gain at each place; ties by `prefer`."""
         rest = np.ones(self.gain.shape[1])
         free = np.ones(len(self.gain), dtype=bool)

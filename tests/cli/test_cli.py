@@ -226,14 +226,22 @@ def test_demo(tmp_path, capsys):
     out = capsys.readouterr().out
     plt.close("all")
     assert "dates right" in out
-    for name in ("convergence", "transitions", "tagging"):
+    for name in (
+        "michael_jordan",
+        "intent_coverage",
+        "convergence",
+        "transitions",
+        "tagging",
+    ):
         assert (tmp_path / "out" / f"{name}.png").stat().st_size > 5000
     alone, whole = [
         float(line.split("%")[1].split()[-1])
         for line in out.splitlines()
-        if "SVM)" in line
+        if "SVM)" in line and "%" in line
     ]
     assert whole > alone + 5
+    page = out[out.index("relevance only") :].splitlines()[1:11]
+    assert all("basketbal" in line.split("  ")[0] or "+" in line[:16] for line in page)
 
 
 def test_help_and_version(capsys):

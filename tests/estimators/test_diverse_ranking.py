@@ -45,7 +45,9 @@ def synthetic(seed, k=8):
 @pytest.mark.parametrize("model", ["sequential", "coverage", "mixture"])
 def test_learned_rankers_beat_relevance_on_held_out_queries(queries, model):
     train, test = queries
-    ranker = DiverseRankingSVM(model, C=0.1 if model != "coverage" else 0.003).fit(train)
+    ranker = DiverseRankingSVM(model, C=0.1 if model != "coverage" else 0.003).fit(
+        train
+    )
     base = RelevanceRanker(given=False).fit(train)
     assert ranker.score(test) > base.score(test) + 0.05
     for q, slate, scores in zip(
@@ -189,7 +191,9 @@ def test_sample_weight_zero_leaves_a_query_out(queries):
     train, test = queries
     weight = np.ones(6)
     weight[4:] = 0
-    a = DiverseRankingSVM(C=0.1, rounds=1, max_iter=30).fit(train[:6], sample_weight=weight)
+    a = DiverseRankingSVM(C=0.1, rounds=1, max_iter=30).fit(
+        train[:6], sample_weight=weight
+    )
     assert a.score(test) > 0.5
     with pytest.raises(ValueError, match="sample_weight has shape"):
         DiverseRankingSVM().fit(train[:6], sample_weight=[1.0])
@@ -200,4 +204,6 @@ def test_no_warning_reaches_the_user(queries):
         warnings.simplefilter("error")
         model = DiverseRankingSVM(max_iter=3).fit(queries[0])
     q = queries[1][0]
-    assert alpha_ndcg(q.relevance, model.predict([q])[0], 10, 0.5, q.probabilities) > 0.3
+    assert (
+        alpha_ndcg(q.relevance, model.predict([q])[0], 10, 0.5, q.probabilities) > 0.3
+    )

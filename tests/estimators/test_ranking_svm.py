@@ -64,7 +64,9 @@ def test_order_of_rows_does_not_matter(loss):
     X, y, qid = problem(2)
     a = RankingSVM(loss, tol=1e-6, max_iter=3000).fit(X, y, qid=qid)
     order = np.random.default_rng(0).permutation(len(y))
-    b = RankingSVM(loss, tol=1e-6, max_iter=3000).fit(X[order], y[order], qid=qid[order])
+    b = RankingSVM(loss, tol=1e-6, max_iter=3000).fit(
+        X[order], y[order], qid=qid[order]
+    )
     c = RankingSVM(loss, tol=1e-6, max_iter=3000).fit(sparse.csr_array(X), y, qid=qid)
     for other in (b, c):
         np.testing.assert_allclose(a.coef_, other.coef_, atol=5e-3)
@@ -123,7 +125,9 @@ def test_long_queries_take_the_one_slack_solver():
 def test_pipeline_and_search():
     X, y, qid = problem(6, 30)
     with sklearn.config_context(enable_metadata_routing=True):
-        ranker = RankingSVM(tol=0.05).set_fit_request(qid=True).set_score_request(qid=True)
+        ranker = (
+            RankingSVM(tol=0.05).set_fit_request(qid=True).set_score_request(qid=True)
+        )
         pipe = make_pipeline(StandardScaler(), ranker)
         search = GridSearchCV(pipe, {"rankingsvm__C": [0.01, 1.0]}, cv=GroupKFold(3))
         search.fit(X, y, groups=qid, qid=qid)

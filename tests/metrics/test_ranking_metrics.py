@@ -43,7 +43,8 @@ def test_ranking_metrics_equal_trec_eval(seed):
         for q, d, s in zip(qid, docs, scores, strict=True)
     ]
     qrels = [
-        ir_measures.Qrel(str(q), d, int(g)) for q, d, g in zip(qid, docs, y, strict=True)
+        ir_measures.Qrel(str(q), d, int(g))
+        for q, d, g in zip(qid, docs, y, strict=True)
     ]
     exponential = [
         ir_measures.Qrel(str(q), d, int(2**g - 1))
@@ -85,14 +86,21 @@ def test_diversity_metrics_equal_ndeval(seed):
                     qrels.append(ir_measures.Qrel(str(q), f"d{d:03d}", 1, str(i + 1)))
         for r, d in enumerate(order):
             run.append(ir_measures.ScoredDoc(str(q), f"d{d:03d}", float(n - r)))
-    names = ["alpha_nDCG@10", "alpha_nDCG@5", "ERR_IA@10", "nERR_IA@10", "NRBP", "StRecall@5"]
+    names = [
+        "alpha_nDCG@10",
+        "alpha_nDCG@5",
+        "ERR_IA@10",
+        "nERR_IA@10",
+        "NRBP",
+        "StRecall@5",
+    ]
     theirs = official(names, qrels, run)
     for q, (relevance, order) in enumerate(queries):
         ours = {
             "alpha_nDCG@10": metrics.alpha_ndcg(relevance, order, 10),
             "alpha_nDCG@5": metrics.alpha_ndcg(relevance, order, 5),
             "ERR_IA@10": metrics.err_ia(relevance, order, 10),
-            "nERR_IA@10": metrics.err_ia(relevance, order, 10, normalise='ideal'),
+            "nERR_IA@10": metrics.err_ia(relevance, order, 10, normalise="ideal"),
             "NRBP": metrics.nrbp(relevance, order),
             "StRecall@5": metrics.subtopic_recall(relevance, order, 5),
         }

@@ -84,7 +84,9 @@ def hinge_by_enumeration(name, grade, s, scale, top, gain, weight=None):
 def problems(draw, largest=6):
     n = draw(st.integers(2, largest))
     # Few values: ties among scores and grades are the hard case.
-    s = draw(st.lists(st.sampled_from([-1.0, 0.0, 0.25, 0.5, 1.0]), min_size=n, max_size=n))
+    s = draw(
+        st.lists(st.sampled_from([-1.0, 0.0, 0.25, 0.5, 1.0]), min_size=n, max_size=n)
+    )
     grade = draw(st.lists(st.integers(0, 3), min_size=n, max_size=n))
     return np.array(s), np.array(grade)
 
@@ -239,8 +241,7 @@ def test_descending_order_radix(kind):
     n = 50_000
     values = {
         "normal": rng.normal(size=n),
-        "ties": rng.integers(-3, 3, n).astype(float) * 0.0
-        + rng.integers(-3, 3, n),
+        "ties": rng.integers(-3, 3, n).astype(float) * 0.0 + rng.integers(-3, 3, n),
         "near": 1 + rng.normal(size=n) * 1e-9,
         "mixed": rng.normal(size=n) * 10.0 ** rng.integers(-300, 300, n),
     }[kind]
@@ -266,7 +267,7 @@ def test_oracle_is_consistent(name):
         np.testing.assert_array_equal(a, b)
     hinge = losses - margins
     assert (hinge >= -1e-12).all()
-    dpsi, loss, total = oracle.cut_sum(w)
+    dpsi, _, total = oracle.cut_sum(w)
     assert total == pytest.approx(hinge.sum())
     expected = sum(
         oracle.psi(i, oracle.truth(i)) - oracle.psi(i, codes[i]) for i in range(len(X))

@@ -196,7 +196,7 @@ def test_bad_queries(change, message):
 
 
 def test_probability_of_an_intent_without_documents():
-    with pytest.raises(ValueError, match="'b' has probability 0.4 but no relevant"):
+    with pytest.raises(ValueError, match=r"'b' has probability 0\.4 but no relevant"):
         DiverseQuery(
             np.eye(2), [[1, 0], [1, 0]], [0.6, 0.4], query_id="x", intents=["a", "b"]
         )
