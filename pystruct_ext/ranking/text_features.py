@@ -24,8 +24,6 @@ FEATURE_NAMES = (
     "query in title",
     "query opens title",
     "query in snippet",
-    "log title words",
-    "log snippet words",
     "similarity to centroid",
     "largest similarity",
     "mean of 5 largest similarities",
@@ -58,7 +56,8 @@ class QueryTextFeatures(TransformerMixin, BaseEstimator):
 
     Everything but the scaling is computed within the list of one query: tf-idf weights
     (terms of the query and stop words left out), a latent space, and clusters that serve as
-    candidate intents. Nothing of the judgements is looked at.
+    candidate intents. Nothing of the judgements is looked at, nor
+    the length of the texts, which gives relevance away in data sets written by hand.
 
     Parameters
     ----------
@@ -70,12 +69,12 @@ class QueryTextFeatures(TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
-    mean_, scale_ : (15,) ndarrays
+    mean_, scale_ : (13,) ndarrays
         Of the features over the training documents; see `FEATURE_NAMES`.
 
     Notes
     -----
-    ``features`` (k, 15); ``relations`` (k, k, 4), see `RELATION_NAMES`; ``coverage``: words of
+    ``features`` (k, 13); ``relations`` (k, k, 4), see `RELATION_NAMES`; ``coverage``: words of
     at least two documents, in the title and anywhere, with ``element_features`` their levels
     of document frequency (after Yue and Joachims, ICML 2008); ``topics`` (k, J) and
     ``topic_features`` (J, 7): size, ranks and cohesion of the clusters.
@@ -287,8 +286,6 @@ def _features(
             terms <= set(title_words),
             title_words[: len(terms)] == _words(q.query),
             terms <= set(snippet_words),
-            np.log1p(len(title_words)),
-            np.log1p(len(snippet_words)),
             near[d].mean(),
             largest[d, 0],
             largest[d, :5].mean(),

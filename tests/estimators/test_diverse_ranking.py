@@ -183,7 +183,7 @@ def test_wrong_types(queries):
     with pytest.raises(TypeError, match="element 1 must be a DiverseQuery, got str"):
         DiverseRankingSVM().fit([queries[0][0], "jordan"])
     model = DiverseRankingSVM().fit(queries[0][:4])
-    with pytest.raises(ValueError, match="features has 2 columns, expected 15"):
+    with pytest.raises(ValueError, match="features has 2 columns, expected 13"):
         model.predict([synthetic(0)])
 
 
