@@ -44,9 +44,12 @@ dev: $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[dev]'
 
 bench: $(VENV)/.installed-test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	$(BIN)/python benchmarks/sequence.py
 	$(BIN)/python benchmarks/solvers.py
 	$(BIN)/python benchmarks/multiclass.py
+	$(BIN)/python benchmarks/ranking.py
+	$(BIN)/python benchmarks/diversity.py
 
 clean:
 	rm -rf build dist *.egg-info .venv
