@@ -107,6 +107,14 @@ def c_path(
     """
     import time
 
+    from pystruct_ext.estimators.diverse_ranking import DiverseRankingSVM
+    from pystruct_ext.estimators.ranking import RankingSVM
+
+    if isinstance(estimator, (RankingSVM, DiverseRankingSVM)):
+        raise TypeError(
+            f"c_path does not take a {type(estimator).__name__}, whose data are queries; use "
+            "GridSearchCV with GroupKFold, or a loop over C"
+        )
     values = np.sort(np.atleast_1d(np.asarray(Cs, dtype=np.float64)))
     for C in values:
         c_to_lam(C, 1)

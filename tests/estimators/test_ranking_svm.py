@@ -180,3 +180,20 @@ def test_queries_without_information_are_left_out():
     X = np.arange(5.0)[:, None]
     model = RankingSVM().fit(X, [0, 1, 1, 1, 0], qid=[0, 0, 1, 1, 2])
     assert model.n_queries_ == 1
+
+
+def test_c_path_says_what_to_do_instead():
+    with pytest.raises(TypeError, match="GridSearchCV with GroupKFold"):
+        pystruct_ext.c_path(RankingSVM(), [[0.0], [1.0]], [0, 1], [1.0])
+
+
+def test_interrupt_leaves_a_model():
+    X, y, qid = problem(8)
+
+    def stop(progress):
+        raise KeyboardInterrupt
+
+    with pytest.warns(UserWarning, match="interrupted"):
+        model = RankingSVM(C=100, tol=1e-9, callback=stop).fit(X, y, qid=qid)
+    assert model.status_ == "interrupted"
+    assert np.isfinite(model.predict(X)).all()
