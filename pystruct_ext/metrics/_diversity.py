@@ -11,6 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pystruct_ext.utils.gains import discounts, gain_of
+
 
 def _prepare(
     relevance: ArrayLike, order: ArrayLike, probabilities: ArrayLike | None
@@ -82,10 +84,6 @@ def greedy_ideal(
     return order
 
 
-def _log_discount(n: int) -> NDArray[np.float64]:
-    return np.asarray(1 / np.log2(np.arange(2, n + 2)))
-
-
 def alpha_ndcg(
     relevance: ArrayLike,
     order: ArrayLike,
@@ -131,7 +129,7 @@ def alpha_ndcg(
 
     def dcg(places: NDArray) -> float:
         gains = novelty_gains(relevant, places[:k], alpha) @ p
-        return float(gains @ _log_discount(len(gains)))
+        return float(gains @ discounts(len(gains)))
 
     return dcg(ranked) / dcg(greedy_ideal(relevant, p, alpha, k))
 
@@ -214,13 +212,11 @@ def ndcg_ia(
     grades, ranked, p = _prepare(relevance, order, probabilities)
     if p.size == 0:
         return 0.0
-    if gain not in ("exponential", "linear"):
-        raise ValueError(f"gain must be 'exponential' or 'linear', got {gain!r}")
-    gains = np.exp2(grades) - 1 if gain == "exponential" else grades
+    gains = gain_of(grades, gain)
     here = gains[ranked[:k]]
     best = -np.sort(-gains, axis=0)[:k]
-    ideal = _log_discount(len(best)) @ best
-    return float((_log_discount(len(here)) @ here / ideal) @ p)
+    ideal = discounts(len(best)) @ best
+    return float((discounts(len(here)) @ here / ideal) @ p)
 
 
 def nrbp(

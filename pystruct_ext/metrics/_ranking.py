@@ -12,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pystruct_ext.utils.gains import discounts, gain_of
 from pystruct_ext.utils.queries import check_relevance, group_queries
 
 
@@ -45,14 +46,6 @@ def _mean(
 def _check_k(k: int | None) -> None:
     if k is not None and (not isinstance(k, (int, np.integer)) or k < 1):
         raise ValueError(f"k must be None or an int >= 1, got {k!r}")
-
-
-def _gains(relevance: NDArray[np.float64], gain: str) -> NDArray[np.float64]:
-    if gain == "exponential":
-        return np.asarray(np.exp2(relevance) - 1)
-    if gain == "linear":
-        return relevance
-    raise ValueError(f"gain must be 'exponential' or 'linear', got {gain!r}")
 
 
 def ndcg(
@@ -99,8 +92,8 @@ def ndcg(
     _check_k(k)
 
     def one(relevance: NDArray[np.float64]) -> float:
-        gains = _gains(relevance, gain)
-        discount = 1 / np.log2(np.arange(2, len(gains) + 2))[:k]
+        gains = gain_of(relevance, gain)
+        discount = discounts(len(gains))[:k]
         ideal = np.sort(gains)[::-1][:k] @ discount
         return float(gains[:k] @ discount / ideal) if ideal > 0 else 0.0
 

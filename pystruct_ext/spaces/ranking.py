@@ -14,6 +14,7 @@ from pystruct_ext._core.ragged import PackedRows
 from pystruct_ext.spaces import _ranking
 from pystruct_ext.spaces._ranking import descending_order
 from pystruct_ext.spaces.base import SpaceTags
+from pystruct_ext.utils.gains import discounts, gain_of
 
 RANKING_LOSSES = ("pairs", "roc", "map", "ndcg", "precision", "mrr")
 _KIND = {"pairs": 0, "roc": 0, "map": 1, "mrr": 2, "ndcg": 3, "precision": 3}
@@ -21,20 +22,6 @@ _KIND = {"pairs": 0, "roc": 0, "map": 1, "mrr": 2, "ndcg": 3, "precision": 3}
 _BINARY = ("roc", "map", "precision", "mrr")
 # States of the dynamic program of "ndcg" (9 bytes each).
 _MAX_STATES = 20_000_000
-
-
-def gain_of(relevance: NDArray[np.float64], gain: str) -> NDArray[np.float64]:
-    """``2^y - 1`` ("exponential") or ``y`` ("linear")."""
-    if gain == "exponential":
-        return np.asarray(np.exp2(relevance) - 1)
-    if gain == "linear":
-        return np.asarray(relevance, dtype=np.float64)
-    raise ValueError(f"gain must be 'exponential' or 'linear', got {gain!r}")
-
-
-def discounts(n: int) -> NDArray[np.float64]:
-    """``1 / log2(rank + 1)`` for ranks 1 .. n."""
-    return np.asarray(1.0 / np.log2(np.arange(2, n + 2)))
 
 
 @dataclass
@@ -276,7 +263,5 @@ __all__ = [
     "PackedQueries",
     "RankingSpace",
     "descending_order",
-    "discounts",
-    "gain_of",
     "informative",
 ]

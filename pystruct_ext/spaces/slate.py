@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator
 from pystruct_ext._core import Oracle
 from pystruct_ext.spaces import _slate
 from pystruct_ext.spaces.base import SpaceTags
+from pystruct_ext.utils.gains import discounts, gain_of
 
 SLATE_LOSSES = ("alpha_ndcg", "err_ia", "ndcg_ia", "intents")
 
@@ -256,7 +257,7 @@ def slate_metric(
         raise ValueError(f"query {query.query_id!r} has no relevance, needed to fit")
     grades, p = query.relevance, query.intent_probabilities()
     r = np.arange(1, top + 1)
-    log = 1 / np.log2(r + 1)
+    log = discounts(top)
     relevant = (grades > 0).astype(np.float64)
     if loss == "alpha_ndcg":
         return SlateMetric(relevant * p, alpha * relevant, log)
@@ -265,7 +266,7 @@ def slate_metric(
     if loss == "intents":
         return SlateMetric(relevant * p, relevant, np.ones(top))
     if loss == "ndcg_ia":
-        gains = np.exp2(grades) - 1
+        gains = gain_of(grades, "exponential")
         best = -np.sort(-gains, axis=0)[:top]
         ideal = log[: len(best)] @ best
         live = np.where(ideal > 0, ideal, 1.0)
@@ -370,7 +371,7 @@ class SlateSpace(BaseEstimator):
         """Weights of the places, (top,)."""
         if not self.discounted:
             return np.ones(top)
-        return np.asarray(1 / np.log2(np.arange(2, top + 2)))
+        return discounts(top)
 
     def bind(self, packed: PackedSlates) -> Oracle:
         """The greedy oracle over whole slates."""

@@ -15,9 +15,8 @@ from pystruct_ext.spaces.ranking import (
     PackedQueries,
     RankingSpace,
     descending_order,
-    discounts,
-    gain_of,
 )
+from pystruct_ext.utils.gains import discounts, gain_of
 
 BINARY = ("roc", "map", "precision", "mrr")
 
