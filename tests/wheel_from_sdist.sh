@@ -23,7 +23,11 @@ import pystruct_ext
 names = zipfile.ZipFile(next(pathlib.Path("wheel").glob("*.whl"))).namelist()
 stray = [n for n in names if n.endswith((".cpp", ".c", ".pyx"))]
 assert not stray, f"sources in the wheel: {stray}"
-for wanted in ("pystruct_ext/py.typed", "pystruct_ext/_core/oracle.pxd"):
+for wanted in (
+    "pystruct_ext/py.typed",
+    "pystruct_ext/_core/oracle.pxd",
+    "pystruct_ext/datasets/ambiguous_queries.jsonl",
+):
     assert wanted in names, f"{wanted} is missing from the wheel"
 header = pathlib.Path(pystruct_ext.get_include()) / "pystruct_ext" / "oracle.h"
 assert header.exists() and "site-packages" in str(header), header
@@ -31,5 +35,8 @@ X = [[["w=the"], ["w=dog"]], [["w=a"], ["w=cat"]]]
 y = [["DET", "NOUN"], ["DET", "NOUN"]]
 model = pystruct_ext.SequenceSVM(C=10).fit(X, y)
 assert model.predict(X) == y
+from pystruct_ext.datasets import load_ambiguous_queries
+
+assert load_ambiguous_queries()[0].query == "michael jordan"
 print("wheel from sdist: OK,", pystruct_ext.__file__.split("/site-packages/")[1])
 PYTHON
