@@ -155,7 +155,7 @@ def test_seven_documents(name):
 @pytest.mark.parametrize("name", ["pairs", "roc"])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("scale", [0.0, 1.0])
-@given(problem=problems(largest=5), seed=st.integers(0, 100))
+@given(problem=problems(largest=7), seed=st.integers(0, 100))
 @settings(max_examples=40, deadline=None)
 def test_pairs_reach_the_maximum(name, weighted, scale, problem, seed):
     s, grade = problem
