@@ -6,6 +6,7 @@ import gzip
 import os
 import sys
 import tempfile
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -28,11 +29,20 @@ def read_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
         stream = raw
         if head == b"\x1f\x8b":
             stream = stack.enter_context(gzip.open(raw, "rb"))
-        for number, line in enumerate(stream, 1):
+        number = 0
+        while True:
             try:
-                yield number, line.decode("utf-8").rstrip("\r\n")
+                line = stream.readline()
+            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+                raise ValueError(f"{path}: damaged gzip data: {error}") from error
+            if not line:
+                return
+            number += 1
+            try:
+                text = line.decode("utf-8").rstrip("\r\n")
             except UnicodeDecodeError as error:
                 raise ValueError(f"{path}:{number}: not UTF-8: {error}") from None
+            yield number, text
 
 
 def write_lines(path: str | os.PathLike[str], lines: Iterable[str]) -> None:

@@ -54,7 +54,9 @@ def _parse(path: Any) -> Iterator[tuple[float, str, NDArray, NDArray, str]]:
         if len(words) < 2 or not words[1].startswith("qid:") or len(words[1]) == 4:
             raise ValueError(f"{where}: expected qid:ID after the grade")
         flat = " ".join(words[2:]).replace(":", " ").split()
-        if len(flat) != 2 * (len(words) - 2):
+        if len(flat) != 2 * (len(words) - 2) or any(
+            w.count(":") != 1 for w in words[2:]
+        ):
             raise ValueError(f"{where}: features must be INDEX:VALUE")
         try:
             index = np.array(flat[::2], dtype=np.int64)
@@ -181,6 +183,10 @@ def write_letor(
         raise ValueError(
             f"X, y and qid must have one length, got {X.shape[0]}, {len(grades)}, {len(ids)}"
         )
+
+    for r, comment in enumerate(comments or ()):
+        if len(comment.splitlines()) > 1:
+            raise ValueError(f"comments: that of document {r} has a line break")
 
     def lines() -> Iterator[str]:
         for r in range(X.shape[0]):

@@ -50,6 +50,8 @@ def read_run(path: Path) -> dict[str, list[tuple[str, float]]]:
             docs[doc] = float(score)
         except ValueError:
             raise ValueError(f"{where}: the score {score!r} is not a number") from None
+        if docs[doc] != docs[doc]:
+            raise ValueError(f"{where}: the score is NaN")
     return {
         qid: sorted(
             sorted(docs.items(), reverse=True), key=lambda item: item[1], reverse=True

@@ -68,6 +68,7 @@ def test_letor_round_trip(tmp_path_factory, rows, packed):
         ("1 qid:1 1:nan", "NaN or infinite"),
         ("1 qid:1 1:a", "INDEX:VALUE"),
         ("1 qid:1 1", "INDEX:VALUE"),
+        ("1 qid:1 1:2:3 4", "INDEX:VALUE"),
     ],
 )
 def test_letor_errors_name_the_line(tmp_path, line, message):
@@ -183,3 +184,16 @@ def test_ambient_counts():
     assert sum(len(t.titles) for t in topics) == 4400
     assert sum(len(t.intents) for t in topics) == 349
     assert sum(int(t.relevance.sum()) for t in topics) == 2257
+
+
+def test_damaged_or_treacherous_files(tmp_path):
+    path = tmp_path / "a.txt.gz"
+    with pytest.raises(ValueError, match="document 0 has a line break"):
+        datasets.write_letor(path, [[1.0]], [1], [1], ["a\n9 qid:9 1:9"])
+    datasets.write_letor(path, np.ones((50, 3)), np.ones(50), np.arange(50))
+    path.write_bytes(path.read_bytes()[:-12])
+    with pytest.raises(ValueError, match="damaged gzip data"):
+        datasets.read_letor(path)
+    path.write_text("1 Q0 a 1 nan t\n")
+    with pytest.raises(ValueError, match=r"a\.txt\.gz:1: the score is NaN"):
+        datasets.read_run(path)
