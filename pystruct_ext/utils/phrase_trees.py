@@ -125,7 +125,7 @@ class Tree(NamedTuple):
         Nodes are numbered in preorder from 0, the root; each has the attribute
         ``label``, and a word ``word=True``.
         """
-        networkx = require("networkx", "graph")
+        networkx = require("networkx", "graph", "Tree.to_networkx")
         graph = networkx.DiGraph()
 
         def add(node: Any) -> int:
