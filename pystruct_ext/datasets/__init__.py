@@ -8,6 +8,7 @@ from pystruct_ext._core.templates import DEFAULT_TEMPLATE
 from ._ambient import AmbientTopic, read_ambient
 from ._ambiguous import AmbiguousQuery, load_ambiguous_queries, read_ambiguous_queries
 from ._conll import read_conll, write_conll
+from ._conllu import Treebank, read_conllu, write_conllu
 from ._digits import digits_of, load_digit_sequences
 from ._letor import LetorData, iter_letor, read_letor, write_letor
 from ._trec import (
@@ -28,6 +29,7 @@ __all__ = [
     "ColumnTable",
     "LetorData",
     "Topic",
+    "Treebank",
     "digits_of",
     "iter_letor",
     "load_ambiguous_queries",
@@ -35,12 +37,14 @@ __all__ = [
     "read_ambient",
     "read_ambiguous_queries",
     "read_conll",
+    "read_conllu",
     "read_diversity_qrels",
     "read_letor",
     "read_qrels",
     "read_run",
     "read_topics",
     "write_conll",
+    "write_conllu",
     "write_diversity_qrels",
     "write_letor",
     "write_qrels",

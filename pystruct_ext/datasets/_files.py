@@ -46,7 +46,15 @@ def read_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
 
 
 def write_lines(path: str | os.PathLike[str], lines: Iterable[str]) -> None:
-    """Write lines to a temporary file beside `path`, then rename; gzip if it ends in .gz."""
+    """Write lines to a temporary file beside `path`, then rename; gzip if it ends in .gz.
+
+    "-" is stdout.
+    """
+    if str(path) == "-":
+        for line in lines:
+            sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+        return
     target = Path(path)
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=target.name + ".")
     try:

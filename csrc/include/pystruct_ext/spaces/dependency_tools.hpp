@@ -1,0 +1,327 @@
+// k-best, log-partition and marginals of dependency trees: by the packed forest for projective
+// trees; by the matrix-tree theorem (Koo, Globerson, Carreras and Collins 2007) and by Lawler's
+// partitioning (1972) for non-projective ones.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <queue>
+#include <utility>
+#include <vector>
+
+#include "pystruct_ext/hypergraph.hpp"
+#include "pystruct_ext/spaces/dependency.hpp"
+
+namespace pystruct_ext {
+
+// All projective trees of block i. Tags: (m * (n + 1) + h) * max(n_labels, 1) + label.
+template <class R>
+Hypergraph dependency_forest(const DependencySpace<R>& space,
+                             const typename DependencySpace<R>::Scratch& s, int64_t i) {
+  const int32_t n = space.length(i), m1 = n + 1;
+  const int64_t st = space.row_stride(n), plane = m1 * st;
+  const int32_t width = std::max(space.n_labels, 1);
+  Hypergraph g;
+  const auto idx = [](int64_t k) { return static_cast<std::size_t>(k); };
+  const auto sib = [&](int32_t h, int32_t q, int32_t m) {
+    if (!space.siblings) return 0.0;
+    return static_cast<double>(h < m ? s.sib_right[idx(h * plane + q * st + m)]
+                                     : s.sib_left[idx(m * plane + q * st + h)]);
+  };
+  std::vector<int32_t> arc(idx(int64_t{m1} * m1)), right(arc), left(arc), open_right(arc),
+      open_left(arc), joined(arc);
+  const auto at = [&](std::vector<int32_t>& v, int32_t a, int32_t b) -> int32_t& {
+    return v[idx(int64_t{a} * m1 + b)];
+  };
+  for (int32_t m = 1; m <= n; ++m)
+    for (int32_t h = 0; h <= n; ++h) {
+      if (h == m) continue;
+      at(arc, m, h) = g.node();
+      const double a = static_cast<double>(s.arc[idx(m * st + h)]);
+      for (int32_t l = 0; l < width; ++l) {
+        const double lab =
+            space.n_labels ? static_cast<double>(space.label_at(s, n, h, m)[l]) : 0.0;
+        g.edge(a + lab, (m * m1 + h) * width + l);
+      }
+    }
+  for (int32_t i0 = 1; i0 <= n; ++i0) {
+    at(right, i0, i0) = g.node();
+    g.edge(0, Hypergraph::kNone);
+    at(left, i0, i0) = at(right, i0, i0);
+  }
+  for (int32_t d = 1; d < n; ++d)
+    for (int32_t a = 1; a + d <= n; ++a) {
+      const int32_t b = a + d;
+      at(joined, a, b) = g.node();
+      for (int32_t k = a; k < b; ++k)
+        g.edge(0, Hypergraph::kNone, at(right, a, k), at(left, k + 1, b));
+      int32_t raw = at(joined, a, b);
+      if (space.siblings) {
+        raw = g.node();
+        g.edge(sib(a, a, b), Hypergraph::kNone, at(left, a + 1, b));
+        for (int32_t k = a + 1; k < b; ++k)
+          g.edge(sib(a, k, b), Hypergraph::kNone, at(open_right, a, k), at(joined, k, b));
+      }
+      at(open_right, a, b) = g.node();
+      g.edge(0, Hypergraph::kNone, raw, at(arc, b, a));
+      if (space.siblings) {
+        raw = g.node();
+        g.edge(sib(b, b, a), Hypergraph::kNone, at(right, a, b - 1));
+        for (int32_t k = a + 1; k < b; ++k)
+          g.edge(sib(b, k, a), Hypergraph::kNone, at(joined, a, k), at(open_left, k, b));
+      }
+      at(open_left, a, b) = g.node();
+      g.edge(0, Hypergraph::kNone, raw, at(arc, a, b));
+      at(right, a, b) = g.node();
+      for (int32_t k = a + 1; k <= b; ++k)
+        g.edge(0, Hypergraph::kNone, at(open_right, a, k), at(right, k, b));
+      at(left, a, b) = g.node();
+      for (int32_t k = a; k < b; ++k)
+        g.edge(0, Hypergraph::kNone, at(left, a, k), at(open_left, k, b));
+    }
+  std::vector<int32_t> rooted;
+  for (int32_t r = 1; r <= n; ++r) {
+    rooted.push_back(g.node());
+    g.edge(0, Hypergraph::kNone, at(left, 1, r), at(right, r, n));
+  }
+  g.node();
+  for (int32_t r = 1; r <= n; ++r)
+    g.edge(0, Hypergraph::kNone, rooted[idx(r - 1)], at(arc, r, 0));
+  return g;
+}
+
+// (n + 1, n) scores of arcs [head][modifier - 1], the best label included; NaN on the diagonal.
+template <class R>
+void dependency_scores(const DependencySpace<R>& space, const void* w, int64_t i, R* out) {
+  typename DependencySpace<R>::Scratch s(space);
+  space.load(static_cast<const R*>(w), i, s);
+  space.augmented(i, 0.0, s);
+  const int32_t n = space.length(i);
+  const int64_t st = space.row_stride(n);
+  for (int32_t h = 0; h <= n; ++h)
+    for (int32_t m = 1; m <= n; ++m)
+      out[int64_t{h} * n + m - 1] =
+          h == m ? std::numeric_limits<R>::quiet_NaN()
+                 : s.best[static_cast<std::size_t>(m * st + h)];
+}
+
+// Lawler's k best for non-projective trees: the space of trees is cut by the choices of words in
+// order, the first words fixed, one choice of the next forbidden.
+template <class R>
+std::vector<double> nonprojective_k_best(const DependencySpace<R>& space,
+                                         typename DependencySpace<R>::Scratch& s, int64_t i,
+                                         std::size_t k, int32_t* codes) {
+  const int32_t n = space.length(i), width = std::max(space.n_labels, 1), m1 = n + 1;
+  const int64_t len = space.code_len(i), st = space.row_stride(n);
+  const auto idx = [](int64_t v) { return static_cast<std::size_t>(v); };
+  struct Part {
+    double score;
+    std::vector<int32_t> code;
+    int32_t fixed;                                   // words 1 .. fixed keep their choice
+    std::vector<std::pair<int32_t, int32_t>> banned;  // (word, choice), choice = h * width + l
+    bool operator<(const Part& o) const {
+      if (score != o.score) return score < o.score;
+      return code > o.code;
+    }
+  };
+  const auto raw = [&](int32_t m, int32_t h, int32_t l) {
+    return static_cast<double>(s.arc[idx(m * st + h)]) +
+           (space.n_labels ? static_cast<double>(space.label_at(s, n, h, m)[l]) : 0.0);
+  };
+  std::vector<double> best(idx(int64_t{m1} * m1));
+  std::vector<int32_t> label(best.size());
+  Arborescence tree;
+  tree.reserve(n);
+  const auto solve = [&](Part& p) {
+    for (int32_t m = 1; m <= n; ++m)
+      for (int32_t h = 0; h <= n; ++h) {
+        double top = 10 * Arborescence::kForbidden;
+        int32_t arg = -1;
+        for (int32_t l = 0; l < width && h != m; ++l) {
+          if (m <= p.fixed) {
+            if (h != p.code[idx(m - 1)]) continue;
+            if (space.n_labels && l != p.code[idx(n + m - 1)]) continue;
+          }
+          if (std::find(p.banned.begin(), p.banned.end(),
+                        std::make_pair(m, h * width + l)) != p.banned.end())
+            continue;
+          const double v = raw(m, h, l);
+          if (arg < 0 || v > top) {
+            top = v;
+            arg = l;
+          }
+        }
+        best[idx(int64_t{m} * m1 + h)] = top;
+        label[idx(int64_t{m} * m1 + h)] = arg;
+      }
+    std::vector<int32_t> code(idx(len));
+    tree.solve<double>(n, best.data(), m1, true, code.data());
+    p.score = 0;
+    int32_t roots = 0;
+    for (int32_t m = 1; m <= n; ++m) {
+      const int32_t h = code[idx(m - 1)];
+      roots += h == 0;
+      const double v = best[idx(int64_t{m} * m1 + h)];
+      if (v <= Arborescence::kForbidden) return false;
+      p.score += v;
+      if (space.n_labels) code[idx(n + m - 1)] = label[idx(int64_t{m} * m1 + h)];
+    }
+    p.code = code;
+    return roots == 1;
+  };
+  std::priority_queue<Part> queue;
+  Part all{0, std::vector<int32_t>(idx(len)), 0, {}};
+  if (solve(all)) queue.push(all);
+  std::vector<double> scores;
+  while (!queue.empty() && scores.size() < k) {
+    const Part top = queue.top();
+    queue.pop();
+    std::copy(top.code.begin(), top.code.end(), codes + static_cast<int64_t>(scores.size()) * len);
+    scores.push_back(top.score);
+    for (int32_t m = top.fixed + 1; m <= n; ++m) {
+      Part part{0, top.code, m - 1, top.banned};
+      const int32_t l = space.n_labels ? top.code[idx(n + m - 1)] : 0;
+      part.banned.push_back({m, top.code[idx(m - 1)] * width + l});
+      if (solve(part)) queue.push(part);
+    }
+  }
+  return scores;
+}
+
+// Up to k best trees, best first; returns their number, or -1 if a score is not finite.
+template <class R>
+int64_t dependency_k_best(const DependencySpace<R>& space, const void* w, int64_t i, int64_t k,
+                          int32_t* codes, double* scores) {
+  typename DependencySpace<R>::Scratch s(space);
+  space.load(static_cast<const R*>(w), i, s);
+  if (!s.finite) return -1;
+  std::vector<double> found;
+  const int32_t n = space.length(i), width = std::max(space.n_labels, 1);
+  const int64_t len = space.code_len(i);
+  if (space.projective) {
+    found = dependency_forest(space, s, i)
+                .k_best(static_cast<std::size_t>(k), [&](std::size_t m, int32_t tag) {
+                  int32_t* code = codes + static_cast<int64_t>(m) * len;
+                  const int32_t arc = tag / width, word = arc / (n + 1);
+                  code[word - 1] = arc % (n + 1);
+                  if (space.n_labels) code[n + word - 1] = tag % width;
+                });
+  } else {
+    found = nonprojective_k_best(space, s, i, static_cast<std::size_t>(k), codes);
+  }
+  std::copy(found.begin(), found.end(), scores);
+  return static_cast<int64_t>(found.size());
+}
+
+// Marginals of single-root non-projective trees by the inverse of the Laplacian, whose first row
+// holds the root's arcs. `arc` are log potentials [m][h], labels summed out.
+inline double matrix_tree(int32_t n, const std::vector<double>& arc, std::vector<double>& p) {
+  const auto idx = [](int64_t k) { return static_cast<std::size_t>(k); };
+  const int64_t m1 = n + 1;
+  // Every word's potentials are scaled by its largest: determinants stay in range.
+  std::vector<double> shift(idx(n + 1), 0.0), a(arc.size(), 0.0);
+  double log_z = 0;
+  for (int32_t m = 1; m <= n; ++m) {
+    double top = -std::numeric_limits<double>::infinity();
+    for (int32_t h = 0; h <= n; ++h)
+      if (h != m) top = std::max(top, arc[idx(m * m1 + h)]);
+    log_z += top;
+    for (int32_t h = 0; h <= n; ++h)
+      if (h != m) a[idx(m * m1 + h)] = std::exp(arc[idx(m * m1 + h)] - top);
+  }
+  // L[h - 1][m - 1], row 0 replaced; then [L | I] by Gauss-Jordan with partial pivoting.
+  std::vector<double> l(idx(int64_t{n} * n), 0.0), inv(idx(int64_t{n} * n), 0.0);
+  for (int32_t m = 1; m <= n; ++m) {
+    for (int32_t h = 1; h <= n; ++h) {
+      if (h == m) continue;
+      l[idx(int64_t{m - 1} * n + m - 1)] += a[idx(m * m1 + h)];
+      l[idx(int64_t{h - 1} * n + m - 1)] -= a[idx(m * m1 + h)];
+    }
+  }
+  for (int32_t m = 1; m <= n; ++m) l[idx(m - 1)] = a[idx(m * m1)];
+  for (int32_t r = 0; r < n; ++r) inv[idx(int64_t{r} * n + r)] = 1;
+  for (int32_t c = 0; c < n; ++c) {
+    int32_t pivot = c;
+    for (int32_t r = c + 1; r < n; ++r)
+      if (std::abs(l[idx(int64_t{r} * n + c)]) > std::abs(l[idx(int64_t{pivot} * n + c)]))
+        pivot = r;
+    const double d = l[idx(int64_t{pivot} * n + c)];
+    if (d == 0) return std::numeric_limits<double>::quiet_NaN();
+    log_z += std::log(std::abs(d));
+    for (int32_t k = 0; k < n; ++k) {
+      std::swap(l[idx(int64_t{pivot} * n + k)], l[idx(int64_t{c} * n + k)]);
+      std::swap(inv[idx(int64_t{pivot} * n + k)], inv[idx(int64_t{c} * n + k)]);
+    }
+    for (int32_t k = 0; k < n; ++k) {
+      l[idx(int64_t{c} * n + k)] /= d;
+      inv[idx(int64_t{c} * n + k)] /= d;
+    }
+    for (int32_t r = 0; r < n; ++r) {
+      const double f = l[idx(int64_t{r} * n + c)];
+      if (r == c || f == 0) continue;
+      for (int32_t k = 0; k < n; ++k) {
+        l[idx(int64_t{r} * n + k)] -= f * l[idx(int64_t{c} * n + k)];
+        inv[idx(int64_t{r} * n + k)] -= f * inv[idx(int64_t{c} * n + k)];
+      }
+    }
+  }
+  p.assign(arc.size(), 0.0);
+  for (int32_t m = 1; m <= n; ++m) {
+    p[idx(m * m1)] = a[idx(m * m1)] * inv[idx(int64_t{m - 1} * n)];
+    for (int32_t h = 1; h <= n; ++h) {
+      if (h == m) continue;
+      double v = 0;
+      if (m != 1) v += inv[idx(int64_t{m - 1} * n + m - 1)];
+      if (h != 1) v -= inv[idx(int64_t{m - 1} * n + h - 1)];
+      p[idx(m * m1 + h)] = a[idx(m * m1 + h)] * v;
+    }
+  }
+  return log_z;
+}
+
+// Marginals of arcs, (n + 1, n) [head][modifier - 1], under exp(score / temperature); returns
+// log Z, NaN if a score is not finite.
+template <class R>
+double dependency_marginals(const DependencySpace<R>& space, const void* w, int64_t i,
+                            double temperature, double* out) {
+  typename DependencySpace<R>::Scratch s(space);
+  space.load(static_cast<const R*>(w), i, s);
+  if (!s.finite) return std::numeric_limits<double>::quiet_NaN();
+  const int32_t n = space.length(i), width = std::max(space.n_labels, 1), m1 = n + 1;
+  const int64_t st = space.row_stride(n);
+  const auto idx = [](int64_t k) { return static_cast<std::size_t>(k); };
+  std::fill(out, out + int64_t{m1} * n, 0.0);
+  if (space.projective) {
+    const Hypergraph g = dependency_forest(space, s, i);
+    std::vector<double> p;
+    const double log_z = g.marginals(temperature, p);
+    for (int64_t e = 0; e < g.n_edges(); ++e) {
+      const int32_t tag = g.edge_at(e).tag;
+      if (tag < 0) continue;
+      const int32_t arc = tag / width;
+      out[int64_t{arc % m1} * n + arc / m1 - 1] += p[idx(e)];
+    }
+    return log_z;
+  }
+  std::vector<double> arc(idx(int64_t{m1} * m1), 0.0), p;
+  for (int32_t m = 1; m <= n; ++m)
+    for (int32_t h = 0; h <= n; ++h) {
+      if (h == m) continue;
+      double sum = LogPlus::zero();
+      for (int32_t l = 0; l < width; ++l)
+        sum = LogPlus::plus(
+            sum, (static_cast<double>(s.arc[idx(m * st + h)]) +
+                  (space.n_labels ? static_cast<double>(space.label_at(s, n, h, m)[l]) : 0.0)) /
+                     temperature);
+      arc[idx(int64_t{m} * m1 + h)] = sum;
+    }
+  const double log_z = matrix_tree(n, arc, p);
+  for (int32_t m = 1; m <= n; ++m)
+    for (int32_t h = 0; h <= n; ++h)
+      if (h != m) out[int64_t{h} * n + m - 1] = p[idx(int64_t{m} * m1 + h)];
+  return log_z;
+}
+
+}  // namespace pystruct_ext

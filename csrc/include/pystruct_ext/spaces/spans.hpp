@@ -1,0 +1,352 @@
+// Constituency trees without a grammar: a set of nested labelled spans (Hall, Durrett and Klein
+// 2014; Stern, Andreas and Klein 2017).
+//
+//   <w, psi(x, y)> = sum over constituents label(i, j, l) + sum over joints split(i, k, j)
+//
+// Layout of w: label rows (2^bits, stride), then split weights (2^split_bits).
+// Code: (start * (n + 1) + end, label) of every constituent in preorder, then -1; 2 (2n - 1) numbers.
+//
+// A node with children c_1 .. c_m is joined from the left: c_1 c_2, then c_3, ..., so that every tree
+// has one derivation. Items: joined (two children or more), whole (joined and labelled, or a
+// word), open (either). The right part of a joint is whole. O(n^3 + n^2 L).
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+#include "pystruct_ext/driver.hpp"
+#include "pystruct_ext/trees/raise_row.hpp"
+#include "pystruct_ext/trees/span_scores.hpp"
+
+namespace pystruct_ext {
+namespace spans {
+
+template <class R>
+struct Chart {
+  int32_t n;
+  int64_t stride;       // of rows
+  const R* real;        // [i * stride + j] score of the best label
+  const R* split;       // [(i * (n + 1) + k) * stride + j] or nullptr
+  R *joined, *whole, *open;
+};
+
+template <class R, int kW>
+PSX_INLINE void inside(const Chart<R>& c) {
+  const R none = -std::numeric_limits<R>::infinity();
+  for (int32_t i = c.n - 1; i >= 0; --i) {
+    R* joined = c.joined + i * c.stride;
+    R* whole = c.whole + i * c.stride;
+    R* open = c.open + i * c.stride;
+    for (int64_t j = 0; j < c.stride; ++j) joined[j] = whole[j] = open[j] = none;
+    const R* real = c.real + i * c.stride;
+    whole[i + 1] = open[i + 1] = real[i + 1] > 0 ? real[i + 1] : R(0);
+    for (int32_t k = i + 1; k < c.n; ++k) {
+      if (k > i + 1) {
+        whole[k] = joined[k] + real[k];
+        open[k] = whole[k] > joined[k] ? whole[k] : joined[k];
+      }
+      if (c.split)
+        raise_row2<R, kW>(joined, open[k], c.whole + k * c.stride,
+                          c.split + (int64_t{i} * (c.n + 1) + k) * c.stride, k + 1, c.n);
+      else
+        raise_row<R, kW>(joined, open[k], c.whole + k * c.stride, k + 1, c.n);
+    }
+    if (c.n > i + 1) {
+      whole[c.n] = joined[c.n] + real[c.n];
+      open[c.n] = whole[c.n] > joined[c.n] ? whole[c.n] : joined[c.n];
+    }
+  }
+}
+template <class R>
+void inside_baseline(const Chart<R>& c) {
+  inside<R, 16 / sizeof(R)>(c);
+}
+template <class R>
+PSX_TARGET_AVX2 void inside_avx2(const Chart<R>& c) {
+  inside<R, 32 / sizeof(R)>(c);
+}
+template <class R>
+PSX_TARGET_AVX512 void inside_avx512(const Chart<R>& c) {
+  inside<R, 64 / sizeof(R)>(c);
+}
+template <class R>
+using Inside = void (*)(const Chart<R>&);
+template <class R>
+Inside<R> choose(Isa isa) noexcept {
+#if PSX_X86_DISPATCH
+  if (isa == Isa::kAvx512) return inside_avx512<R>;
+  if (isa == Isa::kAvx2) return inside_avx2<R>;
+#endif
+  (void)isa;
+  return inside_baseline<R>;
+}
+
+// f(i, k, j) for every joint of a tree given as brackets in preorder.
+template <class F>
+struct Joints {
+  const int32_t* code;
+  int32_t m, n;  // brackets, words
+  F& f;
+  int32_t next = 0;
+
+  // Visits bracket `next` and everything inside; returns its end.
+  int32_t visit() {
+    const int32_t at = code[2 * next++], start = at / (n + 1), end = at % (n + 1);
+    int32_t position = start, parts = 0;
+    while (position < end) {
+      const int32_t before = position;
+      if (next < m && code[2 * next] / (n + 1) == position && code[2 * next] % (n + 1) <= end)
+        position = visit();
+      else
+        ++position;
+      if (parts++) f(start, before, position);
+    }
+    return end;
+  }
+};
+
+inline int32_t count(const int32_t* code, int32_t n) noexcept {
+  int32_t m = 0;
+  while (m < 2 * n - 1 && code[2 * m] >= 0) ++m;
+  return m;
+}
+
+template <class F>
+void each_joint(const int32_t* code, int32_t n, F&& f) {
+  const int32_t m = count(code, n);
+  if (m) Joints<F>{code, m, n, f}.visit();
+}
+
+}  // namespace spans
+
+template <class R>
+struct SpanSpace {
+  using real = R;
+  static constexpr uint32_t kFlags = PSX_EXACT;
+
+  SpanScores<R> scores;
+  const int32_t* codes = nullptr;  // truth
+  bool use_splits = true;
+  spans::Inside<R> inside = spans::choose<R>(detect_isa());
+
+  struct Scratch {
+    typename SpanScores<R>::Buffers spans;
+    AlignedBuffer<R> split, real, table;
+    AlignedBuffer<int32_t> best;
+    SparseSink sparse;
+    bool finite = true;
+    explicit Scratch(const SpanSpace& s) {
+      spans.reserve(s.scores);
+      int64_t longest = 1;
+      for (int64_t i = 0; i < s.n_blocks(); ++i)
+        longest = std::max(longest, static_cast<int64_t>(s.scores.length(i)));
+      const std::size_t m = static_cast<std::size_t>(longest) + 1;
+      const std::size_t st = static_cast<std::size_t>(row_stride(longest));
+      if (s.use_splits) split.reserve(m * m * st);
+      real.reserve(m * st);
+      table.reserve(3 * m * st);
+      best.reserve(m * m);
+    }
+  };
+
+  static int64_t row_stride(int64_t length) noexcept { return (length + 1 + 16 + 15) / 16 * 16; }
+  static std::size_t idx(int64_t k) noexcept { return static_cast<std::size_t>(k); }
+
+  int64_t n_blocks() const noexcept { return scores.n; }
+  int64_t n_label_weights() const noexcept { return scores.n_rows() * scores.stride; }
+  int64_t size_psi() const noexcept {
+    return n_label_weights() + (use_splits ? int64_t{1} << scores.features.split_bits : 0);
+  }
+  int32_t code_len(int64_t i) const noexcept { return 2 * (2 * scores.length(i) - 1); }
+  const int32_t* truth(int64_t i) const noexcept {
+    return codes ? codes + 4 * scores.offsets[i] - 2 * i : nullptr;
+  }
+
+  void prepare(const R*, Scratch&) const noexcept {}
+
+  void load(const R* w, int64_t i, Scratch& s) const noexcept {
+    R check = scores.load(w, i, s.spans);
+    if (use_splits) {
+      const int32_t len = scores.length(i);
+      const int64_t st = row_stride(len);
+      const R* v = w + n_label_weights();
+      const SpanToken* x = scores.words(i);
+      for (int32_t a = 0; a < len; ++a)
+        for (int32_t k = a + 1; k < len; ++k)
+          for (int32_t b = k + 1; b <= len; ++b) {
+            R sum = 0;
+            scores.features.split(x, a, k, b, [&](int64_t j) { sum += v[j]; });
+            s.split[idx((int64_t{a} * (len + 1) + k) * st + b)] = sum;
+            check += sum * R(0);
+          }
+    }
+    s.finite = check == 0;
+  }
+
+  // Best label of every span with the loss, into s.real and s.best.
+  void best_labels(int64_t i, double loss_scale, Scratch& s) const noexcept {
+    const int32_t len = scores.length(i);
+    const int64_t st = row_stride(len);
+    const R scale = static_cast<R>(loss_scale);
+    for (int32_t a = 0; a < len; ++a)
+      for (int32_t b = a + 1; b <= len; ++b) {
+        const R* pot = scores.at(s.spans, len, a, b);
+        const R* cost = nullptr;
+        R base = 0;
+        if (loss_scale != 0) {
+          const int32_t g = scores.gold(i, a * (len + 1) + b);
+          cost = scores.cost + int64_t{g + 1} * (scores.n_labels + 1);
+          base = cost[0];
+        }
+        R top = -std::numeric_limits<R>::infinity();
+        int32_t arg = 0;
+        for (int32_t l = 0; l < scores.n_labels; ++l) {
+          const R v = cost ? pot[l] + scale * (cost[l + 1] - base) : pot[l];
+          if (v > top) {
+            top = v;
+            arg = l;
+          }
+        }
+        s.real[idx(a * st + b)] = top;
+        s.best[idx(int64_t{a} * (len + 1) + b)] = arg;
+      }
+  }
+
+  double argmax(int64_t i, double loss_scale, Scratch& s, int32_t* code) const noexcept {
+    if (!s.finite) return std::numeric_limits<double>::quiet_NaN();
+    const int32_t len = scores.length(i);
+    const int64_t st = row_stride(len), plane = len * st;
+    best_labels(i, loss_scale, s);
+    const spans::Chart<R> c{len,
+                            st,
+                            s.real.data(),
+                            use_splits ? s.split.data() : nullptr,
+                            s.table.data(),
+                            s.table.data() + plane,
+                            s.table.data() + 2 * plane};
+    inside(c);
+    int32_t* out = code;
+    Backtrace{*this, s, c, out}.whole(0, len, true);
+    const double top = len == 1 ? static_cast<double>(s.real[1])
+                                : static_cast<double>(c.whole[len]);
+    std::fill(out, code + code_len(i), -1);
+    return top + (loss_scale != 0 ? loss_scale * scores.missed_all(i) : 0.0);
+  }
+
+  struct Backtrace {
+    const SpanSpace& space;
+    const Scratch& s;
+    const spans::Chart<R>& c;
+    int32_t*& out;
+
+    void whole(int32_t i, int32_t j, bool labelled) {
+      if (j == i + 1 && !labelled) {
+        if (s.real[idx(i * c.stride + j)] > 0) put(i, j);
+        return;
+      }
+      put(i, j);
+      if (j > i + 1) joined(i, j);
+    }
+    void put(int32_t i, int32_t j) {
+      const int32_t at = i * (c.n + 1) + j;
+      *out++ = at;
+      *out++ = s.best[idx(at)];
+    }
+    void joined(int32_t i, int32_t j) {
+      const R value = c.joined[i * c.stride + j];
+      for (int32_t k = i + 1; k < j; ++k) {
+        R v = c.open[i * c.stride + k] + c.whole[k * c.stride + j];
+        if (c.split) v += c.split[(int64_t{i} * (c.n + 1) + k) * c.stride + j];
+        if (v != value) continue;
+        open(i, k);
+        whole(k, j, false);
+        return;
+      }
+    }
+    void open(int32_t i, int32_t k) {
+      if (k == i + 1) {
+        whole(i, k, false);
+      } else if (c.whole[i * c.stride + k] > c.joined[i * c.stride + k]) {
+        whole(i, k, true);
+      } else {
+        joined(i, k);
+      }
+    }
+  };
+
+  double score(int64_t i, const Scratch& s, const int32_t* y) const noexcept {
+    const int32_t len = scores.length(i), m = spans::count(y, len);
+    const int64_t st = row_stride(len);
+    double sum = 0;
+    for (int32_t k = 0; k < m; ++k)
+      sum += static_cast<double>(
+          s.spans.pot[idx(int64_t{y[2 * k]} * scores.stride + y[2 * k + 1])]);
+    if (use_splits)
+      spans::each_joint(y, len, [&](int32_t a, int32_t k, int32_t b) {
+        sum += static_cast<double>(s.split[idx((int64_t{a} * (len + 1) + k) * st + b)]);
+      });
+    return sum;
+  }
+
+  double loss(int64_t i, const int32_t* z) const noexcept {
+    const int32_t m = spans::count(z, scores.length(i));
+    double sum = scores.missed_all(i);
+    for (int32_t k = 0; k < m; ++k) sum += scores.change(i, z[2 * k], z[2 * k + 1]);
+    return sum;
+  }
+
+  template <class Sink>
+  void emit_joints(int64_t i, const int32_t* y, double a, Sink& sink) const noexcept {
+    if (!use_splits) return;
+    const int64_t base = n_label_weights();
+    const SpanToken* x = scores.words(i);
+    spans::each_joint(y, scores.length(i), [&](int32_t b, int32_t k, int32_t e) {
+      scores.features.split(x, b, k, e, [&](int64_t j) { sink(base + j, a); });
+    });
+  }
+
+  template <class Sink>
+  void psi(int64_t i, const int32_t* y, double a, Sink& sink) const noexcept {
+    const int32_t len = scores.length(i), m = spans::count(y, len);
+    for (int32_t k = 0; k < m; ++k)
+      scores.emit(i, y[2 * k] / (len + 1), y[2 * k] % (len + 1), y[2 * k + 1], a, sink);
+    emit_joints(i, y, a, sink);
+  }
+
+  template <class Sink>
+  void psi_diff(int64_t i, const int32_t* y, const int32_t* z, double a,
+                Sink& sink) const noexcept {
+    const int32_t len = scores.length(i);
+    const int32_t my = spans::count(y, len), mz = spans::count(z, len);
+    only(i, y, my, z, mz, a, sink);
+    only(i, z, mz, y, my, -a, sink);
+    emit_joints(i, y, a, sink);
+    emit_joints(i, z, -a, sink);
+  }
+
+  // Brackets of y that z does not have.
+  template <class Sink>
+  void only(int64_t i, const int32_t* y, int32_t my, const int32_t* z, int32_t mz, double a,
+            Sink& sink) const noexcept {
+    const int32_t len = scores.length(i);
+    for (int32_t k = 0; k < my; ++k) {
+      bool shared = false;
+      for (int32_t q = 0; q < mz && !shared; ++q)
+        shared = z[2 * q] == y[2 * k] && z[2 * q + 1] == y[2 * k + 1];
+      if (!shared)
+        scores.emit(i, y[2 * k] / (len + 1), y[2 * k] % (len + 1), y[2 * k + 1], a, sink);
+    }
+  }
+
+  // Negative if memory ran out.
+  double psi_diff_sqnorm(int64_t i, const int32_t* y, const int32_t* z,
+                         Scratch& s) const noexcept {
+    s.sparse.clear();
+    psi_diff(i, y, z, 1.0, s.sparse);
+    return s.sparse.overflow ? -1 : s.sparse.sqnorm();
+  }
+};
+
+}  // namespace pystruct_ext

@@ -1,0 +1,130 @@
+// Label scores of spans, the loss on labelled brackets, and what the two constituency kernels
+// share.
+//
+//   Delta(y, y_hat) = sum over spans of cost(label in y, label in y_hat), 0 for "no constituent"
+//
+// Labels are collapsed unary chains; cost[g][l] is the number of brackets in which two chains
+// differ, so that Delta counts missed and false brackets.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "pystruct_ext/simd.hpp"
+#include "pystruct_ext/trees/span_features.hpp"
+
+namespace pystruct_ext {
+
+template <class R>
+struct SpanScores {
+  int64_t n = 0;
+  const int64_t* offsets = nullptr;     // (n + 1,) words of sentence i
+  SpanFeatures features;
+  bool use_features = true;
+  int32_t n_labels = 0, stride = 0;     // labels 0 .. n_labels - 1; stride a multiple of 8
+  const R* cost = nullptr;              // (n_labels + 1, n_labels + 1), 0 is "none"
+  const int64_t* gold_offsets = nullptr;  // (n + 1,) true brackets of sentence i
+  const int32_t* gold_at = nullptr;     // start * (length + 1) + end
+  const int32_t* gold_label = nullptr;
+
+  static std::size_t idx(int64_t k) noexcept { return static_cast<std::size_t>(k); }
+  int32_t length(int64_t i) const noexcept {
+    return static_cast<int32_t>(offsets[i + 1] - offsets[i]);
+  }
+  const SpanToken* words(int64_t i) const noexcept {
+    return features.tokens + offsets[i] + 4 * i + 2;
+  }
+  int64_t n_rows() const noexcept { return use_features ? int64_t{1} << features.bits : 0; }
+
+  struct Buffers {
+    AlignedBuffer<R> pot, left, right;
+    AlignedBuffer<int64_t> index;
+    void reserve(const SpanScores& s) {
+      int64_t longest = 1;
+      for (int64_t i = 0; i < s.n; ++i)
+        longest = std::max(longest, s.offsets[i + 1] - s.offsets[i]);
+      const std::size_t m = static_cast<std::size_t>(longest) + 1;
+      const std::size_t st = static_cast<std::size_t>(s.stride);
+      pot.reserve(m * m * st);
+      left.reserve(m * st);
+      right.reserve(m * st);
+      index.reserve(64);
+    }
+  };
+
+  const R* at(const Buffers& b, int32_t n_words, int32_t i, int32_t j) const noexcept {
+    return b.pot.data() + (int64_t{i} * (n_words + 1) + j) * stride;
+  }
+
+  // Scores of all spans and labels; returns 0 if all are finite, else NaN.
+  R load(const R* w, int64_t i, Buffers& b) const noexcept {
+    const int32_t len = length(i);
+    const SpanToken* x = words(i);
+    R check = 0;
+    if (!use_features) {
+      std::fill(b.pot.data(), b.pot.data() + int64_t{len + 1} * (len + 1) * stride, R(0));
+      return 0;
+    }
+    const auto add = [&](R* out, int64_t j) {
+      using V = Vec<R, 8>;
+      const R* from = w + j * stride;
+      for (int32_t l = 0; l < stride; l += 8) (V::load(out + l) + V::load(from + l)).store(out + l);
+    };
+    for (int32_t t = 0; t <= len; ++t) {
+      R* l = b.left.data() + int64_t{t} * stride;
+      R* r = b.right.data() + int64_t{t} * stride;
+      std::fill(l, l + stride, R(0));
+      std::fill(r, r + stride, R(0));
+      if (t < len) features.left(x, t, [&](int64_t j) { add(l, j); });
+      if (t > 0) features.right(x, t, [&](int64_t j) { add(r, j); });
+    }
+    for (int32_t a = 0; a < len; ++a)
+      for (int32_t c = a + 1; c <= len; ++c) {
+        R* out = b.pot.data() + (int64_t{a} * (len + 1) + c) * stride;
+        const R* l = b.left.data() + int64_t{a} * stride;
+        const R* r = b.right.data() + int64_t{c} * stride;
+        int64_t* p = b.index.data();
+        features.both(x, a, c, [&](int64_t j) {
+          for (int32_t k = 0; k < stride; k += 16) PSX_PREFETCH(w + j * stride + k);
+          *p++ = j;
+        });
+        for (int32_t k = 0; k < stride; ++k) out[k] = l[k] + r[k];
+        for (const int64_t* q = b.index.data(); q < p; ++q) add(out, *q);
+        for (int32_t k = 0; k < n_labels; ++k) check += out[k] * R(0);
+      }
+    return check;
+  }
+
+  template <class Sink>
+  void emit(int64_t i, int32_t a, int32_t c, int32_t label, double v, Sink& sink) const noexcept {
+    if (!use_features) return;
+    const SpanToken* x = words(i);
+    const auto one = [&](int64_t j) { sink(j * stride + label, v); };
+    features.left(x, a, one);
+    features.right(x, c, one);
+    features.both(x, a, c, one);
+  }
+
+  R cost_of(int32_t gold, int32_t label) const noexcept {  // -1: none
+    return cost[int64_t{gold + 1} * (n_labels + 1) + label + 1];
+  }
+  int32_t gold(int64_t i, int32_t at) const noexcept {
+    for (int64_t k = gold_offsets[i]; k < gold_offsets[i + 1]; ++k)
+      if (gold_at[k] == at) return gold_label[k];
+    return -1;
+  }
+  // The part of the loss that no prediction changes: all true brackets missed.
+  double missed_all(int64_t i) const noexcept {
+    double sum = 0;
+    for (int64_t k = gold_offsets[i]; k < gold_offsets[i + 1]; ++k)
+      sum += static_cast<double>(cost_of(gold_label[k], -1));
+    return sum;
+  }
+  // What predicting a label on a span adds to that.
+  double change(int64_t i, int32_t at, int32_t label) const noexcept {
+    const int32_t g = gold(i, at);
+    return static_cast<double>(cost_of(g, label)) - static_cast<double>(cost_of(g, -1));
+  }
+};
+
+}  // namespace pystruct_ext
