@@ -1,0 +1,503 @@
+"""Constituency trees: nested labelled spans of a sentence."""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pystruct_ext._core import Oracle
+from pystruct_ext.spaces import _constituency
+from pystruct_ext.spaces._treebank_grammar import (
+    TreebankGrammar,
+    brackets,
+    tree_of_brackets,
+)
+from pystruct_ext.spaces.base import OutputSpace, SpaceTags
+from pystruct_ext.utils.phrase_trees import Tree
+from pystruct_ext.utils.sentences import Sentence, as_sentence
+
+_PAD = 8
+
+
+@dataclass
+class PackedParses:
+    """Sentences and their constituency trees as arrays.
+
+    Attributes
+    ----------
+    sentences : list of n Sentence
+    offsets : (n + 1,) int64
+        First word of each sentence.
+    tokens : (n_words + 4 n, 4) uint32
+        Hashes of form, suffix, tag and shape, two more before and after each sentence.
+    word_tag : (n_words,) int32
+        Tag of every word in the grammar.
+    codes : int32 array or None
+        Truth, end to end.
+    gold_offsets, gold_at, gold_label : arrays or None
+        True constituents of each sentence: start * (length + 1) + end, and label.
+    """
+
+    sentences: list[Sentence]
+    offsets: NDArray[np.int64]
+    tokens: NDArray[np.uint32]
+    word_tag: NDArray[np.int32] | None = None
+    codes: NDArray[np.int32] | None = None
+    gold_offsets: NDArray[np.int64] | None = None
+    gold_at: NDArray[np.int32] | None = None
+    gold_label: NDArray[np.int32] | None = None
+
+    def __len__(self) -> int:
+        return len(self.sentences)
+
+
+class ConstituencySpace(OutputSpace):
+    """Constituency trees, scored by their spans or by the rules of a grammar.
+
+    ``Delta(y, y_hat)`` is the number of labelled brackets that are in one of the trees
+    only.
+
+    Parameters
+    ----------
+    model : {"spans", "grammar"}, default="spans"
+        "spans": ``sum over constituents label(i, j, l) + sum over joints split(i, k, j)``
+        and no grammar. "grammar": weights of the binarised rules, of symbols over tags and
+        of the root, and only trees that the grammar derives.
+    horizontal, vertical : int, default=1, 1
+        Markovisation of the grammar: children remembered by partial nodes; 2 marks
+        labels with their parent's.
+    span_features : bool, default=True
+        "grammar" only: score the labels of spans, too, as the "spans" model does.
+    splits : bool, default=True
+        "spans" only: score the points where parts are joined.
+    bits, split_bits : int, default=16, 18
+        Span features are hashed to ``2 ** bits`` rows of weights over labels, those of
+        splits to ``2 ** split_bits`` weights.
+    max_length : int, default=150
+        Longest sentence; tables need ``n^2 (K + 3) w`` bytes for n words, K labels and
+        weights of w bytes, ``n^3 w`` more with splits, and ``n^2 / 2 * S (w + 12)`` for a
+        grammar of S symbols.
+    dtype : {"float32", "float64"}, default="float32"
+
+    Attributes
+    ----------
+    labels_ : list of K str
+        Labels; those of unary chains are joined by spaces, "S VP" for S over VP.
+    grammar_ : TreebankGrammar or None
+    size_psi_ : int
+
+    Notes
+    -----
+    x is a `Sentence`, a pair (forms, tags) or a list of (form, tag) pairs; y is a `Tree`
+    over the same words. Take function tags and traces off first
+    (`pystruct_ext.datasets.read_brackets` does).
+
+    Code of "spans": (start * (n + 1) + end, label) of the constituents in preorder, -1
+    after the last; of "grammar": (rule, split) in preorder. Ties: the same weights give
+    the same tree, not necessarily the one with the smallest code.
+
+    References
+    ----------
+    Hall, Durrett and Klein 2014; Taskar et al. 2004; Klein and Manning 2003.
+
+    Examples
+    --------
+    >>> y = Tree.parse("(S (NP (NNS dogs)) (VP (VBP bark)))")
+    >>> space = ConstituencySpace(bits=6, split_bits=6)
+    >>> packed = space.fit_pack([y.sentence()], [y])
+    >>> space.labels_
+    ['NP', 'S', 'VP']
+    """
+
+    def __init__(
+        self,
+        model: str = "spans",
+        horizontal: int = 1,
+        vertical: int = 1,
+        span_features: bool = True,
+        splits: bool = True,
+        bits: int = 16,
+        split_bits: int = 18,
+        max_length: int = 150,
+        dtype: str = "float32",
+    ) -> None:
+        self.model = model
+        self.horizontal = horizontal
+        self.vertical = vertical
+        self.span_features = span_features
+        self.splits = splits
+        self.bits = bits
+        self.split_bits = split_bits
+        self.max_length = max_length
+        self.dtype = dtype
+
+    # Domain.
+
+    def fit_domain(
+        self, X: Sequence[Any], Y: Sequence[Any] | None = None
+    ) -> ConstituencySpace:
+        """Learn labels, the grammar and sizes."""
+        self.fit_pack(X, Y)
+        return self
+
+    def fit_pack(self, X: Sequence[Any], Y: Sequence[Any] | None) -> PackedParses:
+        """Learn labels, the grammar and sizes, and pack the examples."""
+        self._check_parameters()
+        if Y is None:
+            raise ValueError("y is needed to learn the labels, got None")
+        self.validate(X, Y)
+        for i, y in enumerate(Y):
+            _check_tree(y, f"y: example {i}")
+        found = [brackets(y) for y in Y]
+        self.labels_ = sorted({label for b in found for _, _, label in b})
+        roots = Counter(b[0][2] for b in found)
+        self.root_ = min(roots, key=lambda r: (-roots[r], r))
+        self.grammar_: TreebankGrammar | None = None
+        if self.model == "grammar":
+            self.grammar_ = TreebankGrammar(self.horizontal, self.vertical)
+            self.grammar_.fit(Y, self.labels_)
+            tags = Counter(t for y in Y for t in y.tags())
+            self.frequent_tag_ = min(tags, key=lambda t: (-tags[t], t))
+        self._set_sizes()
+        return self.pack(X, Y)
+
+    def _set_sizes(self) -> None:
+        self.stride_ = -(-len(self.labels_) // _PAD) * _PAD
+        scored = self.model == "spans" or self.span_features
+        size = (self.stride_ << self.bits) if scored else 0
+        if self.grammar_ is not None:
+            g = self.grammar_
+            size += len(g.rules) + len(g.lexical) + len(g.symbols)
+        elif self.splits:
+            size += 1 << self.split_bits
+        self.size_psi_ = size
+
+    def _check_parameters(self) -> None:
+        for name, allowed in (
+            ("model", ("spans", "grammar")),
+            ("dtype", ("float32", "float64")),
+        ):
+            if getattr(self, name) not in allowed:
+                raise ValueError(
+                    f"{name} must be one of {', '.join(allowed)}, got "
+                    f"{getattr(self, name)!r}"
+                )
+        for name, low, high in (
+            ("bits", 1, 24),
+            ("split_bits", 1, 30),
+            ("horizontal", 0, 10),
+            ("vertical", 1, 2),
+            ("max_length", 1, 1000),
+        ):
+            value = getattr(self, name)
+            if not (isinstance(value, (int, np.integer)) and low <= value <= high):
+                raise ValueError(
+                    f"{name} must be an integer in {low} .. {high}, got {value!r}"
+                )
+
+    def validate(self, X: Sequence[Any], Y: Sequence[Any] | None = None) -> None:
+        """Raise unless X is a list of sentences, and Y as long."""
+        if isinstance(X, (str, bytes)) or not hasattr(X, "__getitem__"):
+            raise TypeError(f"X must be a list of sentences, got {type(X).__name__}")
+        super().validate(X, Y)
+
+    def pack(
+        self, X: Sequence[Any], Y: Sequence[Any] | None = None
+    ) -> PackedParses:
+        """Pack examples with what was learnt at fit."""
+        self.validate(X, Y)
+        sentences = [as_sentence(x, f"X: example {i}") for i, x in enumerate(X)]
+        offsets = np.zeros(len(X) + 1, dtype=np.int64)
+        np.cumsum([len(s.forms) for s in sentences], out=offsets[1:])
+        self._check_lengths(np.diff(offsets))
+        packed = PackedParses(sentences, offsets, _tokens(sentences))
+        if self.grammar_ is not None:
+            number = {t: k for k, t in enumerate(self.grammar_.tags)}
+            other = number[self.frequent_tag_]
+            packed.word_tag = np.array(
+                [number.get(t, other) for s in sentences for t in s.tags],
+                dtype=np.int32,
+            )
+        if Y is not None:
+            self._pack_truth(packed, Y)
+        return packed
+
+    def _check_lengths(self, lengths: NDArray[np.int64]) -> None:
+        i = int(np.argmax(lengths))
+        n = int(lengths[i])
+        if n <= self.max_length:
+            return
+        size = np.dtype(self.dtype).itemsize
+        need = n**2 * (self.stride_ + 3) * size
+        if self.grammar_ is not None:
+            need += n**2 // 2 * len(self.grammar_.symbols) * (size + 12)
+        elif self.splits:
+            need += n**3 * size
+        raise ValueError(
+            f"X: example {i} has {n} words, more than max_length={self.max_length}; it "
+            f"would need {need / 2**20:.0f} MiB of tables per thread"
+        )
+
+    def _pack_truth(self, packed: PackedParses, Y: Sequence[Any]) -> None:
+        index = {label: k for k, label in enumerate(self.labels_)}
+        offsets = packed.offsets
+        lengths = np.diff(offsets)
+        ends = np.concatenate([[0], np.cumsum(4 * lengths - 2)])
+        codes = np.full(int(ends[-1]), -1, dtype=np.int32)
+        gold_offsets = np.zeros(len(Y) + 1, dtype=np.int64)
+        gold_at: list[int] = []
+        gold_label: list[int] = []
+        for i, y in enumerate(Y):
+            where, n = f"y: example {i}", int(lengths[i])
+            _check_tree(y, where)
+            if len(y.words()) != n:
+                raise ValueError(
+                    f"{where} has {len(y.words())} words, but the sentence has {n}"
+                )
+            flat: list[int] = []
+            for a, b, label in brackets(y):
+                if label not in index:
+                    raise ValueError(
+                        f"{where} has the label {label!r}, which was not seen at fit"
+                    )
+                flat += [a * (n + 1) + b, index[label]]
+            gold_at += flat[::2]
+            gold_label += flat[1::2]
+            gold_offsets[i + 1] = len(gold_at)
+            if self.grammar_ is not None:
+                flat = self.grammar_.code(y, where)
+            codes[ends[i] : ends[i] + len(flat)] = flat
+        packed.codes = codes
+        packed.gold_offsets = gold_offsets
+        packed.gold_at = np.array(gold_at, dtype=np.int32)
+        packed.gold_label = np.array(gold_label, dtype=np.int32)
+
+    # The way to the oracle.
+
+    def bind(self, packed: PackedParses) -> Oracle:
+        """The oracle over packed sentences."""
+        dtype = np.dtype(self.dtype)
+        arrays: dict[str, Any] = {
+            "offsets": packed.offsets,
+            "tokens": packed.tokens,
+            "bits": self.bits,
+            "split_bits": self.split_bits,
+            "use_features": self.model == "spans" or bool(self.span_features),
+            "n_labels": len(self.labels_),
+            "stride": self.stride_,
+            "cost": self._costs().astype(dtype),
+            "gold_offsets": packed.gold_offsets,
+            "gold_at": packed.gold_at,
+            "gold_label": packed.gold_label,
+            "codes": packed.codes,
+        }
+        if self.grammar_ is None:
+            arrays["use_splits"] = bool(self.splits)
+            return _constituency.bind_spans(arrays, dtype)
+        arrays.update(self.grammar_.arrays())
+        arrays["word_tag"] = packed.word_tag
+        return _constituency.bind_grammar(arrays, dtype)
+
+    def _costs(self) -> NDArray[np.float64]:
+        """Brackets in which two collapsed labels differ; row and column 0 are "none"."""
+        chains = [Counter(label.split(" ")) for label in self.labels_]
+        bags = [Counter[str](), *chains]
+        out = np.zeros((len(bags), len(bags)))
+        for a, x in enumerate(bags):
+            for b, y in enumerate(bags):
+                out[a, b] = sum(((x - y) + (y - x)).values())
+        return out
+
+    def decode_batch(
+        self, w: NDArray[np.floating], X: Sequence[Any], n_threads: int = 1
+    ) -> list[Tree]:
+        """Best tree of every sentence."""
+        packed = self.pack(X)
+        codes, offsets = self.bind(packed).decode_flat(self._own(w), None, n_threads)
+        return self.trees_of(codes, offsets, packed.sentences)
+
+    def trees_of(
+        self,
+        codes: NDArray[np.int32],
+        offsets: NDArray[np.int64],
+        sentences: Sequence[Sentence],
+    ) -> list[Tree]:
+        """Codes end to end as trees over sentences."""
+        flat, ends = codes.tolist(), offsets.tolist()
+        return [
+            self.tree_of(flat[a:b], s)
+            for a, b, s in zip(ends[:-1], ends[1:], sentences, strict=True)
+        ]
+
+    def tree_of(self, code: Sequence[int], sentence: Sentence) -> Tree:
+        """One code as a tree; flat where the grammar has no derivation."""
+        n = len(sentence.forms)
+        if self.grammar_ is None:
+            items = [
+                (at // (n + 1), at % (n + 1), self.labels_[label])
+                for at, label in zip(code[::2], code[1::2], strict=True)
+                if at >= 0
+            ]
+        else:
+            items = self.grammar_.brackets_of(code, n) or [(0, n, self.root_)]
+        return tree_of_brackets(items, sentence.forms, sentence.tags)
+
+    def _own(self, w: NDArray[np.floating]) -> NDArray[np.floating]:
+        return np.ascontiguousarray(w, dtype=np.dtype(self.dtype))
+
+    # One example in domain language.
+
+    def joint_feature(self, x: Any, y: Any) -> NDArray[np.float64]:
+        """``psi(x, y)``, (size_psi_,)."""
+        packed = self.pack([x], [y])
+        oracle = self.bind(packed)
+        return np.asarray(oracle.psi(0, packed.codes), dtype=np.float64)
+
+    def loss(self, y: Any, y_hat: Any) -> float:
+        """Number of labelled brackets that are in one of the trees only."""
+        a, b = Counter(y.spans()), Counter(y_hat.spans())
+        return float(sum(((a - b) + (b - a)).values()))
+
+    def decode(self, w: NDArray[np.floating], x: Any) -> Tree:
+        """Best tree of x."""
+        packed = self.pack([x])
+        code = self.bind(packed).argmax(self._own(w), 0, 0.0)
+        return self.tree_of(code.tolist(), packed.sentences[0])
+
+    def loss_augmented_decode(self, w: NDArray[np.floating], x: Any, y: Any) -> Tree:
+        """Most violating tree of (x, y)."""
+        packed = self.pack([x], [y])
+        code = self.bind(packed).argmax(self._own(w), 0, 1.0)
+        return self.tree_of(code.tolist(), packed.sentences[0])
+
+    def enumerate(self, x: Any) -> Iterable[Tree]:
+        """All trees of x."""
+        sentence = as_sentence(x, "x")
+        n = len(sentence.forms)
+        if self.grammar_ is not None:
+            for code in self.grammar_.derivations(sentence.tags):
+                yield self.tree_of(code, sentence)
+            return
+        for items in self._all_brackets(0, n):
+            yield tree_of_brackets(items, sentence.forms, sentence.tags)
+
+    def _all_brackets(self, a: int, b: int) -> Iterator[list[tuple[int, int, str]]]:
+        """All constituents over [a, b) with everything in them, in preorder."""
+        parts = [[]] if b == a + 1 else list(self._all_parts(a, b, 0))
+        for label in self.labels_:
+            for inner in parts:
+                yield [(a, b, label), *inner]
+
+    def _all_parts(
+        self, a: int, b: int, before: int
+    ) -> Iterator[list[tuple[int, int, str]]]:
+        """All ways to cut [a, b) into two parts or more, given `before` parts so far."""
+        if a == b:
+            if before >= 2:
+                yield []
+            return
+        for k in range(a + 1, b + 1):
+            if k == b and before == 0:
+                continue
+            first: list[list[tuple[int, int, str]]] = [[]] if k == a + 1 else []
+            first += list(self._all_brackets(a, k))
+            for head in first:
+                for rest in self._all_parts(k, b, before + 1):
+                    yield head + rest
+
+    def __space_tags__(self) -> SpaceTags:
+        """Exact and compiled."""
+        return SpaceTags(exactness="exact", compiled=True)
+
+    # Grammar.
+
+    def pcfg_weights(self, packed: PackedParses) -> NDArray[np.floating]:
+        """Log relative frequencies of the rules in packed trees: a plain treebank PCFG.
+
+        Parameters
+        ----------
+        packed : PackedParses
+            With truth.
+
+        Returns
+        -------
+        (size_psi_,) array
+            A weight vector whose decoder is the most probable parse.
+
+        References
+        ----------
+        Charniak 1996, "Tree-bank grammars".
+        """
+        g = self.grammar_
+        if g is None or packed.codes is None:
+            raise ValueError("pcfg_weights needs model='grammar' and packed trees")
+        n_rules, n_lexical = len(g.rules), len(g.lexical)
+        used = packed.codes[::2]
+        counts = np.bincount(used, minlength=n_rules + n_lexical).astype(float)
+        symbol = np.concatenate([g.rules[:, 0], g.lexical[:, 1]])
+        total = np.bincount(symbol, weights=counts, minlength=len(g.symbols))
+        lengths = np.diff(packed.offsets)
+        first = np.concatenate([[0], np.cumsum(4 * lengths - 2)])[:-1]
+        roots = np.bincount(
+            symbol[packed.codes[first]], minlength=len(g.symbols)
+        ).astype(float)
+        unseen = -30.0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rule = np.log(counts / total[symbol])
+            root = np.log(roots / roots.sum())
+        w = np.zeros(self.size_psi_, dtype=np.dtype(self.dtype))
+        tail = np.concatenate([rule, root])
+        w[len(w) - len(tail) :] = np.where(np.isfinite(tail), tail, unseen)
+        return w
+
+
+def _check_tree(y: Any, where: str) -> None:
+    if not isinstance(y, Tree):
+        raise TypeError(f"{where} must be a Tree, got {type(y).__name__}")
+    if y.is_preterminal:
+        raise ValueError(
+            f"{where} is a single word {str(y)!r} without a constituent above it"
+        )
+
+
+def _shape(word: str) -> str:
+    """Character classes with repetitions cut: "Xxx-99" becomes "Xx-9"."""
+    out = ""
+    for c in word:
+        k = "X" if c.isupper() else "x" if c.islower() else "9" if c.isdigit() else c
+        if not out.endswith(k):
+            out += k
+    return out
+
+
+def _tokens(sentences: Sequence[Sentence]) -> NDArray[np.uint32]:
+    hashes: dict[str, tuple[int, int, int]] = {}
+    tags: dict[str, int] = {}
+
+    def crc(text: str) -> int:
+        return zlib.crc32(text.encode("utf-8", "replace"))
+
+    before = [(crc(f"\0b{k}"),) * 4 for k in range(2)]
+    after = [(crc(f"\0e{k}"),) * 4 for k in range(2)]
+    rows: list[tuple[int, ...]] = []
+    for s in sentences:
+        rows += before
+        for form, tag in zip(s.forms, s.tags, strict=True):
+            word = hashes.get(form)
+            if word is None:
+                word = hashes[form] = (crc(form), crc(form[-3:]), crc(_shape(form)))
+            t = tags.get(tag)
+            if t is None:
+                t = tags[tag] = crc(tag)
+            rows.append((word[0], word[1], t, word[2]))
+        rows += after
+    return np.array(rows, dtype=np.uint32)
+
+
+__all__ = ["ConstituencySpace", "PackedParses"]
