@@ -7,6 +7,7 @@ from pystruct_ext._core.templates import DEFAULT_TEMPLATE
 
 from ._ambient import AmbientTopic, read_ambient
 from ._ambiguous import AmbiguousQuery, load_ambiguous_queries, read_ambiguous_queries
+from ._brackets import read_brackets, write_brackets
 from ._conll import read_conll, write_conll
 from ._conllu import Treebank, read_conllu, write_conllu
 from ._digits import digits_of, load_digit_sequences
@@ -36,6 +37,7 @@ __all__ = [
     "load_digit_sequences",
     "read_ambient",
     "read_ambiguous_queries",
+    "read_brackets",
     "read_conll",
     "read_conllu",
     "read_diversity_qrels",
@@ -43,6 +45,7 @@ __all__ = [
     "read_qrels",
     "read_run",
     "read_topics",
+    "write_brackets",
     "write_conll",
     "write_conllu",
     "write_diversity_qrels",

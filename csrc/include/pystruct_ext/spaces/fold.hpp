@@ -1,0 +1,254 @@
+// Nested folds of RNA: base i pairs with base partner[i], or with none (-1).
+//
+//   <w, psi(x, y)> = sum over loops; features in folding/loops.hpp
+//   Delta(y, y_hat) = false_cost #(pairs of y_hat not in y) + miss_cost #(pairs of y not in y_hat)
+//
+// Code: the partner of every base. The outputs are the folds whose pairs are allowed (canonical
+// and what the user demands), at least three bases apart, with at most 30 free bases in bulges and
+// interior loops.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+#include "pystruct_ext/driver.hpp"
+#include "pystruct_ext/folding/inside.hpp"
+
+namespace pystruct_ext {
+
+template <class R>
+struct FoldSpace {
+  using real = R;
+  static constexpr uint32_t kFlags = PSX_EXACT;
+
+  int64_t n = 0;
+  const int64_t* offsets = nullptr;      // (n + 1,) bases of sequence i
+  const uint8_t* bases = nullptr;        // 0 .. 3
+  const int32_t* partner = nullptr;      // truth
+  bool canonical = true;                 // AU, GC and GU pairs only
+  double false_cost = 1, miss_cost = 1;
+  // Demands, or nullptr: per base 0 nothing, 1 free, 2 paired; and forced partners, -1 for none.
+  const uint8_t* demand = nullptr;
+  const int32_t* forced = nullptr;
+  folding::Inside<R> inside = folding::choose<R>(detect_isa());
+
+  struct Scratch {
+    AlignedBuffer<R> w, hairpin, bulge, bulge_back, interior, tables, bonus, outer;
+    AlignedBuffer<uint8_t> may_pair, may_be_free;
+    AlignedBuffer<int32_t> free_right, free_left, region;
+    SparseSink sparse;
+    bool finite = true;
+    explicit Scratch(const FoldSpace& s) {
+      int64_t longest = 1;
+      for (int64_t i = 0; i < s.n; ++i)
+        longest = std::max(longest, s.offsets[i + 1] - s.offsets[i]);
+      const std::size_t m = static_cast<std::size_t>(longest);
+      const std::size_t plane = (m + 1) * static_cast<std::size_t>(row_stride(longest));
+      w.reserve(folding::kSize);
+      hairpin.reserve(folding::kMaxLoop + 1);
+      bulge.reserve(folding::kMaxLoop + 1);
+      bulge_back.reserve(folding::kLoopRow);
+      interior.reserve((folding::kMaxLoop + 1) * folding::kLoopRow);
+      tables.reserve(7 * plane);
+      bonus.reserve(plane);
+      outer.reserve(m + 1);
+      may_pair.reserve(m * m);
+      may_be_free.reserve(m);
+      free_right.reserve(m);
+      free_left.reserve(m);
+      region.reserve(m);
+    }
+  };
+
+  // Room to both sides of a row: vectors run over its end, and one entry lies before its start.
+  static int64_t row_stride(int64_t length) noexcept { return (length + 16 + 15) / 16 * 16; }
+  static std::size_t idx(int64_t k) noexcept { return static_cast<std::size_t>(k); }
+
+  int64_t n_blocks() const noexcept { return n; }
+  int64_t size_psi() const noexcept { return folding::kSize; }
+  int32_t code_len(int64_t i) const noexcept {
+    return static_cast<int32_t>(offsets[i + 1] - offsets[i]);
+  }
+  const int32_t* truth(int64_t i) const noexcept {
+    return partner ? partner + offsets[i] : nullptr;
+  }
+  folding::Loops loops(int64_t i) const noexcept { return {bases + offsets[i], code_len(i)}; }
+
+  void prepare(const R*, Scratch&) const noexcept {}
+
+  void load(const R* w, int64_t i, Scratch& s) const noexcept {
+    using namespace folding;
+    const R none = -std::numeric_limits<R>::infinity();
+    R check = 0;
+    for (int32_t k = 0; k < kSize; ++k) {
+      s.w[idx(k)] = w[k];
+      check += w[k] * R(0);
+    }
+    s.finite = check == 0;
+    R h = 0, b = 0;
+    s.hairpin[0] = s.bulge[0] = 0;
+    for (int32_t t = 1; t <= kMaxLoop; ++t) {
+      s.hairpin[idx(t)] = h += w[kHairpinLength + t];
+      s.bulge[idx(t)] = b += w[kBulgeLength + t];
+    }
+    std::fill(s.bulge_back.data(), s.bulge_back.data() + kLoopRow, none);
+    for (int32_t t = 2; t <= kMaxLoop; ++t) s.bulge_back[idx(kMaxLoop - t)] = s.bulge[idx(t)];
+    std::fill(s.interior.data(), s.interior.data() + (kMaxLoop + 1) * kLoopRow, none);
+    // Sums over sizes once: interior_size() costs up to sixty additions.
+    R length[kMaxLoop + 1] = {0}, asymmetry[kMaxLoop + 1] = {0}, symmetric[kMaxLoop + 1] = {0};
+    for (int32_t t = 1; t <= kMaxLoop; ++t) {
+      length[t] = length[t - 1] + (t >= 2 ? w[kInteriorLength + t] : R(0));
+      asymmetry[t] = asymmetry[t - 1] + w[kAsymmetry + t];
+      symmetric[t] = symmetric[t - 1] + (t <= kMaxLoop / 2 ? w[kSymmetric + t] : R(0));
+    }
+    for (int32_t a = 1; a < kMaxLoop; ++a)
+      for (int32_t c = 1; a + c <= kMaxLoop; ++c) {
+        if (a == 1 && c == 1) continue;
+        R v = length[a + c] + (a == c ? symmetric[a] : asymmetry[a < c ? c - a : a - c]);
+        if (a <= 4 && c <= 4) v += w[kExplicit + 5 * std::min(a, c) + std::max(a, c)];
+        s.interior[idx(a * kLoopRow + kMaxLoop - a - c)] = v;
+      }
+    constrain(i, s);
+  }
+
+  // Which pairs are allowed, and where bases may stay free.
+  void constrain(int64_t i, Scratch& s) const noexcept {
+    const int32_t len = code_len(i);
+    const uint8_t* x = bases + offsets[i];
+    const uint8_t* d = demand ? demand + offsets[i] : nullptr;
+    const int32_t* f = forced ? forced + offsets[i] : nullptr;
+    // Bases inside the same innermost forced pair may pair with each other.
+    if (f) {
+      int32_t now = -1;
+      for (int32_t t = 0; t < len; ++t) {
+        if (f[t] >= 0 && f[t] < t) now = s.region[idx(f[t])];
+        s.region[idx(t)] = now;
+        if (f[t] > t) now = t;
+      }
+    }
+    for (int32_t a = 0; a < len; ++a) {
+      uint8_t* row = s.may_pair.data() + int64_t{a} * len;
+      for (int32_t b = 0; b < len; ++b) {
+        // A C G U: AU = 3, CG = 3, GU = 5 as sums; AC = 1, AG = CC = 2, AA = 0, GG = 4, UU = 6.
+        const int32_t sum = x[a] + x[b];
+        row[b] = b - a >= folding::kMinPair &&
+                 (!canonical || sum == 3 || sum == 5);
+      }
+      if (d && d[a] == 1) std::fill(row, row + len, uint8_t{0});
+    }
+    for (int32_t t = 0; t < len; ++t) s.may_be_free[idx(t)] = !d || d[t] != 2;
+    if (d)
+      for (int32_t b = 0; b < len; ++b)
+        if (d[b] == 1)
+          for (int32_t a = 0; a < b; ++a) s.may_pair[idx(int64_t{a} * len + b)] = 0;
+    if (f)
+      for (int32_t a = 0; a < len; ++a) {
+        uint8_t* row = s.may_pair.data() + int64_t{a} * len;
+        for (int32_t b = a + 1; b < len; ++b) {
+          if (f[a] == b) {
+            row[b] = 1;  // the user's word, also for pairs that are not canonical
+          } else if (f[a] >= 0 || f[b] >= 0 || s.region[idx(a)] != s.region[idx(b)]) {
+            row[b] = 0;
+          }
+        }
+        if (f[a] >= 0) s.may_be_free[idx(a)] = 0;
+      }
+    for (int32_t t = 0; t < len; ++t)
+      s.free_left[idx(t)] = t > 0 && s.may_be_free[idx(t - 1)] ? s.free_left[idx(t - 1)] + 1 : 0;
+    for (int32_t t = len - 1; t >= 0; --t)
+      s.free_right[idx(t)] =
+          t + 1 < len && s.may_be_free[idx(t + 1)] ? s.free_right[idx(t + 1)] + 1 : 0;
+  }
+
+  folding::Chart<R> chart(int64_t i, double loss_scale, Scratch& s) const noexcept {
+    const int32_t len = code_len(i);
+    const int64_t st = row_stride(len), plane = (len + 1) * st;
+    if (loss_scale != 0) {
+      const int32_t* y = partner + offsets[i];
+      for (int32_t a = 0; a < len; ++a)
+        for (int32_t b = a + 1; b < len; ++b)
+          s.bonus[idx(a * st + b)] =
+              static_cast<R>(loss_scale * (y[a] == b ? -miss_cost : false_cost));
+    }
+    R* t = s.tables.data();
+    // The row below the last is read by the first bases of a row, and never reached.
+    for (int k = 0; k < 7; ++k)
+      std::fill(t + k * plane + len * st, t + (k + 1) * plane,
+                -std::numeric_limits<R>::infinity());
+    return {loops(i),
+            st,
+            s.w.data(),
+            s.hairpin.data(),
+            s.bulge.data(),
+            s.bulge_back.data(),
+            s.interior.data(),
+            s.may_pair.data(),
+            s.may_be_free.data(),
+            s.free_right.data(),
+            s.free_left.data(),
+            loss_scale != 0 ? s.bonus.data() : nullptr,
+            t,
+            t + plane,
+            t + 2 * plane,
+            t + 3 * plane,
+            t + 4 * plane,
+            t + 5 * plane,
+            t + 6 * plane,
+            s.outer.data()};
+  }
+
+  double n_pairs(int64_t i) const noexcept {
+    const int32_t* y = partner + offsets[i];
+    double count = 0;
+    for (int32_t a = 0; a < code_len(i); ++a) count += y[a] > a;
+    return count;
+  }
+
+  double argmax(int64_t i, double loss_scale, Scratch& s, int32_t* code) const noexcept {
+    if (!s.finite) return std::numeric_limits<double>::quiet_NaN();
+    const folding::Chart<R> c = chart(i, loss_scale, s);
+    const double value = static_cast<double>(inside(c));
+    if (!std::isfinite(value)) return value;
+    folding::Backtrace<R>{c, code}.run();
+    return value + (loss_scale != 0 ? loss_scale * miss_cost * n_pairs(i) : 0.0);
+  }
+
+  double score(int64_t i, const Scratch& s, const int32_t* y) const noexcept {
+    double sum = 0;
+    loops(i).fold(y, [&](int32_t j) { sum += static_cast<double>(s.w[idx(j)]); });
+    return sum;
+  }
+
+  double loss(int64_t i, const int32_t* z) const noexcept {
+    const int32_t* y = partner + offsets[i];
+    double sum = 0;
+    for (int32_t a = 0; a < code_len(i); ++a) {
+      if (z[a] > a && y[a] != z[a]) sum += false_cost;
+      if (y[a] > a && y[a] != z[a]) sum += miss_cost;
+    }
+    return sum;
+  }
+
+  template <class Sink>
+  void psi(int64_t i, const int32_t* y, double a, Sink& sink) const noexcept {
+    loops(i).fold(y, [&](int32_t j) { sink(j, a); });
+  }
+  template <class Sink>
+  void psi_diff(int64_t i, const int32_t* y, const int32_t* z, double a,
+                Sink& sink) const noexcept {
+    psi(i, y, a, sink);
+    psi(i, z, -a, sink);
+  }
+
+  // Negative if memory ran out.
+  double psi_diff_sqnorm(int64_t i, const int32_t* y, const int32_t* z,
+                         Scratch& s) const noexcept {
+    s.sparse.clear();
+    psi_diff(i, y, z, 1.0, s.sparse);
+    return s.sparse.overflow ? -1 : s.sparse.sqnorm();
+  }
+};
+
+}  // namespace pystruct_ext

@@ -1,0 +1,121 @@
+// All folds of one sequence as a packed forest: k-best, log-partition, probabilities of pairs.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "pystruct_ext/hypergraph.hpp"
+#include "pystruct_ext/spaces/fold.hpp"
+
+namespace pystruct_ext {
+
+// Tags: i * n + j of a pair.
+template <class R>
+Hypergraph forest(const folding::Chart<R>& c) {
+  using namespace folding;
+  const int32_t n = c.loops.n, none = Hypergraph::kNone;
+  const auto idx = [](int64_t k) { return static_cast<std::size_t>(k); };
+  const auto d = [](R v) { return static_cast<double>(v); };
+  std::vector<int32_t> pair(idx(int64_t{n + 1} * n), -1), one(pair), lead(pair), two(pair), many(pair);
+  const auto at = [&](std::vector<int32_t>& t, int32_t i, int32_t j) -> int32_t& {
+    return t[idx(int64_t{i} * n + j)];
+  };
+  std::vector<int32_t> outer(idx(n + 1));
+  Hypergraph g;
+  outer[idx(n)] = g.node();
+  g.edge(0, none);
+  for (int32_t i = n - 1; i >= 0; --i) {
+    for (int32_t j = i + kMinPair; j < n; ++j) {
+      if (!c.may_pair[int64_t{i} * n + j]) continue;
+      const int32_t loop = g.node();
+      const int64_t before = g.n_edges();
+      if (c.free_right[i] >= j - i - 1) g.edge(d(c.hairpin_of(i, j)), none);
+      const int32_t room = j - i - 2 - kMinPair;
+      for (int32_t a = 0; a <= std::min({kMaxLoop, room, c.free_right[i]}); ++a)
+        for (int32_t b = 0; b <= std::min({kMaxLoop - a, room - a, c.free_left[j]}); ++b) {
+          const int32_t inner = at(pair, i + 1 + a, j - 1 - b);
+          if (inner >= 0) g.edge(d(c.inner_of(i, j, i + 1 + a, j - 1 - b)), none, inner);
+        }
+      if (at(two, i + 1, j - 1) >= 0) g.edge(d(c.multi_closing(i, j)), none, at(two, i + 1, j - 1));
+      if (g.n_edges() == before) continue;
+      at(pair, i, j) = g.node();
+      g.edge(d(c.own(i, j)), i * n + j, loop);
+    }
+    for (int32_t j = i + kMinPair; j < n; ++j) {
+      const bool here = at(pair, i, j) >= 0;
+      const int32_t shorter = j > i + kMinPair && c.may_be_free[j] ? at(one, i, j - 1) : -1;
+      if (!here && shorter < 0) continue;
+      at(one, i, j) = g.node();
+      if (here) g.edge(d(c.branch(i, j) + c.w[kMultiPaired]), none, at(pair, i, j));
+      if (shorter >= 0) g.edge(d(c.w[kMultiUnpaired]), none, shorter);
+    }
+    for (int32_t j = i + kMinPair; j < n; ++j) {
+      const int32_t later = i + 1 < n && c.may_be_free[i] ? at(lead, i + 1, j) : -1;
+      if (at(one, i, j) >= 0 || later >= 0) {
+        at(lead, i, j) = g.node();
+        if (at(one, i, j) >= 0) g.edge(0, none, at(one, i, j));
+        if (later >= 0) g.edge(d(c.w[kMultiUnpaired]), none, later);
+      }
+      std::vector<std::pair<int32_t, int32_t>> joints;
+      for (int32_t k = i + kMinPair + 1; k + kMinPair <= j; ++k)
+        if (at(many, i, k - 1) >= 0 && at(one, k, j) >= 0)
+          joints.push_back({at(many, i, k - 1), at(one, k, j)});
+      if (!joints.empty()) {
+        at(two, i, j) = g.node();
+        for (const auto& [a, b] : joints) g.edge(0, none, a, b);
+      }
+      if (at(lead, i, j) >= 0 || at(two, i, j) >= 0) {
+        at(many, i, j) = g.node();
+        if (at(lead, i, j) >= 0) g.edge(0, none, at(lead, i, j));
+        if (at(two, i, j) >= 0) g.edge(0, none, at(two, i, j));
+      }
+    }
+    outer[idx(i)] = g.node();
+    if (c.may_be_free[i]) g.edge(d(c.w[kOuterUnpaired]), none, outer[idx(i + 1)]);
+    for (int32_t j = i + kMinPair; j < n; ++j)
+      if (at(pair, i, j) >= 0)
+        g.edge(d(c.branch(i, j) + c.w[kOuterPaired]), none, at(pair, i, j), outer[idx(j + 1)]);
+  }
+  return g;
+}
+
+// Up to k best folds, best first; returns their number, or -1 if a score is not finite.
+template <class R>
+int64_t fold_k_best(const FoldSpace<R>& space, const void* w, int64_t i, int64_t k, int32_t* codes,
+                    double* scores) {
+  typename FoldSpace<R>::Scratch s(space);
+  space.load(static_cast<const R*>(w), i, s);
+  if (!s.finite) return -1;
+  const int64_t len = space.code_len(i);
+  std::fill(codes, codes + k * len, -1);
+  const std::vector<double> found =
+      forest(space.chart(i, 0.0, s))
+          .k_best(static_cast<std::size_t>(k), [&](std::size_t m, int32_t tag) {
+            int32_t* code = codes + static_cast<int64_t>(m) * len;
+            const int32_t a = tag / static_cast<int32_t>(len), b = tag % static_cast<int32_t>(len);
+            code[a] = b;
+            code[b] = a;
+          });
+  std::copy(found.begin(), found.end(), scores);
+  return static_cast<int64_t>(found.size());
+}
+
+// Probabilities of pairs, (len, len) above the diagonal; returns log Z, NaN if not finite.
+template <class R>
+double fold_marginals(const FoldSpace<R>& space, const void* w, int64_t i, double temperature,
+                      double* out) {
+  typename FoldSpace<R>::Scratch s(space);
+  space.load(static_cast<const R*>(w), i, s);
+  if (!s.finite) return std::numeric_limits<double>::quiet_NaN();
+  const Hypergraph g = forest(space.chart(i, 0.0, s));
+  std::vector<double> p;
+  const double log_z = g.marginals(temperature, p);
+  for (int64_t e = 0; e < g.n_edges(); ++e)
+    if (g.edge_at(e).tag >= 0) out[g.edge_at(e).tag] += p[static_cast<std::size_t>(e)];
+  return log_z;
+}
+
+}  // namespace pystruct_ext

@@ -1,0 +1,407 @@
+"""Nested folds of RNA."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pystruct_ext._core import Oracle
+from pystruct_ext.spaces import _fold
+from pystruct_ext.spaces.base import OutputSpace, SpaceTags
+from pystruct_ext.utils.dot_bracket import crossing_pairs, dot_bracket, pairs_of
+
+_BASES = {"A": 0, "C": 1, "G": 2, "U": 3, "T": 3}
+_CANONICAL = {(0, 3), (3, 0), (1, 2), (2, 1), (2, 3), (3, 2)}
+_MAX_LOOP = 30
+_MIN_PAIR = 4
+
+
+@dataclass
+class PackedFolds:
+    """Sequences and their folds as arrays.
+
+    Attributes
+    ----------
+    offsets : (n + 1,) int64
+    bases : (n_bases,) uint8
+        A C G U as 0 .. 3.
+    partner : (n_bases,) int32 or None
+        Truth: the position of the partner, -1 for none.
+    demand, forced : arrays or None
+        Hard constraints: 1 free, 2 paired; and forced partners.
+    n_dropped, n_changed : int
+        True pairs that the space cannot hold, and the folds they were dropped from.
+    """
+
+    offsets: NDArray[np.int64]
+    bases: NDArray[np.uint8]
+    partner: NDArray[np.int32] | None = None
+    demand: NDArray[np.uint8] | None = None
+    forced: NDArray[np.int32] | None = None
+    n_dropped: int = 0
+    n_changed: int = 0
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+
+class FoldingSpace(OutputSpace):
+    """Secondary structures of RNA: nested pairs of bases.
+
+    ``<w, psi(x, y)>`` is a sum over the loops of the fold: stacked pairs, hairpins,
+    bulges, interior and multibranch loops and the exterior, with the features of
+    CONTRAfold: pairs, stacks, ends of helices, mismatches, lengths, asymmetry, small
+    loops, dangling bases, and short hairpins as a whole. ``Delta(y, y_hat) = false_cost
+    #false pairs + miss_cost #missed pairs``.
+
+    Parameters
+    ----------
+    canonical : bool, default=True
+        Only AU, CG and GU pair; else any two bases.
+    false_cost, miss_cost : float, default=1.0, 1.0
+        Costs of a wrong and of a missing pair.
+    unfit : {"project", "error"}, default="project"
+        What to do with true folds outside of the space (pairs that cross, that are not
+        canonical, with hairpins below three bases or interior loops of more than 30 free
+        bases): keep the largest set of pairs that fits, with a warning that counts, or
+        refuse.
+    max_length : int, default=2000
+        Longest sequence; tables need ``8 n^2 w + n^2`` bytes for n bases and weights of w
+        bytes.
+    dtype : {"float32", "float64"}, default="float32"
+
+    Attributes
+    ----------
+    size_psi_ : int
+
+    Notes
+    -----
+    x is a string of A, C, G, U (T is read as U), y a dot-bracket string. Code: the
+    partner of every base. Ties: the same weights give the same fold, not necessarily the
+    one with the smallest code.
+
+    References
+    ----------
+    Do, Woods and Batzoglou 2006; Akiyama, Sato and Sakakibara 2018; Zuker and Stiegler
+    1981.
+
+    Examples
+    --------
+    >>> space = FoldingSpace().fit_domain(["GGGAAACCC"], ["(((...)))"])
+    >>> space.loss("(((...)))", "((.....))")
+    1.0
+    """
+
+    def __init__(
+        self,
+        canonical: bool = True,
+        false_cost: float = 1.0,
+        miss_cost: float = 1.0,
+        unfit: str = "project",
+        max_length: int = 2000,
+        dtype: str = "float32",
+    ) -> None:
+        self.canonical = canonical
+        self.false_cost = false_cost
+        self.miss_cost = miss_cost
+        self.unfit = unfit
+        self.max_length = max_length
+        self.dtype = dtype
+
+    def fit_domain(
+        self, X: Sequence[Any], Y: Sequence[Any] | None = None
+    ) -> FoldingSpace:
+        """Set the sizes; nothing is learnt from the data."""
+        self._check_parameters()
+        self.size_psi_ = int(_fold.SIZE)
+        return self
+
+    def _check_parameters(self) -> None:
+        for name, allowed in (
+            ("unfit", ("project", "error")),
+            ("dtype", ("float32", "float64")),
+        ):
+            if getattr(self, name) not in allowed:
+                raise ValueError(
+                    f"{name} must be one of {', '.join(allowed)}, got "
+                    f"{getattr(self, name)!r}"
+                )
+        for name in ("false_cost", "miss_cost"):
+            value = getattr(self, name)
+            if not (np.isfinite(value) and value >= 0):
+                raise ValueError(f"{name} must be a finite number >= 0, got {value!r}")
+        if not (isinstance(self.max_length, (int, np.integer)) and self.max_length > 0):
+            raise ValueError(
+                f"max_length must be an integer > 0, got {self.max_length!r}"
+            )
+
+    def validate(self, X: Sequence[Any], Y: Sequence[Any] | None = None) -> None:
+        """Raise unless X is a list of strings, and Y as long."""
+        if isinstance(X, (str, bytes)) or not hasattr(X, "__getitem__"):
+            raise TypeError(f"X must be a list of sequences, got {type(X).__name__}")
+        super().validate(X, Y)
+
+    def pack(
+        self,
+        X: Sequence[Any],
+        Y: Sequence[Any] | None = None,
+        constraints: Sequence[str] | None = None,
+    ) -> PackedFolds:
+        """Pack sequences, folds and hard constraints.
+
+        Parameters
+        ----------
+        X : list of n str
+        Y : list of n dot-bracket str, optional
+        constraints : list of n str, optional
+            Per base: "." nothing, "x" free, "|" paired, "(" and ")" this pair.
+
+        Returns
+        -------
+        PackedFolds
+        """
+        self.validate(X, Y)
+        offsets = np.zeros(len(X) + 1, dtype=np.int64)
+        np.cumsum([len(x) for x in X], out=offsets[1:])
+        bases = np.zeros(int(offsets[-1]), dtype=np.uint8)
+        for i, x in enumerate(X):
+            bases[offsets[i] : offsets[i + 1]] = _bases_of(x, f"X: example {i}")
+        self._check_lengths(np.diff(offsets))
+        packed = PackedFolds(offsets, bases)
+        if constraints is not None:
+            self._pack_constraints(packed, constraints)
+        if Y is not None:
+            self._pack_truth(packed, Y)
+        return packed
+
+    def _check_lengths(self, lengths: NDArray[np.int64]) -> None:
+        i = int(np.argmax(lengths))
+        n = int(lengths[i])
+        if n > self.max_length:
+            need = n * n * (8 * np.dtype(self.dtype).itemsize + 1)
+            raise ValueError(
+                f"X: example {i} has {n} bases, more than max_length={self.max_length}; "
+                f"it would need {need / 2**20:.0f} MiB of tables per thread"
+            )
+
+    def _pack_constraints(self, packed: PackedFolds, constraints: Sequence[str]) -> None:
+        n = len(packed)
+        if len(constraints) != n:
+            raise ValueError(
+                f"constraints has {len(constraints)} strings, but X has {n} sequences"
+            )
+        packed.demand = np.zeros(len(packed.bases), dtype=np.uint8)
+        packed.forced = np.full(len(packed.bases), -1, dtype=np.int32)
+        for i, text in enumerate(constraints):
+            a, b = int(packed.offsets[i]), int(packed.offsets[i + 1])
+            where = f"constraints: example {i}"
+            if len(text) != b - a:
+                raise ValueError(
+                    f"{where} has {len(text)} characters, but the sequence has {b - a}"
+                )
+            for t, c in enumerate(text):
+                if c not in ".x|()":
+                    raise ValueError(
+                        f"{where} has {c!r} at position {t + 1}, expected . x | ( or )"
+                    )
+                packed.demand[a + t] = {"x": 1, "|": 2}.get(c, 0)
+            only = "".join(c if c in "()" else "." for c in text)
+            for p, q in pairs_of(only, where):
+                if q - p < _MIN_PAIR:
+                    raise ValueError(
+                        f"{where} pairs positions {p + 1} and {q + 1}, which are less "
+                        "than three bases apart"
+                    )
+                packed.forced[a + p], packed.forced[a + q] = q, p
+
+    def _pack_truth(self, packed: PackedFolds, Y: Sequence[Any]) -> None:
+        partner = np.full(len(packed.bases), -1, dtype=np.int32)
+        unfit: list[int] = []
+        for i, y in enumerate(Y):
+            where = f"y: example {i}"
+            a, b = int(packed.offsets[i]), int(packed.offsets[i + 1])
+            if not isinstance(y, str):
+                raise TypeError(
+                    f"{where} must be a dot-bracket string, got {type(y).__name__}"
+                )
+            if len(y) != b - a:
+                raise ValueError(
+                    f"{where} has {len(y)} characters, but the sequence has {b - a}"
+                )
+            pairs = pairs_of(y, where)
+            for p, q in pairs:
+                partner[a + p], partner[a + q] = q, p
+            reason = self._misfit(packed.bases[a:b], pairs)
+            if reason is None:
+                continue
+            if self.unfit == "error":
+                raise ValueError(
+                    f"{where} {reason}; use unfit='project' to keep the pairs that fit"
+                )
+            unfit.append(i)
+        packed.partner = partner
+        if not unfit:
+            return
+        # With w = 0, the fold of least loss is the largest set of true pairs that fits.
+        oracle = self._oracle(packed, 1.0, 1.0)
+        w = np.zeros(self.size_psi_, dtype=np.dtype(self.dtype))
+        fitting = {i: oracle.argmax(w, i, -1.0) for i in unfit}
+        for i, code in fitting.items():
+            a, b = int(packed.offsets[i]), int(packed.offsets[i + 1])
+            kept = np.where(code == partner[a:b], code, -1)
+            packed.n_dropped += int(((partner[a:b] >= 0) & (kept < 0)).sum()) // 2
+            partner[a:b] = kept
+        packed.n_changed = len(unfit)
+        warnings.warn(
+            f"y: {packed.n_changed} of {len(Y)} folds do not fit the space (crossing or "
+            f"non-canonical pairs, short hairpins, large interior loops); "
+            f"{packed.n_dropped} of their pairs were dropped",
+            UserWarning,
+            stacklevel=4,
+        )
+
+    def _misfit(
+        self, bases: NDArray[np.uint8], pairs: Sequence[tuple[int, int]]
+    ) -> str | None:
+        """Why a fold is not in the space, or None."""
+        crossing = crossing_pairs(pairs)
+        if crossing:
+            i, j = crossing[0]
+            return f"has a pseudoknot: the pair {i + 1}-{j + 1} crosses another"
+        for i, j in pairs:
+            if self.canonical and (int(bases[i]), int(bases[j])) not in _CANONICAL:
+                letters = "ACGU"[bases[i]] + "ACGU"[bases[j]]
+                return f"pairs {letters} at {i + 1}-{j + 1}, which is not canonical"
+            if j - i < _MIN_PAIR:
+                return f"has a hairpin of less than three bases at {i + 1}-{j + 1}"
+        partner = {}
+        for i, j in pairs:
+            partner[i], partner[j] = j, i
+        for i, j in pairs:
+            branches, t = [], i + 1
+            while t < j:
+                if t in partner:
+                    branches.append(t)
+                    t = partner[t]
+                t += 1
+            if len(branches) == 1:
+                k = branches[0]
+                free = (k - i - 1) + (j - partner[k] - 1)
+                if free > _MAX_LOOP:
+                    return f"has an interior loop of {free} free bases at {i + 1}-{j + 1}"
+        return None
+
+    def bind(self, packed: PackedFolds) -> Oracle:
+        """The oracle over packed sequences."""
+        return self._oracle(packed, float(self.false_cost), float(self.miss_cost))
+
+    def _oracle(self, packed: PackedFolds, false_cost: float, miss_cost: float) -> Oracle:
+        return _fold.bind_fold(
+            {
+                "offsets": packed.offsets,
+                "bases": packed.bases,
+                "partner": packed.partner,
+                "canonical": bool(self.canonical),
+                "false_cost": false_cost,
+                "miss_cost": miss_cost,
+                "demand": packed.demand,
+                "forced": packed.forced,
+            },
+            np.dtype(self.dtype),
+        )
+
+    def decode_batch(
+        self, w: NDArray[np.floating], X: Sequence[Any], n_threads: int = 1
+    ) -> list[str]:
+        """Best fold of every sequence."""
+        return self.decode_packed(w, self.pack(X), n_threads)
+
+    def decode_packed(
+        self, w: NDArray[np.floating], packed: PackedFolds, n_threads: int = 1
+    ) -> list[str]:
+        """Best fold of every packed sequence."""
+        codes, offsets = self.bind(packed).decode_flat(self._own(w), None, n_threads)
+        flat, ends = codes.tolist(), offsets.tolist()
+        return [
+            dot_bracket(flat[a:b]) for a, b in zip(ends[:-1], ends[1:], strict=True)
+        ]
+
+    def _own(self, w: NDArray[np.floating]) -> NDArray[np.floating]:
+        return np.ascontiguousarray(w, dtype=np.dtype(self.dtype))
+
+    # One example in domain language.
+
+    def joint_feature(self, x: Any, y: Any) -> NDArray[np.float64]:
+        """``psi(x, y)``, (size_psi_,)."""
+        packed = self.pack([x], [y])
+        oracle = self.bind(packed)
+        return np.asarray(oracle.psi(0, packed.partner), dtype=np.float64)
+
+    def loss(self, y: Any, y_hat: Any) -> float:
+        """Costs of false and missed pairs."""
+        if len(y) != len(y_hat):
+            raise ValueError(
+                f"y has {len(y)} bases and y_hat {len(y_hat)}, expected the same length"
+            )
+        a, b = set(pairs_of(y, "y")), set(pairs_of(y_hat, "y_hat"))
+        return float(self.false_cost * len(b - a) + self.miss_cost * len(a - b))
+
+    def decode(self, w: NDArray[np.floating], x: Any) -> str:
+        """Best fold of x."""
+        code = self.bind(self.pack([x])).argmax(self._own(w), 0, 0.0)
+        return dot_bracket(code.tolist())
+
+    def loss_augmented_decode(self, w: NDArray[np.floating], x: Any, y: Any) -> str:
+        """Most violating fold of (x, y)."""
+        code = self.bind(self.pack([x], [y])).argmax(self._own(w), 0, 1.0)
+        return dot_bracket(code.tolist())
+
+    def enumerate(self, x: Any) -> Iterable[str]:
+        """All folds of x."""
+        bases = _bases_of(x, "x")
+
+        def folds(a: int, b: int) -> Iterator[tuple[tuple[int, int], ...]]:
+            if b - a <= _MIN_PAIR:
+                yield ()
+                return
+            yield from folds(a + 1, b)
+            for q in range(a + _MIN_PAIR, b):
+                pair = (int(bases[a]), int(bases[q]))
+                if self.canonical and pair not in _CANONICAL:
+                    continue
+                for inner in folds(a + 1, q):
+                    for rest in folds(q + 1, b):
+                        yield ((a, q), *inner, *rest)
+
+        for pairs in folds(0, len(bases)):
+            if self._misfit(bases, pairs) is None:
+                partner = [-1] * len(bases)
+                for i, j in pairs:
+                    partner[i], partner[j] = j, i
+                yield dot_bracket(partner)
+
+    def __space_tags__(self) -> SpaceTags:
+        """Exact and compiled."""
+        return SpaceTags(exactness="exact", compiled=True)
+
+
+def _bases_of(x: Any, where: str) -> NDArray[np.uint8]:
+    if not isinstance(x, str):
+        raise TypeError(f"{where} must be a string of bases, got {type(x).__name__}")
+    if not x:
+        raise ValueError(f"{where} is empty, expected at least one base")
+    try:
+        return np.array([_BASES[c] for c in x.upper()], dtype=np.uint8)
+    except KeyError:
+        at = next(t for t, c in enumerate(x.upper()) if c not in _BASES)
+        raise ValueError(
+            f"{where} has {x[at]!r} at position {at + 1}, expected A, C, G or U"
+        ) from None
+
+
+__all__ = ["FoldingSpace", "PackedFolds"]
