@@ -6,6 +6,8 @@ from numpy.typing import DTypeLike, NDArray
 from pystruct_ext._core import Oracle
 
 SIZE: int
+N_FEATURES: int
+GROUPS: dict[str, int]
 
 def bind_fold(arrays: dict[str, Any], dtype: DTypeLike) -> Oracle: ...
 def k_best(

@@ -13,6 +13,29 @@ cnp.import_array()
 
 cdef extern from "pystruct_ext/spaces/fold.hpp" namespace "pystruct_ext" nogil:
     int64_t FOLD_SIZE "pystruct_ext::folding::kSize"
+    int64_t F_PAIR "pystruct_ext::folding::kPair"
+    int64_t F_STACK "pystruct_ext::folding::kStack"
+    int64_t F_HAIRPIN_MISMATCH "pystruct_ext::folding::kHairpinMismatch"
+    int64_t F_INTERIOR_MISMATCH "pystruct_ext::folding::kInteriorMismatch"
+    int64_t F_CLOSING "pystruct_ext::folding::kClosing"
+    int64_t F_DANGLE5 "pystruct_ext::folding::kDangle5"
+    int64_t F_DANGLE3 "pystruct_ext::folding::kDangle3"
+    int64_t F_HAIRPIN_LENGTH "pystruct_ext::folding::kHairpinLength"
+    int64_t F_BULGE_LENGTH "pystruct_ext::folding::kBulgeLength"
+    int64_t F_INTERIOR_LENGTH "pystruct_ext::folding::kInteriorLength"
+    int64_t F_SYMMETRIC "pystruct_ext::folding::kSymmetric"
+    int64_t F_ASYMMETRY "pystruct_ext::folding::kAsymmetry"
+    int64_t F_EXPLICIT "pystruct_ext::folding::kExplicit"
+    int64_t F_BULGE_BASE "pystruct_ext::folding::kBulgeBase"
+    int64_t F_ONE_BY_ONE "pystruct_ext::folding::kOneByOne"
+    int64_t F_MULTI_BASE "pystruct_ext::folding::kMultiBase"
+    int64_t F_MULTI_UNPAIRED "pystruct_ext::folding::kMultiUnpaired"
+    int64_t F_MULTI_PAIRED "pystruct_ext::folding::kMultiPaired"
+    int64_t F_OUTER_UNPAIRED "pystruct_ext::folding::kOuterUnpaired"
+    int64_t F_OUTER_PAIRED "pystruct_ext::folding::kOuterPaired"
+    int64_t F_HAIRPIN3 "pystruct_ext::folding::kHairpin3"
+    int64_t F_HAIRPIN4 "pystruct_ext::folding::kHairpin4"
+    int64_t F_ENERGY "pystruct_ext::folding::kEnergy"
     cdef cppclass FoldSpace[R]:
         int64_t n
         const int64_t* offsets
@@ -22,6 +45,7 @@ cdef extern from "pystruct_ext/spaces/fold.hpp" namespace "pystruct_ext" nogil:
         double false_cost, miss_cost
         const uint8_t* demand
         const int32_t* forced
+        const R* prior
     cdef cppclass OracleBox[S]:
         OracleBox(const S&) except +
         const psx_oracle* oracle()
@@ -39,6 +63,33 @@ ctypedef OracleBox[FoldSpace[float]] BoxF
 ctypedef OracleBox[FoldSpace[double]] BoxD
 
 SIZE = FOLD_SIZE
+N_FEATURES = F_ENERGY
+# First feature of every group.
+GROUPS = {
+    "pair": F_PAIR,
+    "stack": F_STACK,
+    "hairpin_mismatch": F_HAIRPIN_MISMATCH,
+    "interior_mismatch": F_INTERIOR_MISMATCH,
+    "closing": F_CLOSING,
+    "dangle5": F_DANGLE5,
+    "dangle3": F_DANGLE3,
+    "hairpin_length": F_HAIRPIN_LENGTH,
+    "bulge_length": F_BULGE_LENGTH,
+    "interior_length": F_INTERIOR_LENGTH,
+    "symmetric": F_SYMMETRIC,
+    "asymmetry": F_ASYMMETRY,
+    "explicit": F_EXPLICIT,
+    "bulge_base": F_BULGE_BASE,
+    "one_by_one": F_ONE_BY_ONE,
+    "multi_base": F_MULTI_BASE,
+    "multi_unpaired": F_MULTI_UNPAIRED,
+    "multi_paired": F_MULTI_PAIRED,
+    "outer_unpaired": F_OUTER_UNPAIRED,
+    "outer_paired": F_OUTER_PAIRED,
+    "hairpin3": F_HAIRPIN3,
+    "hairpin4": F_HAIRPIN4,
+    "energy": F_ENERGY,
+}
 
 cdef const void* _data(object a):
     return NULL if a is None else cnp.PyArray_DATA(<cnp.ndarray>a)
@@ -72,6 +123,7 @@ cdef int _fill(FoldSpace[real]& s, dict a, real dummy) except -1:
     s.miss_cost = a["miss_cost"]
     s.demand = <const uint8_t*>_data(a["demand"])
     s.forced = <const int32_t*>_data(a["forced"])
+    s.prior = <const real*>_data(a["prior"])
     return 0
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pystruct_ext._core import Oracle
 from pystruct_ext.spaces import _fold
+from pystruct_ext.spaces._nearest_neighbour import nearest_neighbour_weights
 from pystruct_ext.spaces.base import OutputSpace, SpaceTags
 from pystruct_ext.utils.dot_bracket import crossing_pairs, dot_bracket, pairs_of
 
@@ -19,6 +20,9 @@ _BASES = {"A": 0, "C": 1, "G": 2, "U": 3, "T": 3}
 _CANONICAL = {(0, 3), (3, 0), (1, 2), (2, 1), (2, 3), (3, 2)}
 _MAX_LOOP = 30
 _MIN_PAIR = 4
+# The energy counts for this many kcal/mol per unit of its weight, so that the regulariser hardly
+# touches it: little data means energies alone, not folds of nothing.
+_PRIOR_SCALE = 4.0
 
 
 @dataclass
@@ -65,6 +69,10 @@ class FoldingSpace(OutputSpace):
         Only AU, CG and GU pair; else any two bases.
     false_cost, miss_cost : float, default=1.0, 1.0
         Costs of a wrong and of a missing pair.
+    prior : {"energy", None}, default="energy"
+        "energy" adds one feature, the fold's free energy under measured nearest-neighbour
+        parameters (Mathews et al. 1999, 2004), so that little data, or molecules unlike
+        those seen, fall back on physics; as MXfold does.
     unfit : {"project", "error"}, default="project"
         What to do with true folds outside of the space (pairs that cross, that are not
         canonical, with hairpins below three bases or interior loops of more than 30 free
@@ -102,6 +110,7 @@ class FoldingSpace(OutputSpace):
         canonical: bool = True,
         false_cost: float = 1.0,
         miss_cost: float = 1.0,
+        prior: str | None = "energy",
         unfit: str = "project",
         max_length: int = 2000,
         dtype: str = "float32",
@@ -109,6 +118,7 @@ class FoldingSpace(OutputSpace):
         self.canonical = canonical
         self.false_cost = false_cost
         self.miss_cost = miss_cost
+        self.prior = prior
         self.unfit = unfit
         self.max_length = max_length
         self.dtype = dtype
@@ -121,14 +131,29 @@ class FoldingSpace(OutputSpace):
         self.size_psi_ = int(_fold.SIZE)
         return self
 
+    def energy_weights(self) -> NDArray[np.floating]:
+        """Weights that fold by free energy alone, untrained: (size_psi_,).
+
+        Raises
+        ------
+        ValueError
+            If ``prior`` is None.
+        """
+        if self.prior is None:
+            raise ValueError("energy_weights needs prior='energy', got None")
+        w = np.zeros(int(_fold.SIZE), dtype=np.dtype(self.dtype))
+        w[_fold.GROUPS["energy"]] = 1.0 / _PRIOR_SCALE
+        return w
+
     def _check_parameters(self) -> None:
         for name, allowed in (
+            ("prior", ("energy", None)),
             ("unfit", ("project", "error")),
             ("dtype", ("float32", "float64")),
         ):
             if getattr(self, name) not in allowed:
                 raise ValueError(
-                    f"{name} must be one of {', '.join(allowed)}, got "
+                    f"{name} must be one of {', '.join(map(str, allowed))}, got "
                     f"{getattr(self, name)!r}"
                 )
         for name in ("false_cost", "miss_cost"):
@@ -301,6 +326,11 @@ class FoldingSpace(OutputSpace):
         return self._oracle(packed, float(self.false_cost), float(self.miss_cost))
 
     def _oracle(self, packed: PackedFolds, false_cost: float, miss_cost: float) -> Oracle:
+        prior = None
+        if self.prior is not None:
+            prior = (_PRIOR_SCALE * nearest_neighbour_weights()).astype(
+                np.dtype(self.dtype)
+            )
         return _fold.bind_fold(
             {
                 "offsets": packed.offsets,
@@ -311,6 +341,7 @@ class FoldingSpace(OutputSpace):
                 "miss_cost": miss_cost,
                 "demand": packed.demand,
                 "forced": packed.forced,
+                "prior": prior,
             },
             np.dtype(self.dtype),
         )

@@ -38,7 +38,8 @@ enum Feature : int32_t {
   kOuterPaired,
   kHairpin3,                       // closing pair and three bases
   kHairpin4 = kHairpin3 + 1024,
-  kSize = kHairpin4 + 4096
+  kEnergy = kHairpin4 + 4096,      // the prior's score of the whole fold
+  kSize
 };
 
 struct Loops {

@@ -1,6 +1,7 @@
 // Nested folds of RNA: base i pairs with base partner[i], or with none (-1).
 //
-//   <w, psi(x, y)> = sum over loops; features in folding/loops.hpp
+//   <w, psi(x, y)> = sum over loops; features in folding/loops.hpp; and, with a prior p, one more
+//   feature <p, psi(x, y)>, which scores the whole fold by weights known before
 //   Delta(y, y_hat) = false_cost #(pairs of y_hat not in y) + miss_cost #(pairs of y not in y_hat)
 //
 // Code: the partner of every base. The outputs are the folds whose pairs are allowed (canonical
@@ -32,6 +33,7 @@ struct FoldSpace {
   // Demands, or nullptr: per base 0 nothing, 1 free, 2 paired; and forced partners, -1 for none.
   const uint8_t* demand = nullptr;
   const int32_t* forced = nullptr;
+  const R* prior = nullptr;              // (kEnergy,) weights known before, or nullptr
   folding::Inside<R> inside = folding::choose<R>(detect_isa());
 
   struct Scratch {
@@ -82,11 +84,12 @@ struct FoldSpace {
     using namespace folding;
     const R none = -std::numeric_limits<R>::infinity();
     R check = 0;
-    for (int32_t k = 0; k < kSize; ++k) {
-      s.w[idx(k)] = w[k];
-      check += w[k] * R(0);
-    }
+    for (int32_t k = 0; k < kSize; ++k) check += w[k] * R(0);
+    // From here on the prior is part of the weights.
+    for (int32_t k = 0; k < kEnergy; ++k)
+      s.w[idx(k)] = prior ? w[k] + w[kEnergy] * prior[k] : w[k];
     s.finite = check == 0;
+    w = s.w.data();
     R h = 0, b = 0;
     s.hairpin[0] = s.bulge[0] = 0;
     for (int32_t t = 1; t <= kMaxLoop; ++t) {
@@ -233,7 +236,12 @@ struct FoldSpace {
 
   template <class Sink>
   void psi(int64_t i, const int32_t* y, double a, Sink& sink) const noexcept {
-    loops(i).fold(y, [&](int32_t j) { sink(j, a); });
+    double energy = 0;
+    loops(i).fold(y, [&](int32_t j) {
+      sink(j, a);
+      if (prior) energy += static_cast<double>(prior[j]);
+    });
+    if (prior) sink(folding::kEnergy, a * energy);
   }
   template <class Sink>
   void psi_diff(int64_t i, const int32_t* y, const int32_t* z, double a,
