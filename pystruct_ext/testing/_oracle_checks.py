@@ -272,7 +272,9 @@ def check_nan_weights(case: SpaceCase) -> None:
         return
     for i, x, y in case.examples():
         active = np.flatnonzero(case.space.joint_feature(x, y))
-        for where in (slice(None), active[:1], active[-1:]):
+        # psi may be zero: nothing aligned, nothing paired.
+        places = (active[:1], active[-1:]) if active.size else ()
+        for where in (slice(None), *places):
             w = np.zeros(case.oracle.size_psi, dtype=case.oracle.dtype)
             w[where] = np.nan
             calls: dict[str, Callable[[], Any]] = {

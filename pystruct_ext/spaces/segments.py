@@ -1,0 +1,316 @@
+"""Semi-Markov chains: labelled segments of a sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pystruct_ext._core import Oracle
+from pystruct_ext._core.ragged import PackedRows
+from pystruct_ext.spaces import _segments
+from pystruct_ext.spaces._encoding import FeatureEncoder
+from pystruct_ext.spaces.base import OutputSpace, SpaceTags
+
+_PAD = 8
+
+
+@dataclass
+class PackedSegments:
+    """Sequences and their segmentations as arrays.
+
+    Attributes
+    ----------
+    rows : PackedRows
+        One row of features per token.
+    codes : (n_tokens,) int32 or None
+        2 label + 1 for the first token of a segment, 2 label for others.
+    """
+
+    rows: PackedRows
+    codes: NDArray[np.int32] | None = None
+
+    def __len__(self) -> int:
+        return self.rows.n_examples
+
+
+class SegmentSpace(OutputSpace):
+    """Segmentations scored segment by segment.
+
+    ``<w, psi(x, y)> = sum over segments (sum_t <inside_l, x_t> + <first_l, x_s> + <last_l,
+    x_{e-1}> + length(e - s, l)) + transitions``.
+
+    Parameters
+    ----------
+    segment_loss : {"tokens", "segments"}, default="tokens"
+        Wrong tokens, or segments that are in one of the segmentations only.
+    outside : label or None, default=None
+        Label whose segments do not count in the loss on segments, such as "O".
+    max_length : int, mapping from label to int, or None, default=None
+        Longest segment; None: of each label the longest in training.
+    boundary : bool, default=True
+        Features of the first and last token of a segment get weights of their own.
+    n_lengths : int, default=20
+        Lengths with a weight of their own; longer segments share the last.
+    template, min_count, hash_bits, dtype
+        See `SequenceSpace`.
+
+    Attributes
+    ----------
+    classes_ : list of K labels, sorted
+    longest_ : (K,) int32
+        Longest segment of each label.
+    size_psi_ : int
+
+    Notes
+    -----
+    x as for `SequenceSpace`; y is a list of (start, end, label), end exclusive, which
+    cover the sequence. Two neighbours may have the same label. Training examples must not
+    have segments longer than `max_length`.
+
+    References
+    ----------
+    Sarawagi and Cohen 2004.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X, Y = [np.eye(3)], [[(0, 2, "a"), (2, 3, "b")]]
+    >>> space = SegmentSpace().fit_domain(X, Y)
+    >>> space.classes_, space.longest_.tolist()
+    (['a', 'b'], [2, 1])
+    """
+
+    def __init__(
+        self,
+        segment_loss: str = "tokens",
+        outside: Any = None,
+        max_length: Any = None,
+        boundary: bool = True,
+        n_lengths: int = 20,
+        template: str | None = None,
+        min_count: int = 1,
+        hash_bits: int | None = None,
+        dtype: str = "float32",
+    ) -> None:
+        self.segment_loss = segment_loss
+        self.outside = outside
+        self.max_length = max_length
+        self.boundary = boundary
+        self.n_lengths = n_lengths
+        self.template = template
+        self.min_count = min_count
+        self.hash_bits = hash_bits
+        self.dtype = dtype
+
+    def fit_domain(
+        self, X: Sequence[Any], Y: Sequence[Any] | None = None
+    ) -> SegmentSpace:
+        """Learn labels, features and sizes."""
+        self.fit_pack(X, Y)
+        return self
+
+    def fit_pack(self, X: Sequence[Any], Y: Sequence[Any] | None) -> PackedSegments:
+        """Learn labels, features and sizes, and pack the examples."""
+        self._check_parameters()
+        if Y is None:
+            raise ValueError("y is needed to learn the labels, got None")
+        encoder = FeatureEncoder(
+            self.template, self.min_count, self.hash_bits, np.dtype(self.dtype)
+        )
+        rows = encoder.fit(X)
+        check_segmentations(Y, rows.lengths)
+        self.encoder_, self.n_features_ = encoder, rows.n_features
+        labels = {label for y in Y for _, _, label in y}
+        self.classes_ = sorted(labels)
+        longest = dict.fromkeys(self.classes_, 1)
+        for y in Y:
+            for a, b, label in y:
+                longest[label] = max(longest[label], b - a)
+        if isinstance(self.max_length, Mapping):
+            longest.update({k: int(v) for k, v in self.max_length.items()})
+        elif self.max_length is not None:
+            longest = dict.fromkeys(self.classes_, int(self.max_length))
+        self.longest_ = np.array([longest[c] for c in self.classes_], dtype=np.int32)
+        if self.longest_.min() < 1:
+            raise ValueError(f"max_length must be >= 1, got {self.max_length!r}")
+        k = len(self.classes_)
+        self.stride_ = -(-k // _PAD) * _PAD
+        parts = (3 if self.boundary else 1) * self.n_features_
+        self.size_psi_ = (parts + self.n_lengths + k + 2) * self.stride_
+        return self._packed(rows, Y)
+
+    def _check_parameters(self) -> None:
+        for name, allowed in (
+            ("segment_loss", ("tokens", "segments")),
+            ("dtype", ("float32", "float64")),
+        ):
+            if getattr(self, name) not in allowed:
+                raise ValueError(
+                    f"{name} must be one of {', '.join(allowed)}, got "
+                    f"{getattr(self, name)!r}"
+                )
+        if not (isinstance(self.n_lengths, (int, np.integer)) and self.n_lengths > 0):
+            raise ValueError(f"n_lengths must be an integer > 0, got {self.n_lengths!r}")
+
+    def pack(
+        self, X: Sequence[Any], Y: Sequence[Any] | None = None
+    ) -> PackedSegments:
+        """Pack examples with what was learnt at fit."""
+        return self._packed(self.encoder_.transform(X), Y)
+
+    def _packed(self, rows: PackedRows, Y: Sequence[Any] | None) -> PackedSegments:
+        if Y is None:
+            return PackedSegments(rows)
+        check_segmentations(Y, rows.lengths)
+        index = {label: k for k, label in enumerate(self.classes_)}
+        codes = np.empty(rows.n_rows, dtype=np.int32)
+        for i, y in enumerate(Y):
+            first = int(rows.offsets[i])
+            for a, b, label in y:
+                if label not in index:
+                    raise ValueError(
+                        f"y: example {i} has the label {label!r}, which was not seen at "
+                        f"fit; known are {self.classes_}"
+                    )
+                if b - a > self.longest_[index[label]]:
+                    raise ValueError(
+                        f"y: example {i} has a segment {label!r} of {b - a} tokens, more "
+                        f"than max_length={int(self.longest_[index[label]])}"
+                    )
+                codes[first + a : first + b] = 2 * index[label]
+                codes[first + a] += 1
+        return PackedSegments(rows, codes)
+
+    def bind(self, packed: PackedSegments) -> Oracle:
+        """The oracle over packed sequences."""
+        rows = packed.rows
+        outside = -1
+        if self.outside in self.classes_:
+            outside = self.classes_.index(self.outside)
+        return _segments.bind_segments(
+            {
+                "indptr": rows.indptr,
+                "indices": rows.indices,
+                "values": rows.values,
+                "n_features": rows.n_features,
+                "offsets": rows.offsets,
+                "codes": packed.codes,
+                "n_labels": len(self.classes_),
+                "stride": self.stride_,
+                "boundary": bool(self.boundary),
+                "n_lengths": int(self.n_lengths),
+                "longest": self.longest_,
+                "token_loss": self.segment_loss == "tokens",
+                "outside": outside,
+            },
+            np.dtype(self.dtype),
+        )
+
+    def decode_batch(
+        self, w: NDArray[np.floating], X: Sequence[Any], n_threads: int = 1
+    ) -> list[list[tuple[int, int, Any]]]:
+        """Best segmentation of every sequence."""
+        packed = self.pack(X)
+        codes, offsets = self.bind(packed).decode_flat(self._own(w), None, n_threads)
+        flat, ends = codes.tolist(), offsets.tolist()
+        return [
+            self.segments_of(flat[a:b]) for a, b in zip(ends[:-1], ends[1:], strict=True)
+        ]
+
+    def segments_of(self, code: Sequence[int]) -> list[tuple[int, int, Any]]:
+        """One code as segments."""
+        starts = [t for t, c in enumerate(code) if c % 2]
+        return [
+            (a, b, self.classes_[code[a] // 2])
+            for a, b in zip(starts, [*starts[1:], len(code)], strict=True)
+        ]
+
+    def _own(self, w: NDArray[np.floating]) -> NDArray[np.floating]:
+        return np.ascontiguousarray(w, dtype=np.dtype(self.dtype))
+
+    # One example in domain language.
+
+    def joint_feature(self, x: Any, y: Any) -> NDArray[np.float64]:
+        """``psi(x, y)``, (size_psi_,)."""
+        packed = self.pack([x], [y])
+        oracle = self.bind(packed)
+        return np.asarray(oracle.psi(0, packed.codes), dtype=np.float64)
+
+    def loss(self, y: Any, y_hat: Any) -> float:
+        """Wrong tokens, or segments that are in one of y and y_hat only."""
+        if self.segment_loss == "segments":
+            a = {s for s in map(tuple, y) if s[2] != self.outside}
+            b = {s for s in map(tuple, y_hat) if s[2] != self.outside}
+            return float(len(a ^ b))
+        p = [label for a, b, label in y for _ in range(b - a)]
+        q = [label for a, b, label in y_hat for _ in range(b - a)]
+        if len(p) != len(q):
+            raise ValueError(
+                f"y covers {len(p)} tokens and y_hat {len(q)}, expected the same number"
+            )
+        return float(sum(s != t for s, t in zip(p, q, strict=True)))
+
+    def decode(self, w: NDArray[np.floating], x: Any) -> list[tuple[int, int, Any]]:
+        """Best segmentation of x."""
+        code = self.bind(self.pack([x])).argmax(self._own(w), 0, 0.0)
+        return self.segments_of(code.tolist())
+
+    def loss_augmented_decode(
+        self, w: NDArray[np.floating], x: Any, y: Any
+    ) -> list[tuple[int, int, Any]]:
+        """Most violating segmentation of (x, y)."""
+        code = self.bind(self.pack([x], [y])).argmax(self._own(w), 0, 1.0)
+        return self.segments_of(code.tolist())
+
+    def enumerate(self, x: Any) -> Iterable[list[tuple[int, int, Any]]]:
+        """All segmentations of x."""
+        n = int(self.encoder_.transform([x]).lengths[0])
+
+        def cut(a: int) -> Iterator[list[tuple[int, int, Any]]]:
+            if a == n:
+                yield []
+                return
+            for label, longest in zip(self.classes_, self.longest_, strict=True):
+                for b in range(a + 1, min(n, a + int(longest)) + 1):
+                    for rest in cut(b):
+                        yield [(a, b, label), *rest]
+
+        return cut(0)
+
+    def validate(self, X: Sequence[Any], Y: Sequence[Any] | None = None) -> None:
+        """Examples are checked while they are packed."""
+
+    def __space_tags__(self) -> SpaceTags:
+        """Exact and compiled."""
+        return SpaceTags(exactness="exact", compiled=True)
+
+
+def check_segmentations(Y: Sequence[Any], lengths: NDArray[np.int64]) -> None:
+    """Raise unless every y covers its sequence with segments, in order and without gaps."""
+    if len(Y) != len(lengths):
+        raise ValueError(f"y has {len(Y)} segmentations, but X has {len(lengths)}")
+    for i, (y, n) in enumerate(zip(Y, lengths.tolist(), strict=True)):
+        at = 0
+        for segment in y:
+            if not (isinstance(segment, (tuple, list)) and len(segment) == 3):
+                raise TypeError(
+                    f"y: example {i} has {segment!r}, expected (start, end, label)"
+                )
+            a, b, _ = segment
+            if a != at or b <= a:
+                raise ValueError(
+                    f"y: example {i} has the segment {tuple(segment)!r}, expected one that "
+                    f"starts at {at} and ends after it"
+                )
+            at = b
+        if at != n:
+            raise ValueError(
+                f"y: example {i} covers {at} tokens, but the sequence has {n}"
+            )
+
+
+__all__ = ["PackedSegments", "SegmentSpace"]

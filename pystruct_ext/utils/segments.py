@@ -1,0 +1,77 @@
+"""Segmentations, and their relation to BIO tags and to labels per token."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+Segment = tuple[int, int, Any]
+
+
+def segments_from_bio(tags: Sequence[str]) -> list[Segment]:
+    """Segments (start, end, label) of BIO tags; every "O" is a segment of its own.
+
+    A tag "I-x" that continues nothing begins a segment, as conlleval reads it.
+
+    Examples
+    --------
+    >>> segments_from_bio(["B-NP", "I-NP", "O", "B-VP"])
+    [(0, 2, 'NP'), (2, 3, 'O'), (3, 4, 'VP')]
+    """
+    found: list[Segment] = []
+    for t, tag in enumerate(tags):
+        mark, _, label = tag.partition("-")
+        if tag == "O":
+            found.append((t, t + 1, "O"))
+        elif mark == "I" and found and found[-1][2] == label:
+            found[-1] = (found[-1][0], t + 1, label)
+        else:
+            found.append((t, t + 1, label))
+    return found
+
+
+def segments_to_bio(segments: Sequence[Segment]) -> list[str]:
+    """BIO tags of segments; "O" is outside.
+
+    Examples
+    --------
+    >>> segments_to_bio([(0, 2, "NP"), (2, 3, "O")])
+    ['B-NP', 'I-NP', 'O']
+    """
+    tags: list[str] = []
+    for a, b, label in segments:
+        if label == "O":
+            tags += ["O"] * (b - a)
+        else:
+            tags += [f"B-{label}"] + [f"I-{label}"] * (b - a - 1)
+    return tags
+
+
+def segments_from_labels(labels: Sequence[Any]) -> list[Segment]:
+    """Runs of equal labels: the helices, strands and coils of "HHHCCEE".
+
+    Examples
+    --------
+    >>> segments_from_labels("HHC")
+    [(0, 2, 'H'), (2, 3, 'C')]
+    """
+    found: list[Segment] = []
+    for t, label in enumerate(labels):
+        if found and found[-1][2] == label:
+            found[-1] = (found[-1][0], t + 1, label)
+        else:
+            found.append((t, t + 1, label))
+    return found
+
+
+def segments_to_labels(segments: Sequence[Segment]) -> list[Any]:
+    """The label of every token."""
+    return [label for a, b, label in segments for _ in range(b - a)]
+
+
+__all__ = [
+    "segments_from_bio",
+    "segments_from_labels",
+    "segments_to_bio",
+    "segments_to_labels",
+]
