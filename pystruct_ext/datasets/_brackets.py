@@ -38,7 +38,7 @@ def read_brackets(
     ValueError
         With file and line, for brackets that do not balance or malformed nodes.
     """
-    paths = path if isinstance(path, (list, tuple)) else [path]
+    paths: list[Any] = list(path) if isinstance(path, (list, tuple)) else [path]
     trees: list[Tree] = []
     for one in paths:
         p = Path(one)

@@ -98,7 +98,12 @@ def _blocks(path: str | os.PathLike[str]) -> Iterator[tuple[int, list[str]]]:
 def _parse(
     block: Sequence[str], first: int, path: Any
 ) -> tuple[Sentence | None, DependencyTree | None]:
-    forms, lemmas, tags, fine, heads, labels = [], [], [], [], [], []
+    forms: list[str] = []
+    lemmas: list[str] = []
+    tags: list[str] = []
+    fine: list[str] = []
+    heads: list[int] = []
+    labels: list[str] = []
     for number, line in enumerate(block, start=first):
         if line.startswith("#") and line.count("\t") < 2:
             continue

@@ -1,20 +1,30 @@
 """scikit-learn estimators."""
 
+from pystruct_ext.estimators.alignment import AlignmentSVM
 from pystruct_ext.estimators.callbacks import HeldOutScore
+from pystruct_ext.estimators.constituency import ConstituencySVM
+from pystruct_ext.estimators.dependency import DependencySVM
 from pystruct_ext.estimators.diverse_ranking import DiverseRankingSVM
+from pystruct_ext.estimators.folding import FoldingSVM
 from pystruct_ext.estimators.multiclass import MulticlassSVM
 from pystruct_ext.estimators.path import CPath, PathPoint, c_path
 from pystruct_ext.estimators.ranking import RankingSVM
+from pystruct_ext.estimators.segments import SegmentSVM
 from pystruct_ext.estimators.sequence import SequenceSVM
 from pystruct_ext.estimators.structural import StructuralSVM, c_to_lam
 
 __all__ = [
+    "AlignmentSVM",
     "CPath",
+    "ConstituencySVM",
+    "DependencySVM",
     "DiverseRankingSVM",
+    "FoldingSVM",
     "HeldOutScore",
     "MulticlassSVM",
     "PathPoint",
     "RankingSVM",
+    "SegmentSVM",
     "SequenceSVM",
     "StructuralSVM",
     "c_path",

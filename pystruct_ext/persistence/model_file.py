@@ -12,6 +12,7 @@ import json
 import os
 import tempfile
 import zipfile
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,14 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from pystruct_ext.estimators import (
+    AlignmentSVM,
+    ConstituencySVM,
+    DependencySVM,
     DiverseRankingSVM,
+    FoldingSVM,
     MulticlassSVM,
     RankingSVM,
+    SegmentSVM,
     SequenceSVM,
     StructuralSVM,
 )
@@ -29,14 +35,20 @@ from pystruct_ext.estimators._mixture import MixtureTopics
 from pystruct_ext.ranking import QueryTextFeatures
 from pystruct_ext.solvers import SOLVERS, History, Solver
 from pystruct_ext.spaces import (
+    AlignmentSpace,
     Allowed,
+    ConstituencySpace,
+    DependencySpace,
+    FoldingSpace,
     MulticlassSpace,
     OutputSpace,
     RankingSpace,
+    SegmentSpace,
     SequenceSpace,
     SlateSpace,
 )
 from pystruct_ext.spaces._encoding import FeatureEncoder
+from pystruct_ext.spaces._treebank_grammar import TreebankGrammar
 
 FORMAT = "pystruct_ext.model"
 VERSION = 1
@@ -49,10 +61,26 @@ _ESTIMATORS: dict[str, type[Any]] = {
         StructuralSVM,
         RankingSVM,
         DiverseRankingSVM,
+        DependencySVM,
+        ConstituencySVM,
+        FoldingSVM,
+        SegmentSVM,
+        AlignmentSVM,
     )
 }
 _SPACES: dict[str, type[Any]] = {
-    c.__name__: c for c in (SequenceSpace, MulticlassSpace, RankingSpace, SlateSpace)
+    c.__name__: c
+    for c in (
+        SequenceSpace,
+        MulticlassSpace,
+        RankingSpace,
+        SlateSpace,
+        DependencySpace,
+        ConstituencySpace,
+        FoldingSpace,
+        SegmentSpace,
+        AlignmentSpace,
+    )
 }
 # Fitted parts of an estimator that are objects of their own.
 _PARTS: dict[str, type[Any]] = {
@@ -102,6 +130,9 @@ class _Writer:
         if isinstance(value, Allowed):
             parts = [value.transition, value.start, value.end]
             return {"$": "allowed", "v": [self._array(a, where) for a in parts]}
+        if isinstance(value, TreebankGrammar):
+            state = {f.name: getattr(value, f.name) for f in fields(value)}
+            return {"$": "grammar", "v": self.encode(state, where)}
         if isinstance(value, FeatureEncoder):
             state = value.__getstate__()
             state["dtype"] = np.dtype(state["dtype"]).name
@@ -180,6 +211,8 @@ class _Reader:
             return history
         if tag == "allowed":
             return Allowed(*(self.decode(v) for v in value["v"]))
+        if tag == "grammar":
+            return TreebankGrammar(**self.decode(value["v"]))
         if tag == "encoder":
             state = self.decode(value["v"])
             state["dtype"] = np.dtype(state["dtype"])
@@ -223,7 +256,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
 
     Parameters
     ----------
-    estimator : SequenceSVM, MulticlassSVM, RankingSVM, DiverseRankingSVM or StructuralSVM
+    estimator : estimator of this package
         Fitted. The parameter ``callback`` is not stored.
     path : path-like
         Written under a temporary name in the same folder, then renamed, so that a

@@ -1,16 +1,25 @@
 """Output spaces."""
 
+from pystruct_ext.spaces.alignment import AlignmentSpace
 from pystruct_ext.spaces.base import OutputSpace, PackedObjects, SpaceTags
+from pystruct_ext.spaces.constituency import ConstituencySpace
 from pystruct_ext.spaces.constraints import Allowed, allowed_transitions
+from pystruct_ext.spaces.dependency import DependencySpace
+from pystruct_ext.spaces.folding import FoldingSpace
 from pystruct_ext.spaces.multiclass import MulticlassSpace
 from pystruct_ext.spaces.ranking import PackedQueries, RankingSpace
+from pystruct_ext.spaces.segments import SegmentSpace
 from pystruct_ext.spaces.sequence import CodedLabels, PackedSequences, SequenceSpace
 from pystruct_ext.spaces.slate import DiverseQuery, PackedSlates, SlateSpace
 
 __all__ = [
+    "AlignmentSpace",
     "Allowed",
     "CodedLabels",
+    "ConstituencySpace",
+    "DependencySpace",
     "DiverseQuery",
+    "FoldingSpace",
     "MulticlassSpace",
     "OutputSpace",
     "PackedObjects",
@@ -18,6 +27,7 @@ __all__ = [
     "PackedSequences",
     "PackedSlates",
     "RankingSpace",
+    "SegmentSpace",
     "SequenceSpace",
     "SlateSpace",
     "SpaceTags",

@@ -90,13 +90,11 @@ def nearest_neighbour_weights() -> NDArray[np.float64]:
     for p in _PAIRS:
         if p not in ("CG", "GC"):
             energy[at["closing"] + _pair(p)] = 0.5
-        for a in "ACGU":
-            for b in "ACGU":
-                k = 16 * _pair(p) + _pair(a + b)
-                energy[at["hairpin_mismatch"] + k] = -0.8 + bonus.get(a + b, 0.0)
-                energy[at["interior_mismatch"] + k] = (
-                    0.0 if a + b == "GG" else bonus.get(a + b, 0.0)
-                )
+        for mismatch in (first + second for first in "ACGU" for second in "ACGU"):
+            k = 16 * _pair(p) + _pair(mismatch)
+            energy[at["hairpin_mismatch"] + k] = -0.8 + bonus.get(mismatch, 0.0)
+            if mismatch != "GG":
+                energy[at["interior_mismatch"] + k] = bonus.get(mismatch, 0.0)
         for b, value in enumerate(_DANGLE_3[p]):
             energy[at["dangle3"] + 4 * _pair(p) + b] = value
             energy[at["dangle5"] + 4 * _pair(p) + b] = -0.3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -123,9 +124,7 @@ class AlignmentSpace(OutputSpace):
                         seen[c].add(value)
         self.letters_ = [sorted(s) for s in seen]
         sizes = [len(s) + 1 for s in self.letters_]
-        self.size_psi_ = 2 + sum(
-            (2 * self.window + 1) * k * k + 2 * k for k in sizes
-        )
+        self.size_psi_ = 2 + sum((2 * self.window + 1) * k * k + 2 * k for k in sizes)
         return self
 
     def _check_parameters(self) -> None:
@@ -214,7 +213,13 @@ class AlignmentSpace(OutputSpace):
         packed = self.pack(X)
         codes, offsets = self.bind(packed).decode_flat(self._own(w), None, n_threads)
         flat, ends = codes.tolist(), offsets.tolist()
-        return [tuple(flat[a:b]) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+        return [tuple(flat[a:b]) for a, b in itertools.pairwise(ends)]
+
+    def output_of(
+        self, code: Sequence[int], packed: PackedAlignments, i: int
+    ) -> tuple[int, ...]:
+        """The output that a code of packed example i stands for."""
+        return tuple(code)
 
     def _own(self, w: NDArray[np.floating]) -> NDArray[np.floating]:
         return np.ascontiguousarray(w, dtype=np.dtype(self.dtype))
@@ -291,9 +296,7 @@ class AlignmentSpace(OutputSpace):
 
 def _sides(x: Any, where: str) -> tuple[Sequence[Any], Sequence[Any]]:
     if not (isinstance(x, (tuple, list)) and len(x) == 2):
-        raise TypeError(
-            f"{where} must be a pair of sequences, got {type(x).__name__}"
-        )
+        raise TypeError(f"{where} must be a pair of sequences, got {type(x).__name__}")
     for k, side in enumerate(x):
         if len(side) == 0:
             raise ValueError(

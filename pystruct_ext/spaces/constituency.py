@@ -207,9 +207,7 @@ class ConstituencySpace(OutputSpace):
             raise TypeError(f"X must be a list of sentences, got {type(X).__name__}")
         super().validate(X, Y)
 
-    def pack(
-        self, X: Sequence[Any], Y: Sequence[Any] | None = None
-    ) -> PackedParses:
+    def pack(self, X: Sequence[Any], Y: Sequence[Any] | None = None) -> PackedParses:
         """Pack examples with what was learnt at fit."""
         self.validate(X, Y)
         sentences = [as_sentence(x, f"X: example {i}") for i, x in enumerate(X)]
@@ -347,6 +345,10 @@ class ConstituencySpace(OutputSpace):
         else:
             items = self.grammar_.brackets_of(code, n) or [(0, n, self.root_)]
         return tree_of_brackets(items, sentence.forms, sentence.tags)
+
+    def output_of(self, code: Sequence[int], packed: PackedParses, i: int) -> Tree:
+        """The output that a code of packed example i stands for."""
+        return self.tree_of(code, packed.sentences[i])
 
     def _own(self, w: NDArray[np.floating]) -> NDArray[np.floating]:
         return np.ascontiguousarray(w, dtype=np.dtype(self.dtype))

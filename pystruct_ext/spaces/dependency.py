@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,6 @@ from pystruct_ext.spaces import _dependency
 from pystruct_ext.spaces.base import OutputSpace, SpaceTags
 from pystruct_ext.utils.sentences import (
     DependencyTree,
-    Sentence,
     as_sentence,
     as_tree,
     check_heads,
@@ -235,9 +234,7 @@ class DependencySpace(OutputSpace):
                     f"{name} must be an integer in {low} .. {high}, got {value!r}"
                 )
 
-    def pack(
-        self, X: Sequence[Any], Y: Sequence[Any] | None = None
-    ) -> PackedTrees:
+    def pack(self, X: Sequence[Any], Y: Sequence[Any] | None = None) -> PackedTrees:
         """Pack examples with what was learnt at fit."""
         self.validate(X, Y)
         if _is_features(X[0]) != self.own_features_:
@@ -246,10 +243,9 @@ class DependencySpace(OutputSpace):
                 f"X holds {kinds[not self.own_features_]}, but the model was fitted on "
                 f"{kinds[self.own_features_]}"
             )
-        if self.own_features_:
-            packed = self._pack_features(X)
-        else:
-            packed = self._pack_sentences(X)
+        packed = (
+            self._pack_features(X) if self.own_features_ else self._pack_sentences(X)
+        )
         self._check_lengths(np.diff(packed.offsets))
         if Y is not None:
             self._pack_truth(packed, Y)
@@ -425,9 +421,7 @@ class DependencySpace(OutputSpace):
     ) -> list[DependencyTree]:
         """Codes end to end as trees."""
         flat, ends = codes.tolist(), offsets.tolist()
-        return [
-            self.tree_of(flat[a:b]) for a, b in zip(ends[:-1], ends[1:], strict=True)
-        ]
+        return [self.tree_of(flat[a:b]) for a, b in pairwise(ends)]
 
     def tree_of(self, code: Sequence[int]) -> DependencyTree:
         """One code as a tree."""
@@ -436,6 +430,12 @@ class DependencySpace(OutputSpace):
         n = len(code) // 2
         table = self.labels_
         return DependencyTree(tuple(code[:n]), tuple(table[c] for c in code[n:]))
+
+    def output_of(
+        self, code: Sequence[int], packed: PackedTrees, i: int
+    ) -> DependencyTree:
+        """The output that a code of packed example i stands for."""
+        return self.tree_of(code)
 
     def _own(self, w: NDArray[np.floating]) -> NDArray[np.floating]:
         return np.ascontiguousarray(w, dtype=np.dtype(self.dtype))
@@ -506,7 +506,9 @@ def y_or_heads(y: Any) -> Any:
 
 
 def _is_features(x: Any) -> bool:
-    return hasattr(x, "indptr") or (isinstance(x, np.ndarray) and x.dtype.kind in "fiub")
+    return hasattr(x, "indptr") or (
+        isinstance(x, np.ndarray) and x.dtype.kind in "fiub"
+    )
 
 
 def _length(x: Any, i: int = 0) -> int:
@@ -543,7 +545,7 @@ def lifted(heads: Sequence[int]) -> tuple[int, ...]:
     Examples
     --------
     >>> lifted((3, 0, 2, 1))
-    (3, 0, 2, 3)
+    (2, 0, 2, 2)
     """
     new = list(heads)
 
@@ -556,8 +558,7 @@ def lifted(heads: Sequence[int]) -> tuple[int, ...]:
         crossing = [
             (abs(h - m), m)
             for m, h in enumerate(new, start=1)
-            if h
-            and not all(descends(k, h) for k in range(min(h, m) + 1, max(h, m)))
+            if h and not all(descends(k, h) for k in range(min(h, m) + 1, max(h, m)))
         ]
         if not crossing:
             return tuple(new)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,8 +21,8 @@ _BASES = {"A": 0, "C": 1, "G": 2, "U": 3, "T": 3}
 _CANONICAL = {(0, 3), (3, 0), (1, 2), (2, 1), (2, 3), (3, 2)}
 _MAX_LOOP = 30
 _MIN_PAIR = 4
-# The energy counts for this many kcal/mol per unit of its weight, so that the regulariser hardly
-# touches it: little data means energies alone, not folds of nothing.
+# Energies are scaled up, so that the regulariser hardly touches their one weight: little data
+# means folding by energy, not folds of nothing.
 _PRIOR_SCALE = 4.0
 
 
@@ -214,7 +215,9 @@ class FoldingSpace(OutputSpace):
                 f"it would need {need / 2**20:.0f} MiB of tables per thread"
             )
 
-    def _pack_constraints(self, packed: PackedFolds, constraints: Sequence[str]) -> None:
+    def _pack_constraints(
+        self, packed: PackedFolds, constraints: Sequence[str]
+    ) -> None:
         n = len(packed)
         if len(constraints) != n:
             raise ValueError(
@@ -318,14 +321,18 @@ class FoldingSpace(OutputSpace):
                 k = branches[0]
                 free = (k - i - 1) + (j - partner[k] - 1)
                 if free > _MAX_LOOP:
-                    return f"has an interior loop of {free} free bases at {i + 1}-{j + 1}"
+                    return (
+                        f"has an interior loop of {free} free bases at {i + 1}-{j + 1}"
+                    )
         return None
 
     def bind(self, packed: PackedFolds) -> Oracle:
         """The oracle over packed sequences."""
         return self._oracle(packed, float(self.false_cost), float(self.miss_cost))
 
-    def _oracle(self, packed: PackedFolds, false_cost: float, miss_cost: float) -> Oracle:
+    def _oracle(
+        self, packed: PackedFolds, false_cost: float, miss_cost: float
+    ) -> Oracle:
         prior = None
         if self.prior is not None:
             prior = (_PRIOR_SCALE * nearest_neighbour_weights()).astype(
@@ -358,9 +365,11 @@ class FoldingSpace(OutputSpace):
         """Best fold of every packed sequence."""
         codes, offsets = self.bind(packed).decode_flat(self._own(w), None, n_threads)
         flat, ends = codes.tolist(), offsets.tolist()
-        return [
-            dot_bracket(flat[a:b]) for a, b in zip(ends[:-1], ends[1:], strict=True)
-        ]
+        return [dot_bracket(flat[a:b]) for a, b in itertools.pairwise(ends)]
+
+    def output_of(self, code: Sequence[int], packed: PackedFolds, i: int) -> str:
+        """The output that a code of packed example i stands for."""
+        return dot_bracket(code)
 
     def _own(self, w: NDArray[np.floating]) -> NDArray[np.floating]:
         return np.ascontiguousarray(w, dtype=np.dtype(self.dtype))

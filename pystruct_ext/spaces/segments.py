@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -154,11 +155,11 @@ class SegmentSpace(OutputSpace):
                     f"{getattr(self, name)!r}"
                 )
         if not (isinstance(self.n_lengths, (int, np.integer)) and self.n_lengths > 0):
-            raise ValueError(f"n_lengths must be an integer > 0, got {self.n_lengths!r}")
+            raise ValueError(
+                f"n_lengths must be an integer > 0, got {self.n_lengths!r}"
+            )
 
-    def pack(
-        self, X: Sequence[Any], Y: Sequence[Any] | None = None
-    ) -> PackedSegments:
+    def pack(self, X: Sequence[Any], Y: Sequence[Any] | None = None) -> PackedSegments:
         """Pack examples with what was learnt at fit."""
         return self._packed(self.encoder_.transform(X), Y)
 
@@ -217,9 +218,7 @@ class SegmentSpace(OutputSpace):
         packed = self.pack(X)
         codes, offsets = self.bind(packed).decode_flat(self._own(w), None, n_threads)
         flat, ends = codes.tolist(), offsets.tolist()
-        return [
-            self.segments_of(flat[a:b]) for a, b in zip(ends[:-1], ends[1:], strict=True)
-        ]
+        return [self.segments_of(flat[a:b]) for a, b in itertools.pairwise(ends)]
 
     def segments_of(self, code: Sequence[int]) -> list[tuple[int, int, Any]]:
         """One code as segments."""
@@ -228,6 +227,12 @@ class SegmentSpace(OutputSpace):
             (a, b, self.classes_[code[a] // 2])
             for a, b in zip(starts, [*starts[1:], len(code)], strict=True)
         ]
+
+    def output_of(
+        self, code: Sequence[int], packed: PackedSegments, i: int
+    ) -> list[tuple[int, int, Any]]:
+        """The output that a code of packed example i stands for."""
+        return self.segments_of(code)
 
     def _own(self, w: NDArray[np.floating]) -> NDArray[np.floating]:
         return np.ascontiguousarray(w, dtype=np.dtype(self.dtype))

@@ -33,7 +33,9 @@ def pairs_of(structure: str, where: str) -> list[tuple[int, int]]:
         if c in _PAIRS:
             stack = stacks.get(_PAIRS[c])
             if not stack:
-                raise ValueError(f"{where}: {c!r} at position {t + 1} closes no bracket")
+                raise ValueError(
+                    f"{where}: {c!r} at position {t + 1} closes no bracket"
+                )
             found.append((stack.pop(), t))
         elif c in _OPEN:
             stacks.setdefault(c, []).append(t)

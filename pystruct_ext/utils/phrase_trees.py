@@ -129,7 +129,7 @@ class Tree(NamedTuple):
         graph = networkx.DiGraph()
 
         def add(node: Any) -> int:
-            k = graph.number_of_nodes()
+            k = int(graph.number_of_nodes())
             if isinstance(node, str):
                 graph.add_node(k, label=node, word=True)
                 return k
@@ -144,7 +144,7 @@ class Tree(NamedTuple):
     def to_nltk(self) -> Any:
         """The tree as an ``nltk.Tree``; needs nltk."""
         try:
-            from nltk import Tree as NltkTree
+            from nltk import Tree as NltkTree  # type: ignore[import-untyped]
         except ImportError as error:
             raise ImportError("Tree.to_nltk needs nltk: pip install nltk") from error
 
@@ -222,7 +222,9 @@ def _node(items: list[Any], line: int, wrong: Any) -> Tree:
         raise wrong(f"node {label!r} has no children", line)
     words = [c for c in rest if isinstance(c, str)]
     if words and len(rest) > 1:
-        raise wrong(f"node {label!r} mixes the word {words[0]!r} with other children", line)
+        raise wrong(
+            f"node {label!r} mixes the word {words[0]!r} with other children", line
+        )
     return Tree(label, tuple(rest))
 
 

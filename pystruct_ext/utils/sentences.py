@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from pystruct_ext.utils.extras import require
+
 
 class Sentence(NamedTuple):
     """Words with what is known about them; the input of a parser.
@@ -128,7 +130,9 @@ def as_tree(y: Any, n: int, labelled: bool, where: str) -> DependencyTree:
     except (TypeError, ValueError):
         raise TypeError(f"{where} must hold integer heads, got {heads!r}") from None
     if len(heads) != n:
-        raise ValueError(f"{where} has {len(heads)} heads, but the sentence has {n} words")
+        raise ValueError(
+            f"{where} has {len(heads)} heads, but the sentence has {n} words"
+        )
     if labelled and len(labels) != n:
         raise ValueError(
             f"{where} has {len(labels)} labels, expected {n}; use labelled=False for "
@@ -190,8 +194,30 @@ def is_projective(heads: Sequence[int]) -> bool:
     """
     arcs = [(min(t, h), max(t, h)) for t, h in enumerate(heads, start=1)]
     return not any(
-        a < c < b < d for k, (a, b) in enumerate(arcs) for (c, d) in arcs if (c, d) != (a, b)
+        a < c < b < d
+        for k, (a, b) in enumerate(arcs)
+        for (c, d) in arcs
+        if (c, d) != (a, b)
     )
+
+
+def tree_to_networkx(x: Any, tree: DependencyTree) -> Any:
+    """A tree as a ``networkx.DiGraph`` from heads to modifiers.
+
+    Nodes are 0 (the root) .. n with the attributes ``form`` and ``tag``; edges have the
+    attribute ``label``.
+    """
+    networkx = require("networkx", "graph", "tree_to_networkx")
+    sentence = as_sentence(x, "x")
+    graph = networkx.DiGraph()
+    graph.add_node(0, form="", tag="ROOT")
+    for t, (form, tag) in enumerate(
+        zip(sentence.forms, sentence.tags, strict=True), start=1
+    ):
+        graph.add_node(t, form=form, tag=tag)
+    for t, head in enumerate(tree.heads, start=1):
+        graph.add_edge(head, t, label=tree.labels[t - 1] if tree.labels else "")
+    return graph
 
 
 __all__ = [
@@ -201,4 +227,5 @@ __all__ = [
     "as_tree",
     "check_heads",
     "is_projective",
+    "tree_to_networkx",
 ]

@@ -1,0 +1,134 @@
+"""Constituency parsing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from pystruct_ext.estimators._structures import BaseStructureSVM
+from pystruct_ext.metrics import bracket_report
+from pystruct_ext.solvers import Solver
+from pystruct_ext.spaces import ConstituencySpace
+from pystruct_ext.spaces import _constituency as kernel
+
+
+class ConstituencySVM(BaseStructureSVM):
+    """Structural SVM for constituency trees, scored by spans or by the rules of a grammar.
+
+    Minimises ``1/2 ||w||^2 + C sum_i s_i H_i(w)`` where the hinge is over all trees (of the
+    grammar) and the loss is the number of labelled brackets that are in one of the trees
+    only; decoding is exact (CKY).
+
+    Parameters
+    ----------
+    C : float, default=0.1
+        Weight of the sum of hinges.
+    model, horizontal, vertical, span_features, splits, bits, split_bits, max_length, dtype
+        See `ConstituencySpace`.
+    solver, tol, max_iter, max_time, n_jobs, random_state, verbose, callback
+        See `StructuralSVM`.
+
+    Attributes
+    ----------
+    coef_ : (size_psi,) ndarray
+    space_ : ConstituencySpace
+    primal_objective_, dual_objective_, duality_gap_, relative_gap_, certificate_, status_, \
+n_iter_, n_oracle_calls_, history_
+        See `StructuralSVM`.
+
+    Notes
+    -----
+    X is a list of `Sentence` (words and their tags), y of `Tree`. `predict_marginals` gives
+    (n + 1, n + 1, K) probabilities of labelled spans; model="spans" only.
+
+    Memory of a fit: 16 bytes per word, two times the weights (``2^bits K`` numbers of 4
+    bytes for K labels), and the working set, about 16 bytes per word and cut.
+
+    Examples
+    --------
+    >>> from pystruct_ext import ConstituencySVM, Tree
+    >>> y = [Tree.parse("(S (NP (D the) (N dog)) (VP (V barks)))")]
+    >>> model = ConstituencySVM(bits=8).fit([t.sentence() for t in y], y)
+    >>> print(model.predict([(["a", "cat", "sleeps"], ["D", "N", "V"])])[0])
+    (S (NP (D a) (N cat)) (VP (V sleeps)))
+    """
+
+    _kernel: ClassVar[Any] = kernel
+
+    def __init__(
+        self,
+        C: float = 0.1,
+        model: str = "spans",
+        horizontal: int = 1,
+        vertical: int = 1,
+        span_features: bool = True,
+        splits: bool = True,
+        bits: int = 16,
+        split_bits: int = 18,
+        max_length: int = 150,
+        dtype: str = "float32",
+        solver: str | Solver = "bcfw",
+        tol: float | None = 1e-2,
+        max_iter: int | None = None,
+        max_time: float | None = None,
+        n_jobs: int | None = None,
+        random_state: Any = None,
+        verbose: int = 0,
+        callback: Any = None,
+    ) -> None:
+        self.C = C
+        self.model = model
+        self.horizontal = horizontal
+        self.vertical = vertical
+        self.span_features = span_features
+        self.splits = splits
+        self.bits = bits
+        self.split_bits = split_bits
+        self.max_length = max_length
+        self.dtype = dtype
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.max_time = max_time
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+        self.callback = callback
+
+    def _make_space(self) -> ConstituencySpace:
+        return ConstituencySpace(
+            self.model,
+            self.horizontal,
+            self.vertical,
+            self.span_features,
+            self.splits,
+            self.bits,
+            self.split_bits,
+            self.max_length,
+            self.dtype,
+        )
+
+    def _default_metric(self, y_true: Any, y_pred: Any) -> float:
+        return bracket_report(y_true, y_pred).f1
+
+    def log_partition(
+        self, X: Sequence[Any], temperature: float = 1.0
+    ) -> NDArray[np.float64]:
+        """``log sum_y exp(<w, psi(x, y)> / temperature)`` of every example, (n,)."""
+        check_is_fitted(self, "_w")
+        if not temperature > 0:
+            raise ValueError(f"temperature must be > 0, got {temperature!r}")
+        oracle = self.space_.bind(self.space_.pack(X))
+        return np.array(
+            [
+                kernel.log_partition(oracle, self._w, i, float(temperature))
+                for i in range(oracle.n_blocks)
+            ]
+        )
+
+
+__all__ = ["ConstituencySVM"]

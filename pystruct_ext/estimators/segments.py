@@ -1,0 +1,114 @@
+"""Segmentation with a semi-Markov chain."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pystruct_ext.estimators._structures import BaseStructureSVM
+from pystruct_ext.metrics import segment_report
+from pystruct_ext.solvers import Solver
+from pystruct_ext.spaces import SegmentSpace
+from pystruct_ext.spaces import _segments as kernel
+
+
+class SegmentSVM(BaseStructureSVM):
+    """Structural SVM that cuts sequences into labelled segments.
+
+    Minimises ``1/2 ||w||^2 + C sum_i s_i H_i(w)`` where the hinge is over all segmentations
+    and the loss is on tokens or on segments; decoding is exact.
+
+    Parameters
+    ----------
+    C : float, default=0.1
+        Weight of the sum of hinges.
+    loss, outside, max_length, boundary, n_lengths, template, min_count, hash_bits, dtype
+        See `SegmentSpace`; `loss` is its `segment_loss`.
+    solver, tol, max_iter, max_time, n_jobs, random_state, verbose, callback
+        See `StructuralSVM`.
+
+    Attributes
+    ----------
+    coef_ : (size_psi,) ndarray
+    space_ : SegmentSpace
+    primal_objective_, dual_objective_, duality_gap_, relative_gap_, certificate_, status_, \
+n_iter_, n_oracle_calls_, history_
+        See `StructuralSVM`.
+
+    Notes
+    -----
+    X as for `SequenceSVM`; y is a list of segmentations: lists of (start, end, label), end
+    exclusive. `pystruct_ext.utils.segments` converts BIO tags and labels per token.
+    `predict_marginals` gives (n + 1, n + 1, K) probabilities of segments.
+
+    Memory of a fit: the features, weights (three rows of K numbers of 4 bytes per feature
+    and label, K padded to a multiple of 8) twice, and the working set.
+
+    Examples
+    --------
+    >>> from pystruct_ext import SegmentSVM
+    >>> X = [[["w=the"], ["w=dog"], ["w=runs"]]]
+    >>> y = [[(0, 2, "NP"), (2, 3, "VP")]]
+    >>> SegmentSVM(C=10).fit(X, y).predict(X)
+    [[(0, 2, 'NP'), (2, 3, 'VP')]]
+    """
+
+    _kernel: ClassVar[Any] = kernel
+
+    def __init__(
+        self,
+        C: float = 0.1,
+        loss: str = "tokens",
+        outside: Any = None,
+        max_length: Any = None,
+        boundary: bool = True,
+        n_lengths: int = 20,
+        template: str | None = None,
+        min_count: int = 1,
+        hash_bits: int | None = None,
+        dtype: str = "float32",
+        solver: str | Solver = "bcfw",
+        tol: float | None = 1e-2,
+        max_iter: int | None = None,
+        max_time: float | None = None,
+        n_jobs: int | None = None,
+        random_state: Any = None,
+        verbose: int = 0,
+        callback: Any = None,
+    ) -> None:
+        self.C = C
+        self.loss = loss
+        self.outside = outside
+        self.max_length = max_length
+        self.boundary = boundary
+        self.n_lengths = n_lengths
+        self.template = template
+        self.min_count = min_count
+        self.hash_bits = hash_bits
+        self.dtype = dtype
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.max_time = max_time
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+        self.callback = callback
+
+    def _make_space(self) -> SegmentSpace:
+        return SegmentSpace(
+            self.loss,
+            self.outside,
+            self.max_length,
+            self.boundary,
+            self.n_lengths,
+            self.template,
+            self.min_count,
+            self.hash_bits,
+            self.dtype,
+        )
+
+    def _default_metric(self, y_true: Any, y_pred: Any) -> float:
+        return segment_report(y_true, y_pred, self.outside).f1
+
+
+__all__ = ["SegmentSVM"]
