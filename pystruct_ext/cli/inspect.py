@@ -7,8 +7,10 @@ import sys
 from typing import Any
 
 from pystruct_ext.cli.learn import summary
-from pystruct_ext.cli.predict import load_sequence_model
-from pystruct_ext.cli.predict_ranking import inspect_ranker, load_ranker
+from pystruct_ext.cli.predict import as_sequence_model
+from pystruct_ext.cli.predict_ranking import as_ranker, inspect_ranker
+from pystruct_ext.cli.predict_structures import describe, reader_of
+from pystruct_ext.persistence import load
 
 
 def register(commands: Any) -> None:
@@ -23,10 +25,14 @@ def run(args: argparse.Namespace) -> int:
     """Print sizes, the certificate, and the largest weights."""
     if args.top < 1:
         raise ValueError(f"--top must be at least 1, got {args.top}")
-    ranker = load_ranker(args.model)
+    loaded = load(args.model)
+    ranker = as_ranker(loaded, args.model)
     if ranker is not None:
         return inspect_ranker(ranker, args.top)
-    model = load_sequence_model(args.model, None)
+    if reader_of(loaded) is not None:
+        sys.stdout.write("\n".join(describe(loaded)) + "\n")
+        return 0
+    model = as_sequence_model(loaded, args.model, None)
     out = [*summary(model), "", "largest transitions"]
     for p, q, weight in model.top_transitions(2 * args.top):
         out.append(f"  {weight:8.3f}  {p} -> {q}")

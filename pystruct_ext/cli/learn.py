@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pystruct_ext.cli import learn_ranking
+from pystruct_ext.cli import learn_ranking, learn_structures
 from pystruct_ext.cli._report import Stages
 from pystruct_ext.datasets import DEFAULT_TEMPLATE, ColumnTable, read_conll
 from pystruct_ext.estimators import HeldOutScore, SequenceSVM
@@ -63,6 +63,7 @@ def register(commands: Any) -> None:
     p.add_argument("--quiet", action="store_true", help="say nothing on stderr")
     p.set_defaults(run=run)
     learn_ranking.register(kinds)
+    learn_structures.register(kinds)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
+from pystruct_ext.cli._fitting import fit_and_save, run_guarded
 from pystruct_ext.cli._report import Stages
 from pystruct_ext.datasets import read_ambient, read_ambiguous_queries, read_letor
 from pystruct_ext.estimators import DiverseRankingSVM, RankingSVM
 from pystruct_ext.ranking import QueryTextFeatures
-from pystruct_ext.solvers import InterruptedWarning
 from pystruct_ext.spaces.ranking import RANKING_LOSSES
 from pystruct_ext.spaces.slate import SLATE_LOSSES
 
@@ -29,7 +28,7 @@ def register(kinds: Any) -> None:
     )
     _common(p, loss="ndcg", losses=RANKING_LOSSES, C=1.0)
     p.add_argument("--gain", choices=["exponential", "linear"], default="exponential")
-    p.set_defaults(run=lambda args: _guarded(_ranking, args))
+    p.set_defaults(run=lambda args: run_guarded(_ranking, args))
 
     p = kinds.add_parser(
         "diverse-ranking",
@@ -42,7 +41,7 @@ def register(kinds: Any) -> None:
     p.add_argument(
         "--model", choices=["mixture", "sequential", "coverage"], default="mixture"
     )
-    p.set_defaults(run=lambda args: _guarded(_diverse, args))
+    p.set_defaults(run=lambda args: run_guarded(_diverse, args))
 
 
 def _common(p: Any, loss: str, losses: tuple[str, ...], C: float) -> None:
@@ -60,12 +59,6 @@ def _common(p: Any, loss: str, losses: tuple[str, ...], C: float) -> None:
         "--max-time", type=float, help="largest number of seconds of training"
     )
     p.add_argument("--quiet", action="store_true", help="say nothing on stderr")
-
-
-def _guarded(work: Any, args: argparse.Namespace) -> int:
-    from pystruct_ext.cli.learn import guarded
-
-    return guarded(work, args)
 
 
 def read_queries(path: str) -> list[Any]:
@@ -89,7 +82,7 @@ def _ranking(args: argparse.Namespace, stages: Stages) -> int:
         max_time=args.max_time,
         verbose=int(not args.quiet and sys.stderr.isatty()),
     )
-    return _fit(model, args, stages, data.X, data.y, qid=data.qid)
+    return fit_and_save(model, args, stages, data.X, data.y, qid=data.qid)
 
 
 def _diverse(args: argparse.Namespace, stages: Stages) -> int:
@@ -110,33 +103,4 @@ def _diverse(args: argparse.Namespace, stages: Stages) -> int:
         verbose=int(not args.quiet and sys.stderr.isatty()),
     )
     model.text_features_ = text
-    return _fit(model, args, stages, X)
-
-
-def _fit(model: Any, args: Any, stages: Stages, *data: Any, **more: Any) -> int:
-    folder = Path(args.output).resolve().parent
-    if not folder.is_dir():
-        raise ValueError(f"--output: the folder {folder} does not exist")
-    with warnings.catch_warnings(record=True) as caught, stages.stage("train"):
-        warnings.simplefilter("always")
-        model.fit(*data, **more)
-    for warning in caught:
-        if not issubclass(warning.category, InterruptedWarning):
-            stages.say(f"warning: {warning.message}")
-    with stages.stage("save"):
-        model.save(args.output)
-    stages.say(
-        f"{'objective':<10} primal {model.primal_objective_:.6g}, dual "
-        f"{model.dual_objective_:.6g}, relative gap {100 * model.relative_gap_:.3g} % "
-        f"(certificate: {model.certificate_})"
-    )
-    stages.say(
-        f"{'status':<10} {model.status_} after {model.n_iter_} epochs, "
-        f"{model.n_oracle_calls_} oracle calls"
-    )
-    if model.status_ == "interrupted":
-        sys.stderr.write(
-            f"pystruct-ext: interrupted; the best model so far is in {args.output}\n"
-        )
-        return 130
-    return 0
+    return fit_and_save(model, args, stages, X)

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from pystruct_ext.cli import predict_ranking
+from pystruct_ext.cli import predict_ranking, predict_structures
 from pystruct_ext.cli._report import Stages
 from pystruct_ext.datasets import ColumnTable, read_conll, write_conll
 from pystruct_ext.estimators import SequenceSVM
@@ -22,9 +22,10 @@ def register(commands: Any) -> None:
     """Add the subcommands to a parser."""
     p = commands.add_parser(
         "predict",
-        help="label a file, or rank its documents",
+        help="label, parse, fold or rank what is in a file",
         description="Sequence models write the file's columns with the predicted label "
-        "appended; rankers write a TREC run.",
+        "appended, rankers a TREC run, parsers CoNLL-U or brackets, folding models "
+        "dot-bracket, aligners FASTA with gaps.",
     )
     p.add_argument("model", metavar="MODEL")
     p.add_argument("file", metavar="FILE", help="columns, gzip or plain; - is stdin")
@@ -38,7 +39,8 @@ def register(commands: Any) -> None:
         help="score a model on a labelled file",
         description="Sequence models: chunk precision, recall and F1 (conlleval), token "
         "and sentence accuracy, the label in the last column. Rankers: NDCG, MAP and MRR, or "
-        "alpha-nDCG, ERR-IA and subtopic recall.",
+        "alpha-nDCG, ERR-IA and subtopic recall. Parsers: attachment scores or brackets; "
+        "folding models: base pairs; aligners: aligned pairs.",
     )
     p.add_argument("model", metavar="MODEL")
     p.add_argument("file", metavar="FILE", help="columns, gzip or plain; - is stdin")
@@ -48,9 +50,8 @@ def register(commands: Any) -> None:
     p.set_defaults(run=run_evaluate)
 
 
-def load_sequence_model(path: str, n_jobs: int | None) -> SequenceSVM:
-    """A model that reads columns."""
-    model = load(path)
+def as_sequence_model(model: Any, path: str, n_jobs: int | None) -> SequenceSVM:
+    """A loaded model that reads columns."""
     if not isinstance(model, SequenceSVM) or model.template is None:
         raise ValueError(
             f"{path}: holds a {type(model).__name__} that was not trained from columns"
@@ -70,11 +71,14 @@ def _decode(model: SequenceSVM, table: ColumnTable, file: str) -> list[list[Any]
 def run_predict(args: argparse.Namespace) -> int:
     """Label a file, or rank the documents of one."""
     stages = Stages(args.quiet)
-    ranker = predict_ranking.load_ranker(args.model)
+    with stages.stage("load"):
+        loaded = load(args.model)
+    ranker = predict_ranking.as_ranker(loaded, args.model)
     if ranker is not None:
         return predict_ranking.predict(ranker, args, stages)
-    with stages.stage("load"):
-        model = load_sequence_model(args.model, args.n_jobs)
+    if predict_structures.reader_of(loaded) is not None:
+        return predict_structures.predict(loaded, args, stages)
+    model = as_sequence_model(loaded, args.model, args.n_jobs)
     with stages.stage("read"):
         table = read_conll(args.file)
     with stages.stage("decode"):
@@ -106,11 +110,14 @@ def _write_atomically(path: Path, table: ColumnTable, labels: list[list[Any]]) -
 def run_evaluate(args: argparse.Namespace) -> int:
     """Score a model."""
     stages = Stages(args.quiet)
-    ranker = predict_ranking.load_ranker(args.model)
+    with stages.stage("load"):
+        loaded = load(args.model)
+    ranker = predict_ranking.as_ranker(loaded, args.model)
     if ranker is not None:
         return predict_ranking.evaluate(ranker, args, stages)
-    with stages.stage("load"):
-        model = load_sequence_model(args.model, args.n_jobs)
+    if predict_structures.reader_of(loaded) is not None:
+        return predict_structures.evaluate(loaded, args, stages)
+    model = as_sequence_model(loaded, args.model, args.n_jobs)
     with stages.stage("read"):
         table = read_conll(args.file)
         gold = table.column(-1)

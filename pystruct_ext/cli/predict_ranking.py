@@ -15,7 +15,6 @@ from pystruct_ext.cli._report import Stages
 from pystruct_ext.cli.learn_ranking import read_queries
 from pystruct_ext.datasets import read_letor, write_run
 from pystruct_ext.estimators import DiverseRankingSVM, RankingSVM
-from pystruct_ext.persistence import load
 from pystruct_ext.ranking.text_features import (
     FEATURE_NAMES,
     RELATION_NAMES,
@@ -24,9 +23,8 @@ from pystruct_ext.ranking.text_features import (
 )
 
 
-def load_ranker(path: str) -> RankingSVM | DiverseRankingSVM | None:
-    """The model if it ranks, else None."""
-    model = load(path)
+def as_ranker(model: Any, path: str) -> RankingSVM | DiverseRankingSVM | None:
+    """The loaded model if it ranks, else None."""
     if isinstance(model, DiverseRankingSVM) and not hasattr(model, "text_features_"):
         raise ValueError(
             f"{path}: holds a DiverseRankingSVM that was not trained from text; use it from "

@@ -6,6 +6,7 @@ import itertools
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -131,6 +132,14 @@ class FoldingSpace(OutputSpace):
         self._check_parameters()
         self.size_psi_ = int(_fold.SIZE)
         return self
+
+    def feature_groups(self) -> list[tuple[str, int, int]]:
+        """Groups of features: name, first weight, number of weights."""
+        starts = [*_fold.GROUPS.values(), int(_fold.SIZE)]
+        return [
+            (name, a, b - a)
+            for name, (a, b) in zip(_fold.GROUPS, pairwise(starts), strict=True)
+        ]
 
     def energy_weights(self) -> NDArray[np.floating]:
         """Weights that fold by free energy alone, untrained: (size_psi_,).
