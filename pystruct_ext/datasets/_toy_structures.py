@@ -131,14 +131,14 @@ class _Writer:
         self.attach(item_head, head, "obj")
         kind = self.rng.random()
         if kind < 0.35:
-            phrase, inner = self.with_phrase(self.pick(_PARTS[thing]))
-            self.attach(inner, item_head, "nmod")
+            phrase, part = self.with_phrase(self.pick(_PARTS[thing]))
+            self.attach(part, item_head, "nmod")
             item = Tree("NP", (item, phrase))
             parts.append(item)
         elif kind < 0.7:
             parts.append(item)
-            phrase, inner = self.with_phrase(self.pick(_TOOLS[action]))
-            self.attach(inner, head, "obl")
+            phrase, part = self.with_phrase(self.pick(_TOOLS[action]))
+            self.attach(part, head, "obl")
             parts.append(phrase)
         else:
             parts.append(item)

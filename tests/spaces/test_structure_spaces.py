@@ -1,0 +1,275 @@
+"""Trees, folds, segments, alignments: every recursion against enumeration, and the battery."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pystruct_ext.spaces import (
+    AlignmentSpace,
+    ConstituencySpace,
+    DependencySpace,
+    FoldingSpace,
+    SegmentSpace,
+    _alignment,
+    _constituency,
+    _dependency,
+    _fold,
+    _segments,
+)
+from pystruct_ext.testing import check_output_space
+
+_PATH = Path(__file__).with_name("structure_problems.py")
+_SPEC = importlib.util.spec_from_file_location("structure_problems", _PATH)
+problems = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(problems)
+
+SMALL = {"bits": 6, "split_bits": 6}
+ARCS = {"bits": 8, "label_bits": 4}
+# Name: space, its parameters, problem, kernel.
+CASES = {
+    "projective": (
+        DependencySpace,
+        {"labelled": False, **ARCS},
+        problems.dependency((1, 3, 6)),
+        _dependency,
+    ),
+    "projective-labelled": (
+        DependencySpace,
+        ARCS,
+        problems.dependency((1, 3, 4), labels=("x", "y")),
+        _dependency,
+    ),
+    "siblings": (
+        DependencySpace,
+        {"labelled": False, "siblings": True, **ARCS},
+        problems.dependency((2, 4, 6)),
+        _dependency,
+    ),
+    "siblings-labelled": (
+        DependencySpace,
+        {"siblings": True, "label_loss": "uas", **ARCS},
+        problems.dependency((1, 2, 3)),
+        _dependency,
+    ),
+    "arborescence": (
+        DependencySpace,
+        {"labelled": False, "projective": False, **ARCS},
+        problems.dependency((1, 3, 5), projective=False),
+        _dependency,
+    ),
+    "arborescence-labelled": (
+        DependencySpace,
+        {"projective": False, "ignore_labels": ("z",), **ARCS},
+        problems.dependency((1, 2, 3), projective=False),
+        _dependency,
+    ),
+    "own-arcs": (
+        DependencySpace,
+        {"projective": False},
+        problems.dependency((1, 2, 3), own=True, projective=False),
+        _dependency,
+    ),
+    "spans": (
+        ConstituencySpace,
+        SMALL,
+        problems.constituency((1, 2, 3), ["A", "B"]),
+        _constituency,
+    ),
+    "spans-no-splits": (
+        ConstituencySpace,
+        {"splits": False, **SMALL},
+        problems.constituency((4, 3), ["A"]),
+        _constituency,
+    ),
+    "grammar": (
+        ConstituencySpace,
+        {"model": "grammar", **SMALL},
+        problems.constituency((1, 3, 5, 6, 4), ["A", "B"]),
+        _constituency,
+    ),
+    "grammar-parents": (
+        ConstituencySpace,
+        {"model": "grammar", "vertical": 2, "horizontal": 2, "span_features": False},
+        problems.constituency((1, 3, 5, 6, 4), ["A", "B"]),
+        _constituency,
+    ),
+    "folds": (FoldingSpace, {}, problems.folds((1, 7, 12)), _fold),
+    "folds-any-pair": (
+        FoldingSpace,
+        {"canonical": False, "prior": None, "false_cost": 0.5, "miss_cost": 2.0},
+        problems.folds((5, 10), canonical=False),
+        _fold,
+    ),
+    "segments": (SegmentSpace, {}, problems.segments, _segments),
+    "segments-loss": (
+        SegmentSpace,
+        {"segment_loss": "segments", "outside": "O", "boundary": False},
+        problems.segments,
+        _segments,
+    ),
+    "segments-longer": (
+        SegmentSpace,
+        {"max_length": {"p": 4}, "n_lengths": 2, "segment_loss": "segments"},
+        problems.segments,
+        _segments,
+    ),
+    "alignment": (AlignmentSpace, {}, problems.alignments(), _alignment),
+    "alignment-local": (
+        AlignmentSpace,
+        {"mode": "local", "window": 1, "false_cost": 2.0, "miss_cost": 0.5},
+        problems.alignments(2),
+        _alignment,
+    ),
+    "alignment-directed": (
+        AlignmentSpace,
+        {"window": 1, "symmetric": False},
+        problems.alignments(),
+        _alignment,
+    ),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", CASES)
+def test_battery(name, dtype):
+    cls, params, make, _ = CASES[name]
+    check_output_space(cls(dtype=dtype, **params), make, random_state=0)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_k_best_and_log_partition_equal_enumeration(name):
+    cls, params, make, kernel = CASES[name]
+    space = cls(dtype="float64", **params)
+    X, Y = make(np.random.default_rng(7))
+    packed = space.fit_pack(X, Y)
+    oracle = space.bind(packed)
+    w = np.random.default_rng(8).normal(size=space.size_psi_)
+    for i, x in enumerate(X):
+        outputs = list(space.enumerate(x))
+        scores = np.array([space.joint_feature(x, y) @ w for y in outputs])
+        scale = 1e-9 * (1 + np.abs(scores).max())
+        for temperature in (1.0, 2.5):
+            if hasattr(kernel, "log_partition"):
+                log_z = kernel.log_partition(oracle, w, i, temperature)
+            else:
+                _, log_z = kernel.marginals(oracle, w, i, temperature)
+            expected = np.logaddexp.reduce(scores / temperature)
+            np.testing.assert_allclose(log_z, expected, atol=scale, rtol=1e-9)
+        codes, best = kernel.k_best(oracle, w, i, 7)
+        np.testing.assert_allclose(best, np.sort(scores)[::-1][:7], atol=scale)
+        assert len({code.tobytes() for code in codes}) == len(codes)
+        for code, score in zip(codes.tolist(), best, strict=True):
+            output = space.output_of(code, packed, i)
+            assert abs(space.joint_feature(x, output) @ w - score) <= scale
+        code = oracle.argmax(w, i, 0.0)
+        assert abs(oracle.score(w, i, code) - scores.max()) <= scale
+
+
+def test_all_trees_of_six_words():
+    """k-best lists every tree once: 197 bracketings, each word labelled or not."""
+    X, Y = problems.constituency((6,), ["A"])(np.random.default_rng(0))
+    space = ConstituencySpace(dtype="float64", **SMALL)
+    packed = space.fit_pack(X, Y)
+    space.labels_ = ["A"]  # unary chains of the sample would multiply the trees
+    space._set_sizes()
+    packed = space.pack(X)
+    oracle = space.bind(packed)
+    w = np.random.default_rng(1).normal(size=space.size_psi_)
+    codes, scores = _constituency.k_best(oracle, w, 0, 20_000)
+    assert len(codes) == 197 * 2**6
+    found = {str(space.output_of(code, packed, 0)) for code in codes.tolist()}
+    assert found == set(map(str, space.enumerate(X[0])))
+    by_code = [oracle.score(w, 0, code) for code in codes]
+    np.testing.assert_allclose(scores, by_code, atol=1e-9)
+    assert np.isclose(oracle.score(w, 0, oracle.argmax(w, 0, 0.0)), max(by_code))
+    log_z = _constituency.log_partition(oracle, w, 0)
+    assert np.isclose(log_z, np.logaddexp.reduce(by_code))
+
+
+def parts(name, y, n):
+    """Indices of the parts of an output in the array of marginals."""
+    if name.startswith(("projective", "siblings", "arborescence")):
+        return [(h, t) for t, h in enumerate(y.heads)]
+    if name.startswith("folds"):
+        stack, found = [], []
+        for t, c in enumerate(y):
+            if c == "(":
+                stack.append(t)
+            elif c == ")":
+                found.append((stack.pop(), t))
+        return found
+    return [(i, j) for i, j in enumerate(y) if j >= 0]
+
+
+@pytest.mark.parametrize(
+    "name", ["projective", "siblings", "arborescence", "folds", "alignment-local"]
+)
+def test_marginals_equal_enumeration(name):
+    cls, params, make, kernel = CASES[name]
+    space = cls(dtype="float64", **params)
+    X, Y = make(np.random.default_rng(3))
+    oracle = space.bind(space.fit_pack(X, Y))
+    w = 0.5 * np.random.default_rng(4).normal(size=space.size_psi_)
+    for i, x in enumerate(X):
+        found, log_z = kernel.marginals(oracle, w, i)
+        expected = np.zeros_like(found)
+        for y in space.enumerate(x):
+            p = np.exp(space.joint_feature(x, y) @ w - log_z)
+            for at in parts(name, y, len(x)):
+                expected[at] += p
+        np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+def longer(name):
+    """Examples too long to enumerate."""
+    rng = np.random.default_rng(11)
+    if name in ("projective", "siblings", "arborescence"):
+        make = problems.dependency((30, 17, 41), projective=False)
+        return [problems.sentence(rng, n) for n in (30, 17, 41)], make(rng)[1]
+    if name in ("spans", "grammar"):
+        return problems.constituency((18, 25, 21), ["A", "B"])(rng)
+    if name == "folds":
+        X = ["".join(rng.choice(list("GCAU"), size=n)) for n in (60, 83, 101)]
+        return X, ["." * len(x) for x in X]
+    if name == "segments":
+        X = [rng.normal(size=(n, 3)) for n in (30, 50)]
+        return X, [[(t, t + 1, "p") for t in range(len(x))] for x in X]
+    X = [("".join(rng.choice(list("ABC"), size=k)), "ABCA" * 8) for k in (25, 40)]
+    return X, [(-1,) * len(a) for a, _ in X]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "projective",
+        "siblings",
+        "arborescence",
+        "spans",
+        "grammar",
+        "folds",
+        "segments",
+        "alignment",
+        "alignment-local",
+    ],
+)
+def test_fast_kernel_equals_forest_on_long_examples(name):
+    """Vectors run over row ends only where rows are long."""
+    cls, params, _, kernel = CASES[name]
+    for dtype, tolerance in (("float64", 1e-9), ("float32", 1e-4)):
+        space = cls(dtype=dtype, **params)
+        X, Y = longer(name)
+        if name == "alignment-local":
+            X = [tuple([(c, "u") for c in s] for s in x) for x in X]
+        if name == "arborescence":
+            space.set_params(nonprojective="error")
+        packed = space.fit_pack(X, Y)
+        oracle = space.bind(packed)
+        w = np.random.default_rng(1).normal(size=space.size_psi_).astype(dtype)
+        for i in range(len(X)):
+            _, (best,) = kernel.k_best(oracle, w, i, 1)
+            fast = oracle.score(w, i, oracle.argmax(w, i, 0.0))
+            assert abs(fast - best) <= tolerance * (1 + abs(best))
