@@ -52,7 +52,10 @@ def best_dependencies(
         raise ValueError(f"scores has shape {np.shape(scores)}, expected (n + 1, n)")
     if projective and not single_root:
         raise ValueError("projective=True has a single root; got single_root=False")
-    table[:, np.arange(1, n + 1), np.arange(n)] = 0
+    words = np.arange(n)
+    if not np.isfinite(table[:, words + 1, words]).all():
+        table = table.copy()
+        table[:, words + 1, words] = 0
     _finite(table)
     heads, values = _decoders.arcs(table, projective, single_root)
     return (heads[0] if single else heads), values
@@ -124,10 +127,13 @@ def _batch(scores: ArrayLike, ndim: int) -> tuple[NDArray[Any], bool]:
         raise ValueError(
             f"scores has {np.ndim(scores)} axes, expected {ndim - 1} or, as a batch, {ndim}"
         )
-    return np.array(table, order="C"), single
+    return np.ascontiguousarray(table), single
 
 
 def _finite(table: NDArray[Any]) -> None:
+    # Extremes carry NaN and infinities, and cost less than a mask.
+    if np.isfinite(table.min()) and np.isfinite(table.max()):
+        return
     bad = np.argwhere(~np.isfinite(table))
     if len(bad):
         raise ValueError(

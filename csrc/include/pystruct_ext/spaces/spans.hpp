@@ -134,7 +134,6 @@ struct SpanSpace {
   struct Scratch {
     typename SpanScores<R>::Buffers spans;
     AlignedBuffer<R> split, real, table;
-    AlignedBuffer<int32_t> best;
     SparseSink sparse;
     bool finite = true;
     explicit Scratch(const SpanSpace& s) {
@@ -147,7 +146,6 @@ struct SpanSpace {
       if (s.use_splits) split.reserve(m * m * st);
       real.reserve(m * st);
       table.reserve(3 * m * st);
-      best.reserve(m * m);
     }
   };
 
@@ -185,33 +183,71 @@ struct SpanSpace {
     s.finite = check == 0;
   }
 
-  // Best label of every span with the loss, into s.real and s.best.
+  // What predicting label l on a span adds to the loss is row[l + 1] - row[0].
+  const R* cost_row(int64_t i, double loss_scale, int32_t at) const noexcept {
+    if (loss_scale == 0) return nullptr;
+    return scores.cost + int64_t{scores.gold(i, at) + 1} * (scores.n_labels + 1);
+  }
+
+  // Score of the best label of every span with the loss, into s.real. Which label that is, is
+  // asked for the O(n) spans of the best tree only.
   void best_labels(int64_t i, double loss_scale, Scratch& s) const noexcept {
-    const int32_t len = scores.length(i);
+    using V = Vec<R, 8>;
+    const int32_t len = scores.length(i), L = scores.n_labels;
     const int64_t st = row_stride(len);
     const R scale = static_cast<R>(loss_scale);
+    const R none = -std::numeric_limits<R>::infinity();
     for (int32_t a = 0; a < len; ++a)
       for (int32_t b = a + 1; b <= len; ++b) {
         const R* pot = scores.at(s.spans, len, a, b);
-        const R* cost = nullptr;
-        R base = 0;
-        if (loss_scale != 0) {
-          const int32_t g = scores.gold(i, a * (len + 1) + b);
-          cost = scores.cost + int64_t{g + 1} * (scores.n_labels + 1);
-          base = cost[0];
-        }
-        R top = -std::numeric_limits<R>::infinity();
-        int32_t arg = 0;
-        for (int32_t l = 0; l < scores.n_labels; ++l) {
-          const R v = cost ? pot[l] + scale * (cost[l + 1] - base) : pot[l];
-          if (v > top) {
-            top = v;
-            arg = l;
+        const R* cost = cost_row(i, loss_scale, a * (len + 1) + b);
+        R top = none;
+        int32_t l = 0;
+        if (L >= 8) {
+          V v = V::splat(none);
+          if (cost) {
+            const V factor = V::splat(scale), base = V::splat(-cost[0]);
+            for (; l + 8 <= L; l += 8)
+              v = V::max(v, V::load(pot + l) + factor * (V::load(cost + l + 1) + base));
+          } else {
+            for (; l + 8 <= L; l += 8) v = V::max(v, V::load(pot + l));
           }
+          // Halves first: a chain of eight comparisons would cost more than the loop.
+          R lane[8];
+          v.store(lane);
+          using H = Vec<R, 4>;
+          H h = H::max(H::load(lane), H::load(lane + 4));
+          if (!cost && l + 4 <= L) {
+            h = H::max(h, H::load(pot + l));
+            l += 4;
+          }
+          h.store(lane);
+          const R p = lane[0] > lane[1] ? lane[0] : lane[1];
+          const R q = lane[2] > lane[3] ? lane[2] : lane[3];
+          top = p > q ? p : q;
+        }
+        for (; l < L; ++l) {
+          const R v = cost ? pot[l] + scale * (cost[l + 1] - cost[0]) : pot[l];
+          top = v > top ? v : top;
         }
         s.real[idx(a * st + b)] = top;
-        s.best[idx(int64_t{a} * (len + 1) + b)] = arg;
       }
+  }
+  int32_t best_label(int64_t i, double loss_scale, const Scratch& s, int32_t at) const noexcept {
+    const int32_t len = scores.length(i);
+    const R* pot = scores.at(s.spans, len, at / (len + 1), at % (len + 1));
+    const R* cost = cost_row(i, loss_scale, at);
+    const R scale = static_cast<R>(loss_scale);
+    R top = -std::numeric_limits<R>::infinity();
+    int32_t arg = 0;
+    for (int32_t l = 0; l < scores.n_labels; ++l) {
+      const R v = cost ? pot[l] + scale * (cost[l + 1] - cost[0]) : pot[l];
+      if (v > top) {
+        top = v;
+        arg = l;
+      }
+    }
+    return arg;
   }
 
   double argmax(int64_t i, double loss_scale, Scratch& s, int32_t* code) const noexcept {
@@ -228,7 +264,7 @@ struct SpanSpace {
                             s.table.data() + 2 * plane};
     inside(c);
     int32_t* out = code;
-    Backtrace{*this, s, c, out}.whole(0, len, true);
+    Backtrace{*this, s, c, i, loss_scale, out}.whole(0, len, true);
     const double top = len == 1 ? static_cast<double>(s.real[1])
                                 : static_cast<double>(c.whole[len]);
     std::fill(out, code + code_len(i), -1);
@@ -239,6 +275,8 @@ struct SpanSpace {
     const SpanSpace& space;
     const Scratch& s;
     const spans::Chart<R>& c;
+    int64_t block;
+    double loss_scale;
     int32_t*& out;
 
     void whole(int32_t i, int32_t j, bool labelled) {
@@ -252,7 +290,7 @@ struct SpanSpace {
     void put(int32_t i, int32_t j) {
       const int32_t at = i * (c.n + 1) + j;
       *out++ = at;
-      *out++ = s.best[idx(at)];
+      *out++ = space.best_label(block, loss_scale, s, at);
     }
     void joined(int32_t i, int32_t j) {
       const R value = c.joined[i * c.stride + j];
@@ -282,7 +320,7 @@ struct SpanSpace {
     double sum = 0;
     for (int32_t k = 0; k < m; ++k)
       sum += static_cast<double>(
-          s.spans.pot[idx(int64_t{y[2 * k]} * scores.stride + y[2 * k + 1])]);
+          scores.at(s.spans, len, y[2 * k] / (len + 1), y[2 * k] % (len + 1))[y[2 * k + 1]]);
     if (use_splits)
       spans::each_joint(y, len, [&](int32_t a, int32_t k, int32_t b) {
         sum += static_cast<double>(s.split[idx((int64_t{a} * (len + 1) + k) * st + b)]);

@@ -52,10 +52,11 @@ void decode_spans(const R* scores, int64_t count, int32_t n, int32_t n_labels, i
   space.scores.use_features = false;
   space.scores.n_labels = space.scores.stride = n_labels;
   space.use_splits = false;
+  space.scores.given = scores;
   typename SpanSpace<R>::Scratch s(space);
   const int64_t size = int64_t{n + 1} * (n + 1) * n_labels;
   for (int64_t k = 0; k < count; ++k) {
-    std::copy(scores + k * size, scores + (k + 1) * size, s.spans.pot.data());
+    space.scores.given = scores + k * size;
     values[k] = space.argmax(0, 0.0, s, codes + k * space.code_len(0));
   }
 }

@@ -26,6 +26,7 @@ struct SpanScores {
   const int64_t* gold_offsets = nullptr;  // (n + 1,) true brackets of sentence i
   const int32_t* gold_at = nullptr;     // start * (length + 1) + end
   const int32_t* gold_label = nullptr;
+  const R* given = nullptr;             // scores from outside, of the only sentence
 
   static std::size_t idx(int64_t k) noexcept { return static_cast<std::size_t>(k); }
   int32_t length(int64_t i) const noexcept {
@@ -53,7 +54,7 @@ struct SpanScores {
   };
 
   const R* at(const Buffers& b, int32_t n_words, int32_t i, int32_t j) const noexcept {
-    return b.pot.data() + (int64_t{i} * (n_words + 1) + j) * stride;
+    return (given ? given : b.pot.data()) + (int64_t{i} * (n_words + 1) + j) * stride;
   }
 
   // Scores of all spans and labels; returns 0 if all are finite, else NaN.
