@@ -21,6 +21,7 @@ from _common import data_folder, show_table, timed
 from pystruct_ext import ConstituencySVM, DependencySVM
 from pystruct_ext.datasets import read_brackets, read_conllu
 from pystruct_ext.metrics import attachment_report, bracket_report
+from pystruct_ext.solvers import Perceptron
 from pystruct_ext.spaces import ConstituencySpace
 from pystruct_ext.spaces.decoders import best_dependencies, best_spans
 
@@ -144,7 +145,7 @@ def dependency(name, train, dev, test, quick):
     settings = [("structural SVM (bcfw)", {"solver": "bcfw"}, "C", (0.003, 0.01, 0.03))]
     settings += [
         ("averaged perceptron", {"solver": "perceptron"}, "max_iter", (3, 5, 10)),
-        ("MIRA", {"solver": "mira"}, "max_iter", (3, 5, 10)),
+        ("MIRA", {"solver": Perceptron(variant="mira")}, "max_iter", (3, 5, 10)),
     ]
     for label, fixed, key, values in settings:
         best = None
@@ -200,7 +201,7 @@ def constituency(quick):
     settings = [
         ("spans, SVM", {"model": "spans"}, "C", (0.03, 0.1, 0.3)),
         ("spans, averaged perceptron", {"solver": "perceptron"}, "max_iter", (5, 10)),
-        ("spans, MIRA", {"solver": "mira"}, "max_iter", (5, 10)),
+        ("spans, MIRA", {"solver": Perceptron(variant="mira")}, "max_iter", (5, 10)),
         (
             "grammar and spans, SVM",
             {"model": "grammar", "max_iter": 10},

@@ -47,7 +47,7 @@ def best_dependencies(
     array([2, 0], dtype=int32)
     """
     table, single = _batch(scores, 3)
-    count, m, n = table.shape
+    _, m, n = table.shape
     if m != n + 1 or n < 1:
         raise ValueError(f"scores has shape {np.shape(scores)}, expected (n + 1, n)")
     if projective and not single_root:
@@ -98,7 +98,7 @@ def best_spans(
     [(0, 2, 0), (0, 1, 0)]
     """
     table, single = _batch(scores, 4)
-    count, m, k, labels = table.shape
+    _, m, k, labels = table.shape
     if m != k or m < 2 or labels < 1:
         raise ValueError(
             f"scores has shape {np.shape(scores)}, expected (n + 1, n + 1, L)"
