@@ -2,10 +2,10 @@
 
     python benchmarks/folding.py [--quick]
 
-RNA: ArchiveII without repeated sequences. A family is held out whole, the others train, C
-comes from a fifth of the training sequences; ViennaRNA folds the same sequences. A random
-split is shown beside it: it is optimistic, since families have near-duplicates. Protein: CB513,
-chains cut into five folds, one tested; windows of residues, no profiles.
+RNA: ArchiveII without repeated sequences. A family is held out whole, the others train, and C is
+chosen on other families left out; ViennaRNA folds the same sequences. A random split (C from
+a fifth of its training sequences) is shown beside it: it is optimistic, since families have
+near-duplicates. Protein: CB513, a fifth of the chains tested; windows of residues, no profiles.
 """
 
 from __future__ import annotations
@@ -79,11 +79,16 @@ def learn(RNA, quick):
         else:
             pool &= fold != "0"
         pool = rng.permutation(np.flatnonzero(pool))
-        held, base = pool[: len(pool) // 5], pool[len(pool) // 5 :]
+        if name.startswith("family"):
+            # What must carry over to new families is chosen on families left out, too.
+            known = [f for f in ("5s", "srp", "tRNA") if f != name.split()[1]]
+            parts = [(pool[family[pool] == f], pool[family[pool] != f]) for f in known]
+        else:
+            parts = [(pool[: len(pool) // 5], pool[len(pool) // 5 :])]
         best = (-1.0, 0.0)
         for C in (0.001,) if quick else (0.0003, 0.001, 0.003, 0.01):
-            score = train(X[base], Y[base], C).score(X[held], Y[held])
-            best = max(best, (score, C))
+            scores = [train(X[b], Y[b], C).score(X[a], Y[a]) for a, b in parts]
+            best = max(best, (float(np.mean(scores)), C))
         C = best[1]
         began = time.perf_counter()
         model = train(X[pool], Y[pool], C)

@@ -114,8 +114,6 @@ def test_sample_weight_is_repetition():
 
 def test_words_decide_the_attachment():
     """Tags alone cannot tell "ate pizza with a fork" from "... with cheese"."""
-    from dataclasses import replace
-
     bank = make_treebank(300)
     model = DependencySVM(C=0.1, bits=14, label_bits=9)
     full = model.fit(bank.sentences[:200], bank.dependencies[:200])
@@ -124,7 +122,6 @@ def test_words_decide_the_attachment():
     seen = full.score(bank.sentences[200:], bank.dependencies[200:])
     unseen = blind.score(blind_sentences[200:], bank.dependencies[200:])
     assert seen > unseen + 0.02
-    del replace
 
 
 def test_networkx_and_conversions():
@@ -163,7 +160,7 @@ def test_decoders_for_given_scores():
         np.vstack([np.full((1, 3), 9.0), np.zeros((3, 3))]), False, False
     )
     assert free.tolist() == [0, 0, 0]
-    with pytest.raises(ValueError, match="expected .n . 1, n."):
+    with pytest.raises(ValueError, match=r"expected .n . 1, n."):
         best_dependencies(np.zeros((3, 3)))
     with pytest.raises(ValueError, match=r"scores\[0, 0, 1\] is nan"):
         best_dependencies(np.array([[0, np.nan], [0, 0], [0, 0.0]]))

@@ -1,0 +1,43 @@
+"""Draw a dependency parse and a constituency parse, mistakes in colour.
+
+Usage: python plot_parses.py [OUTPUT.png]
+"""
+
+import sys
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+from pystruct_ext import ConstituencySVM, DependencySVM
+from pystruct_ext.datasets import make_treebank
+from pystruct_ext.plotting import DependencyDisplay, TreeDisplay
+
+bank = make_treebank(120)
+X = bank.sentences
+# So little data that mistakes remain to be seen.
+few = slice(0, 25)
+parser = DependencySVM(C=0.1, bits=14, label_bits=9).fit(X[few], bank.dependencies[few])
+phrases = ConstituencySVM(bits=12).fit(X[few], bank.trees[few])
+
+arcs, trees = parser.predict(X), phrases.predict(X)
+i = next(
+    (
+        i
+        for i in range(25, 120)
+        if arcs[i] != bank.dependencies[i] and len(X[i].forms) > 8
+    ),
+    30,
+)
+dependency = DependencyDisplay.from_tree(X[i], arcs[i], bank.dependencies[i])
+constituency = TreeDisplay.from_tree(trees[i], bank.trees[i])
+print(dependency)
+print()
+print(constituency)
+
+figure, axes = plt.subplots(2, 1, figsize=(9, 8))
+dependency.plot(axes[0])
+constituency.plot(axes[1])
+figure.tight_layout()
+figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "parses.png", dpi=110)
