@@ -2,7 +2,7 @@
 
     python benchmarks/folding.py [--quick]
 
-RNA: ArchiveII without repeated sequences. A family is held out whole, the others train, and C is
+RNA: ArchiveII without repeated sequences. A family is held out whole, others train, and C is
 chosen on other families left out; ViennaRNA folds the same sequences. A random split (C from
 a fifth of its training sequences) is shown beside it: it is optimistic, since families have
 near-duplicates. Protein: CB513, a fifth of the chains tested; windows of residues, no profiles.
