@@ -1,4 +1,4 @@
-"""``pystruct-ext demo``: an ambiguous query and handwritten dates, and what structure adds."""
+"""``pystruct-ext demo``: an ambiguous query, dates, a sentence, a fold: what structure adds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pystruct_ext.cli import demo_ranking
+from pystruct_ext.cli import demo_ranking, demo_structures
 from pystruct_ext.datasets import digits_of, load_digit_sequences
 from pystruct_ext.estimators import MulticlassSVM, SequenceSVM
 from pystruct_ext.metrics import sentence_accuracy, token_accuracy
@@ -26,7 +26,7 @@ def register(commands: Any) -> None:
         help="rank an ambiguous query, read handwritten dates: what structure is worth",
         description="Learns to rank ambiguous queries, then to read scikit-learn's handwritten "
         "digits arranged as noisy dates (nothing is downloaded), compares structured with "
-        "independent prediction, and writes pictures.",
+        "independent prediction, parses a sentence, folds a molecule, and writes pictures.",
     )
     p.add_argument(
         "--output", default="demo-output", metavar="DIR", help="for the pictures"
@@ -79,6 +79,7 @@ def run(args: argparse.Namespace) -> int:
         out(f"  written {_date(truth[i])}   alone {_marked(truth[i], read_alone[i])}")
         out(f"   whole {_marked(truth[i], read[i])}\n")
     out("\n")
+    found["structures"] = demo_structures.run()
     return _pictures(
         Path(args.output), data, model, read_alone, read, truth, shown, found
     )
@@ -129,6 +130,7 @@ def _pictures(
 
     folder.mkdir(parents=True, exist_ok=True)
     demo_ranking.pictures(folder, found)
+    demo_structures.pictures(folder, found["structures"])
     few = 150
     fits = {}
     for solver in ("bcfw", "one_slack", "n_slack", "subgradient"):

@@ -226,12 +226,16 @@ def test_demo(tmp_path, capsys):
     out = capsys.readouterr().out
     plt.close("all")
     assert "dates right" in out
+    assert "fork belongs to 'ate'" in out
+    assert "cheese belongs to 'pizza'" in out
     for name in (
         "michael_jordan",
         "intent_coverage",
         "convergence",
         "transitions",
         "tagging",
+        "parse",
+        "fold",
     ):
         assert (tmp_path / "out" / f"{name}.png").stat().st_size > 5000
     alone, whole = [

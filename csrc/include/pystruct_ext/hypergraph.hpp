@@ -1,5 +1,5 @@
 // A packed forest: all outputs of one example as a directed acyclic hypergraph, and what can be
-// asked of it: log-partition, marginals, the k best, samples.
+// asked of it: log-partition, marginals, the k best.
 //
 // Design. The fast kernels answer one question, argmax. For the others a dynamic programme lists
 // its items and rules here, once, in an order in which tails come before heads, and the answers are
@@ -113,36 +113,6 @@ class Hypergraph {
       }
     }
     return scores;
-  }
-
-  // One output drawn from exp(score / temperature) / Z. `in` = inside<LogPlus>(temperature);
-  // `uniform()` gives numbers in [0, 1).
-  template <class Uniform, class Emit>
-  void sample(const std::vector<double>& in, double temperature, Uniform&& uniform,
-              Emit&& emit) const {
-    std::vector<int32_t> stack{root()};
-    while (!stack.empty()) {
-      const int32_t v = stack.back();
-      stack.pop_back();
-      double left = uniform();
-      int64_t chosen = -1;
-      for (int64_t e = begin(v); e < end(v); ++e) {
-        const Edge& x = edge_at(e);
-        double t = x.weight / temperature - in[static_cast<std::size_t>(v)];
-        if (x.left >= 0) t += in[static_cast<std::size_t>(x.left)];
-        if (x.right >= 0) t += in[static_cast<std::size_t>(x.right)];
-        const double p = std::exp(t);
-        if (p <= 0) continue;
-        chosen = e;
-        if (left < p) break;
-        left -= p;
-      }
-      if (chosen < 0) return;
-      const Edge& x = edge_at(chosen);
-      if (x.tag >= 0) emit(x.tag);
-      if (x.right >= 0) stack.push_back(x.right);
-      if (x.left >= 0) stack.push_back(x.left);
-    }
   }
 
  private:

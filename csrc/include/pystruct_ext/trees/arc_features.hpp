@@ -10,6 +10,8 @@
 
 #include <cstdint>
 
+#include "pystruct_ext/trees/feature_hash.hpp"
+
 namespace pystruct_ext {
 
 // What is known of a word, as hashes of strings.
@@ -50,31 +52,31 @@ class ArcFeatures {
       f(finish(key, dir));
       f(finish(key, 2 + dir + 2 * dist));
     };
-    two(key(21, h->form, h->tag, m->form, m->tag));
-    two(key(22, h->tag, m->form, m->tag, 0));
-    two(key(23, h->form, m->form, m->tag, 0));
-    two(key(24, h->form, h->tag, m->tag, 0));
-    two(key(25, h->form, h->tag, m->form, 0));
-    two(key(26, h->form, m->form, 0, 0));
-    two(key(27, h->tag, m->tag, 0, 0));
+    two(feature_key(21, h->form, h->tag, m->form, m->tag));
+    two(feature_key(22, h->tag, m->form, m->tag, 0));
+    two(feature_key(23, h->form, m->form, m->tag, 0));
+    two(feature_key(24, h->form, h->tag, m->tag, 0));
+    two(feature_key(25, h->form, h->tag, m->form, 0));
+    two(feature_key(26, h->form, m->form, 0, 0));
+    two(feature_key(27, h->tag, m->tag, 0, 0));
     if (lemmas) {
-      two(key(28, h->lemma, m->lemma, 0, 0));
-      two(key(29, h->lemma, m->tag, 0, 0));
-      two(key(30, h->tag, m->lemma, 0, 0));
+      two(feature_key(28, h->lemma, m->lemma, 0, 0));
+      two(feature_key(29, h->lemma, m->tag, 0, 0));
+      two(feature_key(30, h->tag, m->lemma, 0, 0));
     }
     if (fine) {
-      two(key(31, h->fine, m->fine, 0, 0));
-      two(key(32, h->fine, (h + 1)->fine, (m - 1)->fine, m->fine));
-      two(key(33, (h - 1)->fine, h->fine, m->fine, (m + 1)->fine));
+      two(feature_key(31, h->fine, m->fine, 0, 0));
+      two(feature_key(32, h->fine, (h + 1)->fine, (m - 1)->fine, m->fine));
+      two(feature_key(33, (h - 1)->fine, h->fine, m->fine, (m + 1)->fine));
     }
-    two(key(34, h->tag, (h + 1)->tag, (m - 1)->tag, m->tag));
-    two(key(35, (h - 1)->tag, h->tag, (m - 1)->tag, m->tag));
-    two(key(36, h->tag, (h + 1)->tag, m->tag, (m + 1)->tag));
-    two(key(37, (h - 1)->tag, h->tag, m->tag, (m + 1)->tag));
+    two(feature_key(34, h->tag, (h + 1)->tag, (m - 1)->tag, m->tag));
+    two(feature_key(35, (h - 1)->tag, h->tag, (m - 1)->tag, m->tag));
+    two(feature_key(36, h->tag, (h + 1)->tag, m->tag, (m + 1)->tag));
+    two(feature_key(37, (h - 1)->tag, h->tag, m->tag, (m + 1)->tag));
     while (between) {
       const int b = __builtin_ctzll(between);
       between &= between - 1;
-      f(finish(key(38, h->tag, m->tag, static_cast<uint32_t>(b) + 1, 0), dir));
+      f(finish(feature_key(38, h->tag, m->tag, static_cast<uint32_t>(b) + 1, 0), dir));
     }
   }
 
@@ -83,58 +85,54 @@ class ArcFeatures {
   void sibling(const ArcToken* h, const ArcToken* s, const ArcToken* m, uint32_t dir,
                F&& f) const noexcept {
     if (s == h) {
-      f(finish(key(51, h->tag, m->tag, 0, 0), dir));
-      f(finish(key(52, h->fine, m->fine, 0, 0), dir));
-      f(finish(key(53, h->form, m->tag, 0, 0), dir));
+      f(finish(feature_key(51, h->tag, m->tag, 0, 0), dir));
+      f(finish(feature_key(52, h->fine, m->fine, 0, 0), dir));
+      f(finish(feature_key(53, h->form, m->tag, 0, 0), dir));
       return;
     }
-    f(finish(key(41, h->tag, s->tag, m->tag, 0), dir));
-    f(finish(key(42, s->tag, m->tag, 0, 0), dir));
-    f(finish(key(43, s->form, m->form, 0, 0), dir));
-    f(finish(key(44, s->form, m->tag, 0, 0), dir));
-    f(finish(key(45, s->tag, m->form, 0, 0), dir));
-    f(finish(key(46, h->fine, s->fine, m->fine, 0), dir));
-    f(finish(key(47, h->form, s->tag, m->tag, 0), dir));
+    f(finish(feature_key(41, h->tag, s->tag, m->tag, 0), dir));
+    f(finish(feature_key(42, s->tag, m->tag, 0, 0), dir));
+    f(finish(feature_key(43, s->form, m->form, 0, 0), dir));
+    f(finish(feature_key(44, s->form, m->tag, 0, 0), dir));
+    f(finish(feature_key(45, s->tag, m->form, 0, 0), dir));
+    f(finish(feature_key(46, h->fine, s->fine, m->fine, 0), dir));
+    f(finish(feature_key(47, h->form, s->tag, m->tag, 0), dir));
   }
 
   // Rows of weights over labels: features of the modifier alone, the head alone, and both.
   template <class F>
   void label_modifier(const ArcToken* m, uint32_t dir, F&& f) const noexcept {
-    f(finish(key(61, m->form, m->tag, 0, 0), dir));
-    f(finish(key(62, m->tag, (m - 1)->tag, 0, 0), dir));
-    f(finish(key(63, m->tag, (m + 1)->tag, 0, 0), dir));
-    f(finish(key(64, m->form, (m - 1)->form, 0, 0), dir));
-    f(finish(key(69, m->tag, (m - 1)->form, 0, 0), dir));
-    if (fine) f(finish(key(65, m->fine, (m - 1)->fine, (m + 1)->fine, 0), dir));
-    if (fine) f(finish(key(66, m->fine, 0, 0, 0), dir));
-    if (lemmas) f(finish(key(67, m->lemma, 0, 0, 0), dir));
-    f(finish(key(68, m->form, (m + 1)->form, 0, 0), dir));
+    f(finish(feature_key(61, m->form, m->tag, 0, 0), dir));
+    f(finish(feature_key(62, m->tag, (m - 1)->tag, 0, 0), dir));
+    f(finish(feature_key(63, m->tag, (m + 1)->tag, 0, 0), dir));
+    f(finish(feature_key(64, m->form, (m - 1)->form, 0, 0), dir));
+    f(finish(feature_key(69, m->tag, (m - 1)->form, 0, 0), dir));
+    if (fine) f(finish(feature_key(65, m->fine, (m - 1)->fine, (m + 1)->fine, 0), dir));
+    if (fine) f(finish(feature_key(66, m->fine, 0, 0, 0), dir));
+    if (lemmas) f(finish(feature_key(67, m->lemma, 0, 0, 0), dir));
+    f(finish(feature_key(68, m->form, (m + 1)->form, 0, 0), dir));
   }
   template <class F>
   void label_head(const ArcToken* h, uint32_t dir, F&& f) const noexcept {
-    f(finish(key(71, h->form, h->tag, 0, 0), dir));
-    f(finish(key(72, h->tag, 0, 0, 0), dir));
-    if (fine) f(finish(key(73, h->fine, 0, 0, 0), dir));
-    if (lemmas) f(finish(key(74, h->lemma, 0, 0, 0), dir));
+    f(finish(feature_key(71, h->form, h->tag, 0, 0), dir));
+    f(finish(feature_key(72, h->tag, 0, 0, 0), dir));
+    if (fine) f(finish(feature_key(73, h->fine, 0, 0, 0), dir));
+    if (lemmas) f(finish(feature_key(74, h->lemma, 0, 0, 0), dir));
   }
   template <class F>
   void label_both(const ArcToken* h, const ArcToken* m, uint32_t dir, uint32_t dist,
                   F&& f) const noexcept {
-    f(finish(key(81, h->tag, m->tag, 0, 0), dir));
-    f(finish(key(82, h->tag, m->tag, 0, 0), 2 + dir + 2 * dist));
-    f(finish(key(83, h->tag, m->form, 0, 0), dir));
-    f(finish(key(84, h->form, m->tag, 0, 0), dir));
-    f(finish(key(85, h->form, m->form, 0, 0), dir));
-    f(finish(key(86, h->tag, m->tag, (m - 1)->tag, 0), dir));
-    f(finish(key(87, h->tag, m->tag, (m - 1)->form, 0), dir));
-    if (fine) f(finish(key(88, h->fine, m->fine, 0, 0), dir));
+    f(finish(feature_key(81, h->tag, m->tag, 0, 0), dir));
+    f(finish(feature_key(82, h->tag, m->tag, 0, 0), 2 + dir + 2 * dist));
+    f(finish(feature_key(83, h->tag, m->form, 0, 0), dir));
+    f(finish(feature_key(84, h->form, m->tag, 0, 0), dir));
+    f(finish(feature_key(85, h->form, m->form, 0, 0), dir));
+    f(finish(feature_key(86, h->tag, m->tag, (m - 1)->tag, 0), dir));
+    f(finish(feature_key(87, h->tag, m->tag, (m - 1)->form, 0), dir));
+    if (fine) f(finish(feature_key(88, h->fine, m->fine, 0, 0), dir));
   }
 
  private:
-  static uint64_t key(uint32_t code, uint32_t a, uint32_t b, uint32_t c, uint32_t d) noexcept {
-    return (code + 1) * 0x9E3779B97F4A7C15ull + a * 0xBB67AE8584CAA73Bull +
-           b * 0xD6E8FEB86659FD93ull + c * 0xA0761D6478BD642Full + d * 0xE7037ED1A0B428DBull;
-  }
   int64_t finish(uint64_t k, uint32_t context) const noexcept {
     k += context * 0x8EBC6AF09C88C6E3ull;
     k ^= k >> 31;
@@ -148,13 +146,13 @@ class ArcFeatures {
       f(finish(k, dir));
       f(finish(k, 2 + dir + 2 * dist));
     };
-    two(key(code, t->form, t->tag, 0, 0));
-    two(key(code + 1, t->form, 0, 0, 0));
-    two(key(code + 2, t->tag, 0, 0, 0));
-    if (lemmas) two(key(code + 3, t->lemma, 0, 0, 0));
+    two(feature_key(code, t->form, t->tag, 0, 0));
+    two(feature_key(code + 1, t->form, 0, 0, 0));
+    two(feature_key(code + 2, t->tag, 0, 0, 0));
+    if (lemmas) two(feature_key(code + 3, t->lemma, 0, 0, 0));
     if (fine) {
-      two(key(code + 4, t->fine, 0, 0, 0));
-      two(key(code + 5, (t - 1)->fine, t->fine, (t + 1)->fine, 0));
+      two(feature_key(code + 4, t->fine, 0, 0, 0));
+      two(feature_key(code + 5, (t - 1)->fine, t->fine, (t + 1)->fine, 0));
     }
   }
 };

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "pystruct_ext/trees/feature_hash.hpp"
+
 namespace pystruct_ext {
 
 // What is known of a word, as hashes of strings.
@@ -26,64 +28,60 @@ class SpanFeatures {
   template <class F>
   void left(const SpanToken* x, int32_t i, F&& f) const noexcept {
     const SpanToken *a = x + i, *b = a - 1;
-    f(row(key(1, a->form, 0, 0, 0)));
-    f(row(key(2, a->tag, b->tag, 0, 0)));
-    f(row(key(3, b->form, 0, 0, 0)));
-    f(row(key(4, a->tag, (a + 1)->tag, 0, 0)));
-    f(row(key(5, b->tag, (b - 1)->tag, 0, 0)));
-    f(row(key(6, a->suffix, 0, 0, 0)));
+    f(row(feature_key(1, a->form, 0, 0, 0)));
+    f(row(feature_key(2, a->tag, b->tag, 0, 0)));
+    f(row(feature_key(3, b->form, 0, 0, 0)));
+    f(row(feature_key(4, a->tag, (a + 1)->tag, 0, 0)));
+    f(row(feature_key(5, b->tag, (b - 1)->tag, 0, 0)));
+    f(row(feature_key(6, a->suffix, 0, 0, 0)));
   }
   template <class F>
   void right(const SpanToken* x, int32_t j, F&& f) const noexcept {
     const SpanToken *a = x + j - 1, *b = x + j;
-    f(row(key(11, a->form, 0, 0, 0)));
-    f(row(key(12, a->tag, b->tag, 0, 0)));
-    f(row(key(13, b->form, 0, 0, 0)));
-    f(row(key(14, a->tag, (a - 1)->tag, 0, 0)));
-    f(row(key(15, b->tag, (b + 1)->tag, 0, 0)));
-    f(row(key(16, a->suffix, 0, 0, 0)));
+    f(row(feature_key(11, a->form, 0, 0, 0)));
+    f(row(feature_key(12, a->tag, b->tag, 0, 0)));
+    f(row(feature_key(13, b->form, 0, 0, 0)));
+    f(row(feature_key(14, a->tag, (a - 1)->tag, 0, 0)));
+    f(row(feature_key(15, b->tag, (b + 1)->tag, 0, 0)));
+    f(row(feature_key(16, a->suffix, 0, 0, 0)));
   }
   template <class F>
   void both(const SpanToken* x, int32_t i, int32_t j, F&& f) const noexcept {
     const SpanToken *a = x + i, *b = a - 1, *c = x + j - 1, *d = x + j;
     const uint32_t n = length(j - i);
-    f(row(key(21, n, 0, 0, 0)));
-    f(row(key(22, a->tag, n, 0, 0)));
-    f(row(key(23, c->tag, n, 0, 0)));
-    f(row(key(24, a->tag, c->tag, 0, 0)));
-    f(row(key(25, b->tag, d->tag, 0, 0)));
-    f(row(key(26, b->tag, a->tag, c->tag, d->tag)));
-    f(row(key(27, a->form, c->tag, 0, 0)));
-    f(row(key(28, a->tag, c->form, 0, 0)));
-    f(row(key(29, b->form, d->tag, 0, 0)));
-    f(row(key(30, a->form, d->tag, 0, 0)));
-    f(row(key(31, b->tag, a->tag, d->tag, 0)));
-    f(row(key(32, a->tag, d->form, 0, 0)));
+    f(row(feature_key(21, n, 0, 0, 0)));
+    f(row(feature_key(22, a->tag, n, 0, 0)));
+    f(row(feature_key(23, c->tag, n, 0, 0)));
+    f(row(feature_key(24, a->tag, c->tag, 0, 0)));
+    f(row(feature_key(25, b->tag, d->tag, 0, 0)));
+    f(row(feature_key(26, b->tag, a->tag, c->tag, d->tag)));
+    f(row(feature_key(27, a->form, c->tag, 0, 0)));
+    f(row(feature_key(28, a->tag, c->form, 0, 0)));
+    f(row(feature_key(29, b->form, d->tag, 0, 0)));
+    f(row(feature_key(30, a->form, d->tag, 0, 0)));
+    f(row(feature_key(31, b->tag, a->tag, d->tag, 0)));
+    f(row(feature_key(32, a->tag, d->form, 0, 0)));
     // Short spans by all their tags, long ones by their first two and last two.
-    uint64_t k = key(j - i <= 6 ? 33 : 34, 0, 0, 0, 0);
+    uint64_t k = feature_key(j - i <= 6 ? 33 : 34, 0, 0, 0, 0);
     if (j - i <= 6)
       for (int32_t t = i; t < j; ++t) k = (k ^ x[t].tag) * 0x9E3779B97F4A7C15ull;
     else
-      k = key(34, a->tag, (a + 1)->tag, (c - 1)->tag, c->tag);
+      k = feature_key(34, a->tag, (a + 1)->tag, (c - 1)->tag, c->tag);
     f(row(k));
   }
   // Scalar weights of the point k where the part [k, j) joins what began at i.
   template <class F>
   void split(const SpanToken* x, int32_t i, int32_t k, int32_t j, F&& f) const noexcept {
     const SpanToken *a = x + k - 1, *b = x + k;
-    f(scalar(key(41, a->tag, b->tag, length(j - k), 0)));
-    f(scalar(key(42, x[i].tag, b->tag, x[j].tag, 0)));
-    f(scalar(key(43, a->form, b->tag, 0, 0)));
-    f(scalar(key(44, a->tag, b->form, 0, 0)));
-    f(scalar(key(45, x[i].form, b->form, 0, 0)));
-    f(scalar(key(46, length(k - i), length(j - k), 0, 0)));
+    f(scalar(feature_key(41, a->tag, b->tag, length(j - k), 0)));
+    f(scalar(feature_key(42, x[i].tag, b->tag, x[j].tag, 0)));
+    f(scalar(feature_key(43, a->form, b->tag, 0, 0)));
+    f(scalar(feature_key(44, a->tag, b->form, 0, 0)));
+    f(scalar(feature_key(45, x[i].form, b->form, 0, 0)));
+    f(scalar(feature_key(46, length(k - i), length(j - k), 0, 0)));
   }
 
  private:
-  static uint64_t key(uint32_t code, uint32_t a, uint32_t b, uint32_t c, uint32_t d) noexcept {
-    return (code + 1) * 0x9E3779B97F4A7C15ull + a * 0xBB67AE8584CAA73Bull +
-           b * 0xD6E8FEB86659FD93ull + c * 0xA0761D6478BD642Full + d * 0xE7037ED1A0B428DBull;
-  }
   static uint64_t finish(uint64_t k) noexcept {
     k ^= k >> 31;
     k *= 0x589965CC75374CC3ull;
