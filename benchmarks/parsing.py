@@ -146,7 +146,7 @@ def dependency(name, train, dev, test, quick):
         report = attachment_report(bank.trees, model.predict(bank.sentences))
         return report.las if labelled else report.uas, report
 
-    settings = [("structural SVM (bcfw)", {"solver": "bcfw"}, "C", (0.003, 0.01, 0.03))]
+    settings = [("structural SVM (bcfw)", {"solver": "bcfw"}, "C", (0.01, 0.03, 0.1))]
     settings += [
         ("averaged perceptron", {"solver": "perceptron"}, "max_iter", (3, 5, 10)),
         ("MIRA", {"solver": Perceptron(variant="mira")}, "max_iter", (3, 5, 10)),

@@ -33,7 +33,7 @@ def register(kinds: Any) -> None:
         description="Train a dependency parser (DependencySVM) on CoNLL-U trees, or on "
         "columns word, tag, head.",
     )
-    _common(p, 0.01, "CoNLL-U file, gzip or plain; - is stdin")
+    _common(p, 0.03, "CoNLL-U file, gzip or plain; - is stdin")
     p.add_argument("--unlabelled", action="store_true", help="heads only")
     p.add_argument(
         "--nonprojective", action="store_true", help="trees with crossing arcs, too"

@@ -20,7 +20,7 @@ class DependencySVM(BaseStructureSVM):
 
     Parameters
     ----------
-    C : float, default=0.01
+    C : float, default=0.03
         Weight of the sum of hinges.
     labelled, projective, siblings, loss, ignore_labels, nonprojective, bits, label_bits, \
 max_length, dtype
@@ -60,7 +60,7 @@ n_iter_, n_oracle_calls_, history_
 
     def __init__(
         self,
-        C: float = 0.01,
+        C: float = 0.03,
         labelled: bool = True,
         projective: bool = True,
         siblings: bool = False,
