@@ -83,6 +83,73 @@ Inside<R> choose(Isa isa) noexcept {
   return inside_baseline<R>;
 }
 
+// The score of the best label of every span, into real[i * row + j].
+template <class R>
+struct Labels {
+  int32_t n, n_labels, stride;
+  const R* pot;         // [(i * (n + 1) + j) * stride + label]
+  const int32_t* gold;  // [i * (n + 1) + j] true label, -1: none; nullptr: without the loss
+  const R* cost;        // (n_labels + 1, n_labels + 1), row and column 0 for "none"
+  R loss_scale;
+  R* real;
+  int64_t row;
+};
+
+template <class R, int kW>
+PSX_INLINE void label_maxima(const Labels<R>& x) {
+  using V = Vec<R, kW>;
+  const R none = -std::numeric_limits<R>::infinity();
+  const V factor = V::splat(x.loss_scale);
+  for (int32_t i = 0; i < x.n; ++i)
+    for (int32_t j = i + 1; j <= x.n; ++j) {
+      const int64_t at = int64_t{i} * (x.n + 1) + j;
+      const R* pot = x.pot + at * x.stride;
+      const R* cost = x.gold ? x.cost + int64_t{x.gold[at] + 1} * (x.n_labels + 1) : nullptr;
+      R top = none;
+      int32_t l = 0;
+      if (x.n_labels >= kW) {
+        V v = V::splat(none);
+        if (cost) {
+          const V base = V::splat(-cost[0]);
+          for (; l + kW <= x.n_labels; l += kW)
+            v = V::max(v, V::load(pot + l) + factor * (V::load(cost + l + 1) + base));
+        } else {
+          for (; l + kW <= x.n_labels; l += kW) v = V::max(v, V::load(pot + l));
+        }
+        R lane[kW];
+        v.store(lane);
+        // Halves first: a chain of comparisons would cost more than the loop.
+        for (int half = kW / 2; half; half /= 2)
+          for (int k = 0; k < half; ++k)
+            lane[k] = lane[k] > lane[k + half] ? lane[k] : lane[k + half];
+        top = lane[0];
+      }
+      for (; l < x.n_labels; ++l) {
+        const R v = cost ? pot[l] + x.loss_scale * (cost[l + 1] - cost[0]) : pot[l];
+        top = v > top ? v : top;
+      }
+      x.real[i * x.row + j] = top;
+    }
+}
+template <class R>
+void label_maxima_baseline(const Labels<R>& x) {
+  label_maxima<R, 4>(x);
+}
+template <class R>
+PSX_TARGET_AVX2 void label_maxima_avx2(const Labels<R>& x) {
+  label_maxima<R, 32 / sizeof(R)>(x);
+}
+template <class R>
+using LabelMaxima = void (*)(const Labels<R>&);
+template <class R>
+LabelMaxima<R> choose_maxima(Isa isa) noexcept {
+#if PSX_X86_DISPATCH
+  if (isa != Isa::kBaseline) return label_maxima_avx2<R>;
+#endif
+  (void)isa;
+  return label_maxima_baseline<R>;
+}
+
 // f(i, k, j) for every joint of a tree given as brackets in preorder.
 template <class F>
 struct Joints {
@@ -130,10 +197,12 @@ struct SpanSpace {
   const int32_t* codes = nullptr;  // truth
   bool use_splits = true;
   spans::Inside<R> inside = spans::choose<R>(detect_isa());
+  spans::LabelMaxima<R> maxima = spans::choose_maxima<R>(detect_isa());
 
   struct Scratch {
     typename SpanScores<R>::Buffers spans;
     AlignedBuffer<R> split, real, table;
+    AlignedBuffer<int32_t> gold;
     SparseSink sparse;
     bool finite = true;
     explicit Scratch(const SpanSpace& s) {
@@ -146,6 +215,7 @@ struct SpanSpace {
       if (s.use_splits) split.reserve(m * m * st);
       real.reserve(m * st);
       table.reserve(3 * m * st);
+      gold.reserve(m * m);
     }
   };
 
@@ -183,60 +253,26 @@ struct SpanSpace {
     s.finite = check == 0;
   }
 
-  // What predicting label l on a span adds to the loss is row[l + 1] - row[0].
-  const R* cost_row(int64_t i, double loss_scale, int32_t at) const noexcept {
-    if (loss_scale == 0) return nullptr;
-    return scores.cost + int64_t{scores.gold(i, at) + 1} * (scores.n_labels + 1);
-  }
-
   // Score of the best label of every span with the loss, into s.real. Which label that is, is
   // asked for the O(n) spans of the best tree only.
   void best_labels(int64_t i, double loss_scale, Scratch& s) const noexcept {
-    using V = Vec<R, 8>;
-    const int32_t len = scores.length(i), L = scores.n_labels;
-    const int64_t st = row_stride(len);
-    const R scale = static_cast<R>(loss_scale);
-    const R none = -std::numeric_limits<R>::infinity();
-    for (int32_t a = 0; a < len; ++a)
-      for (int32_t b = a + 1; b <= len; ++b) {
-        const R* pot = scores.at(s.spans, len, a, b);
-        const R* cost = cost_row(i, loss_scale, a * (len + 1) + b);
-        R top = none;
-        int32_t l = 0;
-        if (L >= 8) {
-          V v = V::splat(none);
-          if (cost) {
-            const V factor = V::splat(scale), base = V::splat(-cost[0]);
-            for (; l + 8 <= L; l += 8)
-              v = V::max(v, V::load(pot + l) + factor * (V::load(cost + l + 1) + base));
-          } else {
-            for (; l + 8 <= L; l += 8) v = V::max(v, V::load(pot + l));
-          }
-          // Halves first: a chain of eight comparisons would cost more than the loop.
-          R lane[8];
-          v.store(lane);
-          using H = Vec<R, 4>;
-          H h = H::max(H::load(lane), H::load(lane + 4));
-          if (!cost && l + 4 <= L) {
-            h = H::max(h, H::load(pot + l));
-            l += 4;
-          }
-          h.store(lane);
-          const R p = lane[0] > lane[1] ? lane[0] : lane[1];
-          const R q = lane[2] > lane[3] ? lane[2] : lane[3];
-          top = p > q ? p : q;
-        }
-        for (; l < L; ++l) {
-          const R v = cost ? pot[l] + scale * (cost[l + 1] - cost[0]) : pot[l];
-          top = v > top ? v : top;
-        }
-        s.real[idx(a * st + b)] = top;
-      }
+    const int32_t len = scores.length(i);
+    if (loss_scale != 0) {
+      std::fill(s.gold.data(), s.gold.data() + int64_t{len + 1} * (len + 1), -1);
+      for (int64_t k = scores.gold_offsets[i]; k < scores.gold_offsets[i + 1]; ++k)
+        s.gold[idx(scores.gold_at[k])] = scores.gold_label[k];
+    }
+    maxima({len, scores.n_labels, scores.stride, scores.at(s.spans, len, 0, 0),
+            loss_scale != 0 ? s.gold.data() : nullptr, scores.cost, static_cast<R>(loss_scale),
+            s.real.data(), row_stride(len)});
   }
   int32_t best_label(int64_t i, double loss_scale, const Scratch& s, int32_t at) const noexcept {
     const int32_t len = scores.length(i);
     const R* pot = scores.at(s.spans, len, at / (len + 1), at % (len + 1));
-    const R* cost = cost_row(i, loss_scale, at);
+    // What label l adds to the loss is cost[l + 1] - cost[0].
+    const R* cost = loss_scale == 0
+                        ? nullptr
+                        : scores.cost + int64_t{scores.gold(i, at) + 1} * (scores.n_labels + 1);
     const R scale = static_cast<R>(loss_scale);
     R top = -std::numeric_limits<R>::infinity();
     int32_t arg = 0;
