@@ -190,6 +190,29 @@ def test_all_trees_of_six_words():
     assert np.isclose(log_z, np.logaddexp.reduce(by_code))
 
 
+def test_all_nonprojective_trees_of_six_words():
+    """k-best lists every tree once: n^(n - 1) of them hang on one word."""
+    space = DependencySpace(labelled=False, projective=False, dtype="float64", **ARCS)
+    X, Y = problems.dependency((6,), projective=False)(np.random.default_rng(0))
+    packed = space.fit_pack(X, Y)
+    oracle = space.bind(packed)
+    w = np.random.default_rng(1).normal(size=space.size_psi_)
+    codes, scores = _dependency.k_best(oracle, w, 0, 10_000)
+    assert len(codes) == 6**5
+    assert {tuple(c) for c in codes.tolist()} == {
+        y.heads for y in space.enumerate(X[0])
+    }
+    by_code = [oracle.score(w, 0, code) for code in codes]
+    np.testing.assert_allclose(scores, by_code, atol=1e-9)
+    for loss_scale in (0.0, 1.0):
+        values = [oracle.score(w, 0, c) + loss_scale * oracle.loss(0, c) for c in codes]
+        found = oracle.argmax(w, 0, loss_scale)
+        value = oracle.score(w, 0, found) + loss_scale * oracle.loss(0, found)
+        assert np.isclose(value, max(values))
+    _, log_z = _dependency.marginals(oracle, w, 0)
+    assert np.isclose(log_z, np.logaddexp.reduce(by_code))
+
+
 def parts(name, y, n):
     """Indices of the parts of an output in the array of marginals."""
     if name.startswith(("projective", "siblings", "arborescence")):
