@@ -18,14 +18,8 @@ from _common import data_folder
 from scipy.stats import ttest_rel
 
 from pystruct_ext import DiverseQuery, DiverseRankingSVM
-from pystruct_ext.datasets import (
-    load_ambiguous_queries,
-    read_ambient,
-    read_diversity_qrels,
-    read_run,
-)
-from pystruct_ext.metrics import alpha_ndcg, err_ia, subtopic_recall
-from pystruct_ext.ranking import (
+from pystruct_ext.datasets import load_ambiguous_queries
+from pystruct_ext.diversify import (
     MMR,
     PM2,
     IASelect,
@@ -33,6 +27,8 @@ from pystruct_ext.ranking import (
     RelevanceRanker,
     XQuAD,
 )
+from pystruct_ext.io import read_ambient, read_diversity_qrels, read_run
+from pystruct_ext.metrics import alpha_ndcg, err_ia, subtopic_recall
 
 COLUMNS = ("alpha-nDCG@10", "ERR-IA@10", "S-recall@5", "S-recall@10")
 

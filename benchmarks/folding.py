@@ -19,11 +19,11 @@ import numpy as np
 from _common import data_folder, show_table, timed
 
 from pystruct_ext import FoldingSVM, SegmentSVM, SequenceSVM
-from pystruct_ext.datasets import read_structures
+from pystruct_ext.io import read_structures
 from pystruct_ext.metrics import base_pair_report, q_score, segment_overlap
+from pystruct_ext.outputs.segments import segments_from_labels, segments_to_labels
 from pystruct_ext.solvers import Perceptron
 from pystruct_ext.spaces import FoldingSpace
-from pystruct_ext.utils.segments import segments_from_labels, segments_to_labels
 
 LONGEST = (
     250  # of training sequences: quadratic tables, and long ones are hard to learn from

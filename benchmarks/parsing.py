@@ -19,10 +19,11 @@ import numpy as np
 from _common import data_folder, show_table, timed
 
 from pystruct_ext import ConstituencySVM, DependencySVM
-from pystruct_ext.datasets import read_brackets, read_conllu
+from pystruct_ext.io import read_brackets, read_conllu
 from pystruct_ext.metrics import attachment_report, bracket_report
 from pystruct_ext.solvers import Perceptron
-from pystruct_ext.spaces import ConstituencySpace, _decoders
+from pystruct_ext.spaces import ConstituencySpace
+from pystruct_ext.spaces._kernels import decoders as _decoders
 from pystruct_ext.spaces.decoders import best_dependencies, best_spans
 
 

@@ -21,7 +21,7 @@ from sklearn.preprocessing import SplineTransformer, StandardScaler
 from sklearn.svm import LinearSVC
 
 from pystruct_ext import PackedRows, RankingSVM
-from pystruct_ext.datasets import read_letor
+from pystruct_ext.io import read_letor
 from pystruct_ext.metrics import mean_average_precision, ndcg
 from pystruct_ext.spaces.ranking import PackedQueries, RankingSpace
 

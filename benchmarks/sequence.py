@@ -27,7 +27,7 @@ from _common import data_folder, peak_mb, show_table, timed, write_json
 
 from pystruct_ext import PackedRows, SequenceSVM, load
 from pystruct_ext._core.features import Template, Vocabulary
-from pystruct_ext.datasets import DEFAULT_TEMPLATE, read_conll
+from pystruct_ext.io import DEFAULT_TEMPLATE, read_conll
 from pystruct_ext.metrics import chunk_f1
 from pystruct_ext.solvers import BCFW
 from pystruct_ext.spaces import CodedLabels

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from pystruct_ext import DiverseRankingSVM
 from pystruct_ext.datasets import load_ambiguous_queries
+from pystruct_ext.diversify import MMR, QueryTextFeatures, RelevanceRanker
 from pystruct_ext.plotting import IntentCoverageDisplay, RankingDisplay
-from pystruct_ext.ranking import MMR, QueryTextFeatures, RelevanceRanker
 
 
 def main(output=None):

@@ -10,7 +10,7 @@ import numpy as np
 
 from pystruct_ext import SegmentSVM, SequenceSVM
 from pystruct_ext.metrics import q_score, segment_overlap
-from pystruct_ext.utils.segments import segments_from_labels, segments_to_labels
+from pystruct_ext.outputs.segments import segments_from_labels, segments_to_labels
 
 LIKES = {"H": "AELKMQR", "E": "VIYFWTC", "C": "GPNDS"}
 LENGTHS = {"H": (8, 14), "E": (4, 7), "C": (2, 6)}

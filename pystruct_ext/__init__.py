@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pystruct_ext._core.ragged import PackedRows
 from pystruct_ext._include import get_include
+from pystruct_ext._moved import install as _install_moved
 from pystruct_ext.estimators import (
     AlignmentSVM,
     ConstituencySVM,
@@ -16,12 +17,13 @@ from pystruct_ext.estimators import (
     SegmentSVM,
     SequenceSVM,
     StructuralSVM,
-    c_path,
 )
+from pystruct_ext.model_selection import c_path
+from pystruct_ext.outputs import DependencyTree, DiverseQuery, Sentence, Tree
 from pystruct_ext.persistence import ModelFileError, load
-from pystruct_ext.spaces import DiverseQuery, OutputSpace
-from pystruct_ext.utils.phrase_trees import Tree
-from pystruct_ext.utils.sentences import DependencyTree, Sentence
+from pystruct_ext.spaces import OutputSpace
+
+_install_moved()
 
 __version__ = "0.1.0"
 

@@ -10,27 +10,31 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "pystruct_ext"
-LAYERS = {
+RULES = {
     "_core": set(),
     "utils": set(),
+    "outputs": {"utils"},
     "losses": {"utils"},
-    "spaces": {"_core", "losses", "utils"},
+    "io": {"_core", "outputs", "utils"},
+    "datasets": {"io", "outputs", "utils", "_moved"},
+    "metrics": {"outputs", "utils"},
+    "spaces": {"_core", "losses", "outputs", "utils"},
     "solvers": {"_core", "utils"},
+}
+LAYERS = RULES
+OUTER: dict = {
     "estimators": {
         "_core",
         "spaces",
         "solvers",
         "utils",
         "losses",
+        "outputs",
         "persistence",
         "metrics",
     },
-}
-OUTER = {
-    "metrics": {"utils"},
-    "plotting": {"utils", "spaces", "metrics"},
-    "ranking": {"estimators", "spaces", "utils"},
-    "datasets": {"_core", "utils"},
+    "plotting": {"utils", "outputs", "spaces", "metrics"},
+    "diversify": {"estimators", "outputs", "spaces", "utils"},
 }
 
 

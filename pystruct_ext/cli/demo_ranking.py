@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pystruct_ext.datasets import load_ambiguous_queries
+from pystruct_ext.diversify import MMR, QueryTextFeatures, RelevanceRanker, XQuAD
 from pystruct_ext.estimators import DiverseRankingSVM
 from pystruct_ext.metrics import (
     alpha_ndcg,
@@ -17,7 +18,6 @@ from pystruct_ext.metrics import (
     intent_satisfaction,
     subtopic_recall,
 )
-from pystruct_ext.ranking import MMR, QueryTextFeatures, RelevanceRanker, XQuAD
 
 
 def run() -> dict[str, Any]:

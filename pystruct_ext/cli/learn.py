@@ -12,8 +12,8 @@ from typing import Any
 
 from pystruct_ext.cli import learn_ranking, learn_structures
 from pystruct_ext.cli._report import Stages
-from pystruct_ext.datasets import DEFAULT_TEMPLATE, ColumnTable, read_conll
 from pystruct_ext.estimators import HeldOutScore, SequenceSVM
+from pystruct_ext.io import DEFAULT_TEMPLATE, ColumnTable, read_conll
 from pystruct_ext.metrics import chunk_f1
 from pystruct_ext.solvers import SOLVERS, InterruptedWarning
 from pystruct_ext.spaces import CodedLabels

@@ -9,9 +9,9 @@ from typing import Any
 
 from pystruct_ext.cli._fitting import fit_and_save, run_guarded
 from pystruct_ext.cli._report import Stages
-from pystruct_ext.datasets import read_ambient, read_ambiguous_queries, read_letor
+from pystruct_ext.diversify import QueryTextFeatures
 from pystruct_ext.estimators import DiverseRankingSVM, RankingSVM
-from pystruct_ext.ranking import QueryTextFeatures
+from pystruct_ext.io import read_ambient, read_ambiguous_queries, read_letor
 from pystruct_ext.spaces.ranking import RANKING_LOSSES
 from pystruct_ext.spaces.slate import SLATE_LOSSES
 

@@ -7,13 +7,6 @@ from typing import Any
 
 from pystruct_ext.cli._fitting import fit_and_save, run_guarded
 from pystruct_ext.cli._report import Stages
-from pystruct_ext.datasets import (
-    read_alignments,
-    read_brackets,
-    read_conll,
-    read_conllu,
-    read_structures,
-)
 from pystruct_ext.estimators import (
     AlignmentSVM,
     ConstituencySVM,
@@ -21,8 +14,15 @@ from pystruct_ext.estimators import (
     FoldingSVM,
     SegmentSVM,
 )
+from pystruct_ext.io import (
+    read_alignments,
+    read_brackets,
+    read_conll,
+    read_conllu,
+    read_structures,
+)
+from pystruct_ext.outputs.segments import segments_from_bio
 from pystruct_ext.solvers import SOLVERS
-from pystruct_ext.utils.segments import segments_from_bio
 
 
 def register(kinds: Any) -> None:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from pystruct_ext.cli import predict_ranking, predict_structures
 from pystruct_ext.cli._report import Stages
-from pystruct_ext.datasets import ColumnTable, read_conll, write_conll
 from pystruct_ext.estimators import SequenceSVM
+from pystruct_ext.io import ColumnTable, read_conll, write_conll
 from pystruct_ext.metrics import chunk_report, sentence_accuracy, token_accuracy
 from pystruct_ext.persistence import load
+from pystruct_ext.utils.files import atomic_file
 
 
 def register(commands: Any) -> None:
@@ -88,23 +86,10 @@ def run_predict(args: argparse.Namespace) -> int:
             write_conll(sys.stdout.buffer, table, labels)
             sys.stdout.buffer.flush()
         else:
-            _write_atomically(Path(args.output), table, labels)
+            with atomic_file(args.output) as file:
+                write_conll(file, table, labels)
     stages.say(f"{table.n_sentences} sentences, {table.n_tokens} tokens")
     return 0
-
-
-def _write_atomically(path: Path, table: ColumnTable, labels: list[list[Any]]) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name + ".")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            write_conll(file, table, labels)
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def run_evaluate(args: argparse.Namespace) -> int:

@@ -13,14 +13,14 @@ import numpy as np
 from pystruct_ext import metrics
 from pystruct_ext.cli._report import Stages
 from pystruct_ext.cli.learn_ranking import read_queries
-from pystruct_ext.datasets import read_letor, write_run
-from pystruct_ext.estimators import DiverseRankingSVM, RankingSVM
-from pystruct_ext.ranking.text_features import (
+from pystruct_ext.diversify.text_features import (
     FEATURE_NAMES,
     RELATION_NAMES,
     TOPIC_NAMES,
     WORD_NAMES,
 )
+from pystruct_ext.estimators import DiverseRankingSVM, RankingSVM
+from pystruct_ext.io import read_letor, write_run
 
 
 def as_ranker(model: Any, path: str) -> RankingSVM | DiverseRankingSVM | None:

@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from pystruct_ext.cli._report import Stages
-from pystruct_ext.datasets import (
+from pystruct_ext.estimators import (
+    AlignmentSVM,
+    ConstituencySVM,
+    DependencySVM,
+    FoldingSVM,
+    SegmentSVM,
+)
+from pystruct_ext.io import (
     read_alignments,
     read_brackets,
     read_conll,
@@ -22,14 +29,7 @@ from pystruct_ext.datasets import (
     write_conllu,
     write_structures,
 )
-from pystruct_ext.datasets._files import read_lines, write_lines
-from pystruct_ext.estimators import (
-    AlignmentSVM,
-    ConstituencySVM,
-    DependencySVM,
-    FoldingSVM,
-    SegmentSVM,
-)
+from pystruct_ext.io._files import read_lines, write_lines
 from pystruct_ext.metrics import (
     alignment_report,
     attachment_report,
@@ -37,8 +37,8 @@ from pystruct_ext.metrics import (
     bracket_report,
     segment_report,
 )
-from pystruct_ext.utils.segments import segments_from_bio, segments_to_bio
-from pystruct_ext.utils.sentences import Sentence
+from pystruct_ext.outputs.segments import segments_from_bio, segments_to_bio
+from pystruct_ext.outputs.sentences import Sentence
 
 
 @dataclass

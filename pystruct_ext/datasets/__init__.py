@@ -1,85 +1,35 @@
-"""Data sets for examples and tests, and readers of other people's files."""
+"""Data sets for examples and tests: written for this package, or generated."""
 
 from __future__ import annotations
 
-from pystruct_ext._core.features import ColumnTable
-from pystruct_ext._core.templates import DEFAULT_TEMPLATE
+from typing import Any
 
-from ._alignments import (
-    SequencePairs,
-    alignment_rows,
-    read_alignments,
-    write_alignments,
-)
-from ._ambient import AmbientTopic, read_ambient
-from ._ambiguous import AmbiguousQuery, load_ambiguous_queries, read_ambiguous_queries
-from ._brackets import read_brackets, write_brackets
-from ._conll import read_conll, write_conll
-from ._conllu import Treebank, read_conllu, write_conllu
-from ._digits import digits_of, load_digit_sequences
-from ._letor import LetorData, iter_letor, read_letor, write_letor
-from ._rna import (
-    RnaStructures,
-    read_structures,
-    without_pseudoknots,
-    write_structures,
-)
-from ._toy_structures import (
+from pystruct_ext._moved import warn_moved
+from pystruct_ext.datasets._ambiguous import load_ambiguous_queries
+from pystruct_ext.datasets._digits import digits_of, load_digit_sequences
+from pystruct_ext.datasets._toy_structures import (
     ToyTreebank,
     make_alignments,
     make_folds,
     make_treebank,
 )
-from ._trec import (
-    Topic,
-    read_diversity_qrels,
-    read_qrels,
-    read_run,
-    read_topics,
-    write_diversity_qrels,
-    write_qrels,
-    write_run,
-)
 
 __all__ = [
-    "DEFAULT_TEMPLATE",
-    "AmbientTopic",
-    "AmbiguousQuery",
-    "ColumnTable",
-    "LetorData",
-    "RnaStructures",
-    "SequencePairs",
-    "Topic",
     "ToyTreebank",
-    "Treebank",
-    "alignment_rows",
     "digits_of",
-    "iter_letor",
     "load_ambiguous_queries",
     "load_digit_sequences",
     "make_alignments",
     "make_folds",
     "make_treebank",
-    "read_alignments",
-    "read_ambient",
-    "read_ambiguous_queries",
-    "read_brackets",
-    "read_conll",
-    "read_conllu",
-    "read_diversity_qrels",
-    "read_letor",
-    "read_qrels",
-    "read_run",
-    "read_structures",
-    "read_topics",
-    "without_pseudoknots",
-    "write_alignments",
-    "write_brackets",
-    "write_conll",
-    "write_conllu",
-    "write_diversity_qrels",
-    "write_letor",
-    "write_qrels",
-    "write_run",
-    "write_structures",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Readers and writers under their old names, with a warning."""
+    from pystruct_ext import io
+
+    if name in io.__all__:
+        warn_moved(f"pystruct_ext.datasets.{name}", f"pystruct_ext.io.{name}")
+        return getattr(io, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

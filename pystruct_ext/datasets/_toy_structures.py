@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pystruct_ext.utils.phrase_trees import Tree
-from pystruct_ext.utils.sentences import DependencyTree, Sentence
+from pystruct_ext.outputs.phrase_trees import Tree
+from pystruct_ext.outputs.sentences import DependencyTree, Sentence
 
 # What is eaten or seen with which tool, and what belongs to which thing: the words decide
 # whether "with ..." depends on the verb or on the noun.

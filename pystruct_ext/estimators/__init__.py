@@ -7,7 +7,6 @@ from pystruct_ext.estimators.dependency import DependencySVM
 from pystruct_ext.estimators.diverse_ranking import DiverseRankingSVM
 from pystruct_ext.estimators.folding import FoldingSVM
 from pystruct_ext.estimators.multiclass import MulticlassSVM
-from pystruct_ext.estimators.path import CPath, PathPoint, c_path
 from pystruct_ext.estimators.ranking import RankingSVM
 from pystruct_ext.estimators.segments import SegmentSVM
 from pystruct_ext.estimators.sequence import SequenceSVM
@@ -15,18 +14,15 @@ from pystruct_ext.estimators.structural import StructuralSVM, c_to_lam
 
 __all__ = [
     "AlignmentSVM",
-    "CPath",
     "ConstituencySVM",
     "DependencySVM",
     "DiverseRankingSVM",
     "FoldingSVM",
     "HeldOutScore",
     "MulticlassSVM",
-    "PathPoint",
     "RankingSVM",
     "SegmentSVM",
     "SequenceSVM",
     "StructuralSVM",
-    "c_path",
     "c_to_lam",
 ]

@@ -8,7 +8,7 @@ from pystruct_ext.estimators._structures import BaseStructureSVM
 from pystruct_ext.metrics import alignment_report
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import AlignmentSpace
-from pystruct_ext.spaces import _alignment as kernel
+from pystruct_ext.spaces._kernels import alignment as kernel
 
 
 class AlignmentSVM(BaseStructureSVM):

@@ -13,7 +13,7 @@ from pystruct_ext.estimators._structures import BaseStructureSVM
 from pystruct_ext.metrics import bracket_report
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import ConstituencySpace
-from pystruct_ext.spaces import _constituency as kernel
+from pystruct_ext.spaces._kernels import constituency as kernel
 
 
 class ConstituencySVM(BaseStructureSVM):

@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 
 from pystruct_ext.estimators._structures import BaseStructureSVM
 from pystruct_ext.metrics import attachment_report
+from pystruct_ext.outputs.sentences import tree_to_networkx
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import DependencySpace
-from pystruct_ext.spaces import _dependency as kernel
-from pystruct_ext.utils.sentences import tree_to_networkx
+from pystruct_ext.spaces._kernels import dependency as kernel
 
 
 class DependencySVM(BaseStructureSVM):

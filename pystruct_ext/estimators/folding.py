@@ -12,7 +12,7 @@ from pystruct_ext.estimators._structures import BaseStructureSVM
 from pystruct_ext.metrics import base_pair_report
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import FoldingSpace
-from pystruct_ext.spaces import _fold as kernel
+from pystruct_ext.spaces._kernels import fold as kernel
 
 
 class FoldingSVM(BaseStructureSVM):

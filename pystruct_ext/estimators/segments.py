@@ -8,7 +8,7 @@ from pystruct_ext.estimators._structures import BaseStructureSVM
 from pystruct_ext.metrics import segment_report
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import SegmentSpace
-from pystruct_ext.spaces import _segments as kernel
+from pystruct_ext.spaces._kernels import segments as kernel
 
 
 class SegmentSVM(BaseStructureSVM):
@@ -37,7 +37,7 @@ n_iter_, n_oracle_calls_, history_
     Notes
     -----
     X as for `SequenceSVM`; y is a list of segmentations: lists of (start, end, label), end
-    exclusive. `pystruct_ext.utils.segments` converts BIO tags and labels per token.
+    exclusive. `pystruct_ext.outputs.segments` converts BIO tags and labels per token.
     `predict_marginals` gives (n + 1, n + 1, K) probabilities of segments.
 
     Memory of a fit: the features, weights (three rows of K numbers of 4 bytes per feature

@@ -17,7 +17,7 @@ from pystruct_ext.estimators.structural import (
 )
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import SequenceSpace
-from pystruct_ext.spaces import _chain as chain_kernel
+from pystruct_ext.spaces._kernels import chain as chain_kernel
 
 
 class SequenceSVM(BaseStructuralSVM):

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pystruct_ext.utils.phrase_trees import Tree
+from pystruct_ext.outputs.phrase_trees import Tree
 
 _DELETE_LABELS = ("TOP", "ROOT", "S1", "-NONE-")
 _DELETE_TAGS = (",", ":", "``", "''", ".")

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from math import sqrt
 from typing import Any
 
-from pystruct_ext.utils.dot_bracket import pairs_of
+from pystruct_ext.outputs.dot_bracket import pairs_of
 
 
 @dataclass(frozen=True)

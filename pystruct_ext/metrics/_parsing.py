@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pystruct_ext.utils.sentences import DependencyTree
+from pystruct_ext.outputs.sentences import DependencyTree
 
 _PUNCTUATION = frozenset({"PUNCT", "``", "''", ",", ".", ":"})
 

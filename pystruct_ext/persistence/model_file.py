@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import tempfile
 import zipfile
 from dataclasses import fields
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from pystruct_ext.diversify import QueryTextFeatures
 from pystruct_ext.estimators import (
     AlignmentSVM,
     ConstituencySVM,
@@ -32,7 +32,6 @@ from pystruct_ext.estimators import (
     StructuralSVM,
 )
 from pystruct_ext.estimators._mixture import MixtureTopics
-from pystruct_ext.ranking import QueryTextFeatures
 from pystruct_ext.solvers import SOLVERS, History, Solver
 from pystruct_ext.spaces import (
     AlignmentSpace,
@@ -49,6 +48,7 @@ from pystruct_ext.spaces import (
 )
 from pystruct_ext.spaces._encoding import FeatureEncoder
 from pystruct_ext.spaces._treebank_grammar import TreebankGrammar
+from pystruct_ext.utils.files import atomic_file
 
 FORMAT = "pystruct_ext.model"
 VERSION = 1
@@ -311,28 +311,15 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
 
 
 def _write(path: Path, manifest: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-    folder = path.parent if str(path.parent) else Path()
-    handle, temporary = tempfile.mkstemp(
-        dir=folder, prefix=path.name + ".", suffix=".tmp"
-    )
-    try:
-        with os.fdopen(handle, "wb") as file:
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-                text = json.dumps(manifest, indent=1, allow_nan=False)
-                archive.writestr(_entry("manifest.json"), text)
-                for name, array in arrays.items():
-                    with archive.open(_entry(name), "w", force_zip64=True) as member:
-                        np.lib.format.write_array(member, array, allow_pickle=False)
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes private files; a model gets the permissions of any new file.
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with (
+        atomic_file(path) as file,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive,
+    ):
+        text = json.dumps(manifest, indent=1, allow_nan=False)
+        archive.writestr(_entry("manifest.json"), text)
+        for name, array in arrays.items():
+            with archive.open(_entry(name), "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
 
 
 def _entry(name: str) -> zipfile.ZipInfo:

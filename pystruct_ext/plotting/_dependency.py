@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pystruct_ext.outputs.sentences import DependencyTree, as_sentence, as_tree
 from pystruct_ext.plotting._style import FAINT, INK, PALETTE, import_pyplot
-from pystruct_ext.utils.sentences import DependencyTree, as_sentence, as_tree
 
 _WRONG, _MISSED = PALETTE[1], PALETTE[0]
 

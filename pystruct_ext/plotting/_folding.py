@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pystruct_ext.outputs.dot_bracket import pairs_of
 from pystruct_ext.plotting._style import FAINT, INK, PALETTE, import_pyplot
-from pystruct_ext.utils.dot_bracket import pairs_of
 
 _WRONG, _MISSED = PALETTE[1], PALETTE[0]
 _BASE_COLORS = {"A": PALETTE[2], "C": PALETTE[0], "G": PALETTE[1], "U": PALETTE[3]}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from pystruct_ext.outputs.phrase_trees import Tree
 from pystruct_ext.plotting._style import FAINT, INK, PALETTE, import_pyplot
-from pystruct_ext.utils.phrase_trees import Tree
 
 _WRONG = PALETTE[1]
 _WIDEST = 100

@@ -13,7 +13,7 @@ from math import log
 import numpy as np
 from numpy.typing import NDArray
 
-from pystruct_ext.spaces import _fold
+from pystruct_ext.spaces._kernels import fold as _fold
 
 _PAIRS = ("CG", "GC", "GU", "UG", "AU", "UA")
 # [pair 5' -> 3'][next pair, turned round]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pystruct_ext.utils.phrase_trees import Tree
+from pystruct_ext.outputs.phrase_trees import Tree
 
 # A binary tree: (symbol, start, end, left, right); left and right are None for leaves.
 Binary = tuple[str, int, int, Any, Any]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pystruct_ext._core import Oracle
-from pystruct_ext.spaces import _alignment
+from pystruct_ext.spaces._kernels import alignment as _alignment
 from pystruct_ext.spaces.base import OutputSpace, SpaceTags
 
 

@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pystruct_ext._core import Oracle
-from pystruct_ext.spaces import _constituency
+from pystruct_ext.outputs.phrase_trees import Tree
+from pystruct_ext.outputs.sentences import Sentence, as_sentence
+from pystruct_ext.spaces._kernels import constituency as _constituency
 from pystruct_ext.spaces._treebank_grammar import (
     TreebankGrammar,
     brackets,
     tree_of_brackets,
 )
 from pystruct_ext.spaces.base import OutputSpace, SpaceTags
-from pystruct_ext.utils.phrase_trees import Tree
-from pystruct_ext.utils.sentences import Sentence, as_sentence
 
 _PAD = 8
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pystruct_ext.spaces import _decoders
+from pystruct_ext.spaces._kernels import decoders as _decoders
 
 
 def best_dependencies(

@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 
 from pystruct_ext._core import Oracle
 from pystruct_ext._core.ragged import PackedRows
-from pystruct_ext.spaces import _dependency
-from pystruct_ext.spaces.base import OutputSpace, SpaceTags
-from pystruct_ext.utils.sentences import (
+from pystruct_ext.outputs.sentences import (
     DependencyTree,
     as_sentence,
     as_tree,
     check_heads,
     is_projective,
 )
+from pystruct_ext.spaces._kernels import dependency as _dependency
+from pystruct_ext.spaces.base import OutputSpace, SpaceTags
 
 # Labels per weight row are padded to whole vectors of this many.
 _PAD = 8

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pystruct_ext._core import Oracle
-from pystruct_ext.spaces import _fold
+from pystruct_ext.outputs.dot_bracket import crossing_pairs, dot_bracket, pairs_of
+from pystruct_ext.spaces._kernels import fold as _fold
 from pystruct_ext.spaces._nearest_neighbour import nearest_neighbour_weights
 from pystruct_ext.spaces.base import OutputSpace, SpaceTags
-from pystruct_ext.utils.dot_bracket import crossing_pairs, dot_bracket, pairs_of
 
 _BASES = {"A": 0, "C": 1, "G": 2, "U": 3, "T": 3}
 _CANONICAL = {(0, 3), (3, 0), (1, 2), (2, 1), (2, 3), (3, 2)}

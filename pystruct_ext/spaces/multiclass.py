@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pystruct_ext._core import Oracle
 from pystruct_ext._core.ragged import PackedRows
 from pystruct_ext.losses import cost_matrix
-from pystruct_ext.spaces import _multiclass
+from pystruct_ext.spaces._kernels import multiclass as _multiclass
 from pystruct_ext.spaces.base import OutputSpace, SpaceTags
 
 _PAD = 8

@@ -11,8 +11,8 @@ from sklearn.base import BaseEstimator
 
 from pystruct_ext._core import Oracle
 from pystruct_ext._core.ragged import PackedRows
-from pystruct_ext.spaces import _ranking
-from pystruct_ext.spaces._ranking import descending_order
+from pystruct_ext.spaces._kernels import ranking as _ranking
+from pystruct_ext.spaces._kernels.ranking import descending_order
 from pystruct_ext.spaces.base import SpaceTags
 from pystruct_ext.utils.gains import discounts, gain_of
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from pystruct_ext._core import Oracle
 from pystruct_ext._core.ragged import PackedRows
-from pystruct_ext.spaces import _segments
 from pystruct_ext.spaces._encoding import FeatureEncoder
+from pystruct_ext.spaces._kernels import segments as _segments
 from pystruct_ext.spaces.base import OutputSpace, SpaceTags
 
 _PAD = 8

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from pystruct_ext._core import Oracle
 from pystruct_ext._core.ragged import PackedRows
 from pystruct_ext.losses import cost_matrix
-from pystruct_ext.spaces import _chain
 from pystruct_ext.spaces._encoding import FeatureEncoder
+from pystruct_ext.spaces._kernels import chain as _chain
 from pystruct_ext.spaces._labels import (
     as_lists,
     check_lengths,

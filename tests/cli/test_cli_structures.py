@@ -8,10 +8,8 @@ import pytest
 
 from pystruct_ext import load
 from pystruct_ext.cli.main import main
-from pystruct_ext.datasets import (
-    make_alignments,
-    make_folds,
-    make_treebank,
+from pystruct_ext.datasets import make_alignments, make_folds, make_treebank
+from pystruct_ext.io import (
     read_alignments,
     read_brackets,
     read_conllu,

@@ -8,7 +8,8 @@ import re
 import numpy as np
 import pytest
 
-from pystruct_ext.datasets import load_ambiguous_queries, read_ambiguous_queries
+from pystruct_ext.datasets import load_ambiguous_queries
+from pystruct_ext.io import read_ambiguous_queries
 
 QUERIES = load_ambiguous_queries()
 

@@ -11,9 +11,7 @@ import pytest
 import pystruct_ext
 from pystruct_ext import DiverseQuery, DiverseRankingSVM
 from pystruct_ext.datasets import load_ambiguous_queries
-from pystruct_ext.estimators._slate_tools import step_features
-from pystruct_ext.metrics import alpha_ndcg, subtopic_recall
-from pystruct_ext.ranking import (
+from pystruct_ext.diversify import (
     MMR,
     PM2,
     IASelect,
@@ -21,6 +19,8 @@ from pystruct_ext.ranking import (
     RelevanceRanker,
     XQuAD,
 )
+from pystruct_ext.estimators._slate_tools import step_features
+from pystruct_ext.metrics import alpha_ndcg, subtopic_recall
 
 
 @pytest.fixture(scope="module")

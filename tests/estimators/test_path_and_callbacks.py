@@ -13,7 +13,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
 
 from pystruct_ext import MulticlassSVM, SequenceSVM, StructuralSVM
-from pystruct_ext.estimators import HeldOutScore, c_path
+from pystruct_ext.estimators import HeldOutScore
+from pystruct_ext.model_selection import c_path
 from pystruct_ext.solvers import BCFW
 from pystruct_ext.spaces import SequenceSpace
 from pystruct_ext.testing import brute_force

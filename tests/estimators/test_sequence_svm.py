@@ -10,7 +10,7 @@ from scipy.sparse import csr_array, issparse
 from sklearn.exceptions import NotFittedError
 
 from pystruct_ext import HeldOutScore, SequenceSVM, StructuralSVM, c_path
-from pystruct_ext.datasets import DEFAULT_TEMPLATE, ColumnTable
+from pystruct_ext.io import DEFAULT_TEMPLATE, ColumnTable
 from pystruct_ext.spaces import CodedLabels, SequenceSpace
 
 TAGS = {

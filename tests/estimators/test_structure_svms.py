@@ -18,8 +18,8 @@ from pystruct_ext import (
     SegmentSVM,
 )
 from pystruct_ext.datasets import make_alignments, make_folds, make_treebank
+from pystruct_ext.outputs.segments import segments_from_bio, segments_to_bio
 from pystruct_ext.spaces.decoders import best_dependencies, best_spans
-from pystruct_ext.utils.segments import segments_from_bio, segments_to_bio
 
 BANK = make_treebank(80)
 FOLDS = make_folds(40)

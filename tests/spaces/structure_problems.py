@@ -6,14 +6,14 @@ import itertools
 
 import numpy as np
 
-from pystruct_ext.spaces import FoldingSpace
-from pystruct_ext.utils.phrase_trees import Tree
-from pystruct_ext.utils.sentences import (
+from pystruct_ext.outputs.phrase_trees import Tree
+from pystruct_ext.outputs.sentences import (
     DependencyTree,
     Sentence,
     check_heads,
     is_projective,
 )
+from pystruct_ext.spaces import FoldingSpace
 
 
 def random_heads(rng, n, projective=True):

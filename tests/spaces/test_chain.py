@@ -13,7 +13,7 @@ from scipy.sparse import csr_array, csr_matrix
 from scipy.special import logsumexp
 
 from pystruct_ext.spaces import SequenceSpace
-from pystruct_ext.spaces import _chain as kernel
+from pystruct_ext.spaces._kernels import chain as kernel
 
 # The twin: plain loops over potentials.
 

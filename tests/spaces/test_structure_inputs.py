@@ -16,10 +16,10 @@ from pystruct_ext import (
     SegmentSVM,
     Tree,
 )
+from pystruct_ext.outputs.dot_bracket import pairs_of
+from pystruct_ext.outputs.sentences import check_heads, is_projective
 from pystruct_ext.spaces import ConstituencySpace, DependencySpace, FoldingSpace
 from pystruct_ext.spaces.dependency import lifted
-from pystruct_ext.utils.dot_bracket import pairs_of
-from pystruct_ext.utils.sentences import check_heads, is_projective
 
 S2 = (["a", "b"], ["N", "V"])
 S3 = (["a", "b", "c"], ["N", "V", "N"])

@@ -14,12 +14,12 @@ from pystruct_ext.spaces import (
     DependencySpace,
     FoldingSpace,
     SegmentSpace,
-    _alignment,
-    _constituency,
-    _dependency,
-    _fold,
-    _segments,
 )
+from pystruct_ext.spaces._kernels import alignment as _alignment
+from pystruct_ext.spaces._kernels import constituency as _constituency
+from pystruct_ext.spaces._kernels import dependency as _dependency
+from pystruct_ext.spaces._kernels import fold as _fold
+from pystruct_ext.spaces._kernels import segments as _segments
 from pystruct_ext.testing import check_output_space
 
 _PATH = Path(__file__).with_name("structure_problems.py")

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from pystruct_ext.outputs.sentences import Sentence
 from pystruct_ext.utils.extras import require
-from pystruct_ext.utils.sentences import Sentence
 
 
 class Tree(NamedTuple):

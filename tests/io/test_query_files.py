@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.datasets import load_svmlight_file
 
-from pystruct_ext import datasets
+from pystruct_ext import io as files
 
 DATA = Path(
     os.environ.get("PYSTRUCT_EXT_DATA", Path(__file__).parents[3] / "shared" / "data")
@@ -44,15 +44,15 @@ def folder(name):
 def test_letor_round_trip(tmp_path_factory, rows, packed):
     path = tmp_path_factory.mktemp("letor") / ("a.txt.gz" if packed else "a.txt")
     X = np.array([r[2] for r in rows])
-    datasets.write_letor(
+    files.write_letor(
         path, X, [r[0] for r in rows], [r[1] for r in rows], ["docid = d"] * len(rows)
     )
-    data = datasets.read_letor(path, 3)
+    data = files.read_letor(path, 3)
     np.testing.assert_array_equal(data.X, X)
     assert data.y.tolist() == [r[0] for r in rows]
     assert data.qid.tolist() == [r[1] for r in rows]
     assert data.comments == ["docid = d"] * len(rows)
-    wide = datasets.read_letor([path, path], 3, sparse_output=True)
+    wide = files.read_letor([path, path], 3, sparse_output=True)
     assert sparse.issparse(wide.X)
     assert wide.X.shape == (2 * len(rows), 3)
 
@@ -75,29 +75,29 @@ def test_letor_errors_name_the_line(tmp_path, line, message):
     path = tmp_path / "bad.txt"
     path.write_text(f"0 qid:1 1:1 # fine\n\n{line}\n")
     with pytest.raises(ValueError, match=rf"bad\.txt:3: .*{message}"):
-        datasets.read_letor(path)
+        files.read_letor(path)
 
 
 def test_letor_streams_by_query(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("0 qid:a 1:1\n2 qid:a 3:1\n1 qid:b 1:2\n")
-    parts = list(datasets.iter_letor(path))
+    parts = list(files.iter_letor(path))
     assert [(q, X.shape, y.tolist()) for q, X, y in parts] == [
         ("a", (2, 3), [0, 2]),
         ("b", (1, 1), [1]),
     ]
     path.write_text("0 qid:a 1:1\n1 qid:b 1:2\n0 qid:a 1:1\n")
     with pytest.raises(ValueError, match="query a appears again"):
-        list(datasets.iter_letor(path))
+        list(files.iter_letor(path))
     with pytest.raises(ValueError, match="no documents"):
         path.write_text("\n")
-        datasets.read_letor(path)
+        files.read_letor(path)
 
 
 @pytest.mark.data
 def test_mq2008_equals_scikit_learns_reader():
     path = folder("letor-mq2008") / "S1.txt.gz"
-    ours = datasets.read_letor(path, 46)
+    ours = files.read_letor(path, 46)
     with gzip.open(path) as file:
         X, y, qid = load_svmlight_file(file, n_features=46, query_id=True)
     np.testing.assert_array_equal(ours.X, X.toarray())
@@ -108,37 +108,37 @@ def test_mq2008_equals_scikit_learns_reader():
 
 def test_runs_and_judgements_round_trip(tmp_path):
     run = {"1": [("b", 2.5), ("a", 2.5), ("c", -1.0)], "2": [("a", 0.1)]}
-    datasets.write_run(tmp_path / "run", run)
-    assert datasets.read_run(tmp_path / "run") == run
+    files.write_run(tmp_path / "run", run)
+    assert files.read_run(tmp_path / "run") == run
     qrels = {"1": {"a": 1, "b": -2}, "2": {"c": 0}}
-    datasets.write_qrels(tmp_path / "qrels", qrels)
-    assert datasets.read_qrels(tmp_path / "qrels") == qrels
+    files.write_qrels(tmp_path / "qrels", qrels)
+    assert files.read_qrels(tmp_path / "qrels") == qrels
     diverse = {"1": {"1": {"a": 2, "b": -2}, "2": {"a": 0}}}
-    datasets.write_diversity_qrels(tmp_path / "d.gz", diverse)
-    assert datasets.read_diversity_qrels(tmp_path / "d.gz", clip=False) == diverse
-    assert datasets.read_diversity_qrels(tmp_path / "d.gz")["1"]["1"]["b"] == 0
+    files.write_diversity_qrels(tmp_path / "d.gz", diverse)
+    assert files.read_diversity_qrels(tmp_path / "d.gz", clip=False) == diverse
+    assert files.read_diversity_qrels(tmp_path / "d.gz")["1"]["1"]["b"] == 0
 
 
 def test_trec_errors_name_the_line(tmp_path):
     path = tmp_path / "f"
     path.write_text("1 Q0 a 1 2.0 t\n1 Q0 a 2 1.0 t\n")
     with pytest.raises(ValueError, match="f:2: document a occurs twice"):
-        datasets.read_run(path)
+        files.read_run(path)
     path.write_text("1 Q0 a 1\n")
     with pytest.raises(ValueError, match="f:1: 4 columns, expected 6"):
-        datasets.read_run(path)
+        files.read_run(path)
     path.write_text("1 0 a 1\n1 0 a 2\n")
     with pytest.raises(ValueError, match="f:2: document a has two grades"):
-        datasets.read_qrels(path)
+        files.read_qrels(path)
     path.write_text("1 0 a x\n")
     with pytest.raises(ValueError, match="grade 'x'"):
-        datasets.read_qrels(path)
+        files.read_qrels(path)
     with pytest.raises(ValueError, match="trec_eval would reorder"):
-        datasets.write_run(path, {"1": [("a", 1.0), ("b", 2.0)]})
+        files.write_run(path, {"1": [("a", 1.0), ("b", 2.0)]})
     assert path.read_text() == "1 0 a x\n", "a failed write leaves the file alone"
     path.write_text("<a>")
     with pytest.raises(ValueError, match="not well-formed"):
-        datasets.read_topics(path)
+        files.read_topics(path)
 
 
 @pytest.mark.data
@@ -146,14 +146,14 @@ def test_trec_web_counts():
     root = folder("trec-web-diversity")
     counts = {"2009": (50, 50, 243), "2012": (50, 50, 195)}
     for year, (topics, judged, subtopics) in counts.items():
-        found = datasets.read_topics(root / f"{year}.topics.xml")
+        found = files.read_topics(root / f"{year}.topics.xml")
         assert len(found) == topics
         assert sum(len(t.subtopics) for t in found) == subtopics
         assert (
-            len(datasets.read_diversity_qrels(root / f"{year}.diversity-qrels.txt.gz"))
+            len(files.read_diversity_qrels(root / f"{year}.diversity-qrels.txt.gz"))
             == judged
         )
-    run = datasets.read_run(root / "2012.run-indri-ql-cata-filtered.txt.gz")
+    run = files.read_run(root / "2012.run-indri-ql-cata-filtered.txt.gz")
     assert sum(map(len, run.values())) == 8060
 
 
@@ -165,21 +165,21 @@ def test_ambient_format(tmp_path):
     )
     rel = tmp_path / "STRel.txt"
     rel.write_text("sub\tres\n1.1\t1.2\n")
-    (topic,) = datasets.read_ambient(tmp_path)
+    (topic,) = files.read_ambient(tmp_path)
     assert topic.titles == ["A", "B & C"]
     assert topic.snippets == ["", "x y"]
     assert topic.intents == ["player"]
     assert topic.relevance.tolist() == [[0], [1]]
-    (whole,) = datasets.read_ambient(tmp_path, all_subtopics=True)
+    (whole,) = files.read_ambient(tmp_path, all_subtopics=True)
     assert whole.relevance.shape == (2, 2)
     rel.write_text("sub\tres\n1.9\t1.2\n")
     with pytest.raises(ValueError, match="unknown subtopic"):
-        datasets.read_ambient(tmp_path)
+        files.read_ambient(tmp_path)
 
 
 @pytest.mark.data
 def test_ambient_counts():
-    topics = datasets.read_ambient(folder("ambient"))
+    topics = files.read_ambient(folder("ambient"))
     assert len(topics) == 44
     assert sum(len(t.titles) for t in topics) == 4400
     assert sum(len(t.intents) for t in topics) == 349
@@ -189,11 +189,11 @@ def test_ambient_counts():
 def test_damaged_or_treacherous_files(tmp_path):
     path = tmp_path / "a.txt.gz"
     with pytest.raises(ValueError, match="document 0 has a line break"):
-        datasets.write_letor(path, [[1.0]], [1], [1], ["a\n9 qid:9 1:9"])
-    datasets.write_letor(path, np.ones((50, 3)), np.ones(50), np.arange(50))
+        files.write_letor(path, [[1.0]], [1], [1], ["a\n9 qid:9 1:9"])
+    files.write_letor(path, np.ones((50, 3)), np.ones(50), np.arange(50))
     path.write_bytes(path.read_bytes()[:-12])
     with pytest.raises(ValueError, match="damaged gzip data"):
-        datasets.read_letor(path)
+        files.read_letor(path)
     path.write_text("1 Q0 a 1 nan t\n")
     with pytest.raises(ValueError, match=r"a\.txt\.gz:1: the score is NaN"):
-        datasets.read_run(path)
+        files.read_run(path)

@@ -10,11 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pystruct_ext import DependencyTree, Tree
-from pystruct_ext.datasets import (
+from pystruct_ext.datasets import make_alignments, make_folds, make_treebank
+from pystruct_ext.io import (
     alignment_rows,
-    make_alignments,
-    make_folds,
-    make_treebank,
     read_alignments,
     read_brackets,
     read_conllu,
@@ -25,8 +23,8 @@ from pystruct_ext.datasets import (
     write_conllu,
     write_structures,
 )
-from pystruct_ext.utils.dot_bracket import pairs_of
-from pystruct_ext.utils.sentences import check_heads
+from pystruct_ext.outputs.dot_bracket import pairs_of
+from pystruct_ext.outputs.sentences import check_heads
 
 CONLLU = """\
 # sent_id = 1

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pystruct_ext.datasets._files import read_lines, write_lines
-from pystruct_ext.utils.sentences import DependencyTree, Sentence, check_heads
+from pystruct_ext.io._files import read_lines, write_lines
+from pystruct_ext.outputs.sentences import DependencyTree, Sentence, check_heads
 
 
 @dataclass

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from .baselines import MMR, PM2, IASelect, RelevanceRanker, XQuAD
-from .text_features import FEATURE_NAMES, RELATION_NAMES, QueryTextFeatures
+from pystruct_ext.diversify.baselines import MMR, PM2, IASelect, RelevanceRanker, XQuAD
+from pystruct_ext.diversify.text_features import (
+    FEATURE_NAMES,
+    RELATION_NAMES,
+    QueryTextFeatures,
+)
 
 __all__ = [
     "FEATURE_NAMES",

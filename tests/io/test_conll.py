@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pystruct_ext.datasets._conll import read_conll, write_conll
+from pystruct_ext.io._conll import read_conll, write_conll
 
 TEXT = b"the DT B-NP\ndog NN I-NP\n\nruns VBZ B-VP\n"
 WORDS = [["the", "dog"], ["runs"]]

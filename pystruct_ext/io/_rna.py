@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pystruct_ext.datasets._files import read_lines, write_lines
-from pystruct_ext.utils.dot_bracket import crossing_pairs, pairs_of
+from pystruct_ext.io._files import read_lines, write_lines
+from pystruct_ext.outputs.dot_bracket import crossing_pairs, pairs_of
 
 _LEVELS = ("()", "[]", "{}", "<>", "Aa", "Bb", "Cc", "Dd")
 

@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ._files import read_lines, write_lines
+from pystruct_ext.io._files import read_lines, write_lines
 
 Path = str | os.PathLike[str]
 

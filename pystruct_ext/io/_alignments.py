@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pystruct_ext.datasets._files import read_lines, write_lines
+from pystruct_ext.io._files import read_lines, write_lines
 
 _GAPS = "-."
 

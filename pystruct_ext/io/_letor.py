@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from ._files import read_lines, write_lines
+from pystruct_ext.io._files import read_lines, write_lines
 
 
 @dataclass(frozen=True)

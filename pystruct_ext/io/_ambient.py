@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ._files import read_lines
+from pystruct_ext.io._files import read_lines
 
 
 @dataclass(frozen=True)

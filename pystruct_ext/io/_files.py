@@ -5,12 +5,13 @@ from __future__ import annotations
 import gzip
 import os
 import sys
-import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+
+from pystruct_ext.utils.files import atomic_file
 
 
 def read_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
@@ -56,22 +57,11 @@ def write_lines(path: str | os.PathLike[str], lines: Iterable[str]) -> None:
         sys.stdout.flush()
         return
     target = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=target.name + ".")
-    try:
-        with os.fdopen(handle, "wb") as raw:
-            if target.suffix == ".gz":
-                with gzip.GzipFile(
-                    fileobj=raw, mode="wb", mtime=0, filename=""
-                ) as file:
-                    for line in lines:
-                        file.write(line.encode() + b"\n")
-            else:
-                for line in lines:
-                    raw.write(line.encode() + b"\n")
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with atomic_file(target) as raw, ExitStack() as stack:
+        file: Any = raw
+        if target.suffix == ".gz":
+            file = stack.enter_context(
+                gzip.GzipFile(fileobj=raw, mode="wb", mtime=0, filename="")
+            )
+        for line in lines:
+            file.write(line.encode() + b"\n")

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pystruct_ext.datasets._files import read_lines, write_lines
-from pystruct_ext.utils.phrase_trees import Tree, parse_brackets, strip_tree
+from pystruct_ext.io._files import read_lines, write_lines
+from pystruct_ext.outputs.phrase_trees import Tree, parse_brackets, strip_tree
 
 
 def read_brackets(

@@ -1,0 +1,70 @@
+"""Readers and writers of other people's files."""
+
+from __future__ import annotations
+
+from pystruct_ext._core.features import ColumnTable
+from pystruct_ext._core.templates import DEFAULT_TEMPLATE
+from pystruct_ext.io._alignments import (
+    SequencePairs,
+    alignment_rows,
+    read_alignments,
+    write_alignments,
+)
+from pystruct_ext.io._ambient import AmbientTopic, read_ambient
+from pystruct_ext.io._ambiguous import AmbiguousQuery, read_ambiguous_queries
+from pystruct_ext.io._brackets import read_brackets, write_brackets
+from pystruct_ext.io._conll import read_conll, write_conll
+from pystruct_ext.io._conllu import Treebank, read_conllu, write_conllu
+from pystruct_ext.io._letor import LetorData, iter_letor, read_letor, write_letor
+from pystruct_ext.io._rna import (
+    RnaStructures,
+    read_structures,
+    without_pseudoknots,
+    write_structures,
+)
+from pystruct_ext.io._trec import (
+    Topic,
+    read_diversity_qrels,
+    read_qrels,
+    read_run,
+    read_topics,
+    write_diversity_qrels,
+    write_qrels,
+    write_run,
+)
+
+__all__ = [
+    "DEFAULT_TEMPLATE",
+    "AmbientTopic",
+    "AmbiguousQuery",
+    "ColumnTable",
+    "LetorData",
+    "RnaStructures",
+    "SequencePairs",
+    "Topic",
+    "Treebank",
+    "alignment_rows",
+    "iter_letor",
+    "read_alignments",
+    "read_ambient",
+    "read_ambiguous_queries",
+    "read_brackets",
+    "read_conll",
+    "read_conllu",
+    "read_diversity_qrels",
+    "read_letor",
+    "read_qrels",
+    "read_run",
+    "read_structures",
+    "read_topics",
+    "without_pseudoknots",
+    "write_alignments",
+    "write_brackets",
+    "write_conll",
+    "write_conllu",
+    "write_diversity_qrels",
+    "write_letor",
+    "write_qrels",
+    "write_run",
+    "write_structures",
+]

@@ -1,0 +1,7 @@
+"""The values people hold: sentences, trees, folds, segments, queries."""
+
+from pystruct_ext.outputs.phrase_trees import Tree
+from pystruct_ext.outputs.queries import DiverseQuery
+from pystruct_ext.outputs.sentences import DependencyTree, Sentence
+
+__all__ = ["DependencyTree", "DiverseQuery", "Sentence", "Tree"]
