@@ -135,10 +135,13 @@ class _Run(BlockRun):
         self.separated = True
 
     def primal(self, tick: Tick) -> float:
-        if self.slack or not self.separated:
+        bounded = self.problem.oracle.exactness == "bounded"
+        if self.slack or bounded or not self.separated:
             return super().primal(tick)
         # w has not moved since the separation: its gaps add up to the exact gap.
         return self.dual() + self.gap_estimate()
 
-    def gap_estimate(self) -> float:
-        return super().gap_estimate()
+    def certificate(self) -> str:
+        # The search over scalings of the loss bounds the hinge from above.
+        exactness = super().certificate()
+        return "bounded" if self.slack and exactness == "exact" else exactness
