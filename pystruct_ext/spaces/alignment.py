@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pystruct_ext._core import Oracle
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import alignment as _alignment
 from pystruct_ext.spaces.base import OutputSpace, SpaceTags
 
@@ -38,6 +39,7 @@ class PackedAlignments:
         return len(self.a_offsets) - 1
 
 
+@storable
 class AlignmentSpace(OutputSpace):
     """Alignments of two sequences, with learned substitution and gap scores.
 
