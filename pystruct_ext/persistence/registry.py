@@ -84,12 +84,11 @@ class Storable:
                 for k, v in vars(obj).items()
                 if k not in params and k not in self.leave_out and self._stores(k)
             }
-            kept = {k: v for k, v in params.items() if k not in self.leave_out}
-            return {"params": kept, "fitted": fitted}
+            params = {k: v for k, v in params.items() if k not in self.leave_out}
+            return {"params": params, "fitted": fitted}
         if dataclasses.is_dataclass(obj):
-            names = [f.name for f in dataclasses.fields(obj) if f.init]
-            names = [n for n in names if n not in self.leave_out]
-            return {"state": {n: getattr(obj, n) for n in names}}
+            kept = [n for n in _fields(type(obj)) if n not in self.leave_out]
+            return {"state": {n: getattr(obj, n) for n in kept}}
         return {"state": obj.__getstate__()}
 
     def build(self, parts: Mapping[str, Any]) -> Any:
@@ -105,8 +104,11 @@ class Storable:
         if hasattr(self.cls, "get_params"):
             return self._fitted(parts["params"], parts["fitted"])
         if dataclasses.is_dataclass(self.cls):
-            return self.cls(**self._arguments(parts["state"]))
-        obj = self.cls.__new__(self.cls)
+            state = parts["state"]
+            if isinstance(state, list):  # version 1 may list the fields in order
+                state = dict(zip(_fields(self.cls), state, strict=False))
+            return self.cls(**self._arguments(state))
+        obj: Any = object.__new__(self.cls)
         obj.__setstate__(self._today(parts["state"]))
         return obj
 
@@ -120,7 +122,7 @@ class Storable:
             if not self._is_property(key):
                 setattr(obj, key, value)
         for key, make in self.derived.items():
-            if not self._is_property(key):
+            if fitted and not self._is_property(key):
                 setattr(obj, key, make(obj))
         return obj
 
@@ -144,6 +146,11 @@ class Storable:
 
     def _today(self, stored: Mapping[str, Any]) -> dict[str, Any]:
         return {self.renamed.get(k, k): v for k, v in stored.items()}
+
+
+def _fields(cls: type[Any]) -> list[str]:
+    """Fields of a dataclass that its constructor takes."""
+    return [f.name for f in dataclasses.fields(cls) if f.init]
 
 
 _TABLE: dict[str, Storable] = {}
@@ -209,7 +216,7 @@ def storable(
         renamed only where the constructor has the new name.
     derived : dict, optional
         Fitted attributes that are not stored, to functions that make them from the loaded
-        object; skipped where the class has a property of that name.
+        object, if it is fitted; skipped where the class has a property of that name.
     leave_out : iterable of str
         Parameters that are not stored: the loaded object has their defaults.
     private : iterable of str
