@@ -309,8 +309,8 @@ def entry_of(cls: type[Any]) -> Storable | None:
     own = _BY_CLASS.get(cls)
     if own is not None:
         return own
-    above = _inherited(cls)
-    return above if above.open else None
+    above = [_BY_CLASS[b] for b in cls.__mro__ if b in _BY_CLASS]
+    return _inherited(cls) if any(e.open for e in above) else None
 
 
 def lookup(name: str) -> Storable | None:

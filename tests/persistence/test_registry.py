@@ -304,7 +304,7 @@ def test_renamed_parameters(tmp_path):
     path = stored(Alias(2, "alias").fit(X), tmp_path)
     assert pystruct_ext.load(path).get_params() == {"new": 2, "old": "deprecated"}
     as_part(After)
-    with pytest.raises(ModelFileError, match="damaged model file .*'old'"):
+    with pytest.raises(ModelFileError, match=r"damaged model file .*'old'"):
         pystruct_ext.load(path)
 
 
