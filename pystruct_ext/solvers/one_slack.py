@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers._loop import Problem, SolverRun, Tick
 from pystruct_ext.solvers._online import simplex_qp
 from pystruct_ext.solvers._passes import Stretches, primal_of, sqnorm
@@ -15,6 +16,7 @@ from pystruct_ext.solvers.base import Solver
 from pystruct_ext.solvers.result import WorkingSet
 
 
+@storable
 class OneSlack(Solver):
     """1-slack cutting plane with a stabilised query point.
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pystruct_ext._core import Oracle
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import alignment as _alignment
 from pystruct_ext.spaces.compiled import CompiledSpace
 
@@ -37,6 +38,7 @@ class PackedAlignments:
         return len(self.a_offsets) - 1
 
 
+@storable
 class AlignmentSpace(CompiledSpace):
     """Alignments of two sequences, with learned substitution and gap scores.
 

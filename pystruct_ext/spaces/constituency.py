@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pystruct_ext._core import Oracle
 from pystruct_ext.outputs.phrase_trees import Tree
 from pystruct_ext.outputs.sentences import Sentence, as_sentence
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import constituency as _constituency
 from pystruct_ext.spaces._treebank_grammar import (
     TreebankGrammar,
@@ -57,6 +58,7 @@ class PackedParses:
         return len(self.sentences)
 
 
+@storable
 class ConstituencySpace(CompiledSpace):
     """Constituency trees, scored by their spans or by the rules of a grammar.
 

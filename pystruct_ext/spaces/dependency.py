@@ -20,6 +20,7 @@ from pystruct_ext.outputs.sentences import (
     check_heads,
     is_projective,
 )
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import dependency as _dependency
 from pystruct_ext.spaces.compiled import CompiledSpace
 
@@ -65,6 +66,7 @@ class PackedTrees:
         return len(self.offsets) - 1
 
 
+@storable(renamed={"label_loss": "task_loss"})
 class DependencySpace(CompiledSpace):
     """Dependency trees scored by their arcs.
 

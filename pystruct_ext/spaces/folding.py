@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pystruct_ext._core import Oracle
 from pystruct_ext.outputs.dot_bracket import crossing_pairs, dot_bracket, pairs_of
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import fold as _fold
 from pystruct_ext.spaces._nearest_neighbour import nearest_neighbour_weights
 from pystruct_ext.spaces.compiled import CompiledSpace
@@ -55,6 +56,7 @@ class PackedFolds:
         return len(self.offsets) - 1
 
 
+@storable
 class FoldingSpace(CompiledSpace):
     """Secondary structures of RNA: nested pairs of bases.
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pystruct_ext._core import Oracle
 from pystruct_ext._core.ragged import PackedRows
 from pystruct_ext.losses import cost_matrix
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import multiclass as _multiclass
 from pystruct_ext.spaces.compiled import CompiledSpace
 
@@ -29,6 +30,7 @@ class PackedClasses:
         return self.rows.n_examples
 
 
+@storable(renamed={"label_loss": "task_loss"})
 class MulticlassSpace(CompiledSpace):
     """Classes with one weight vector each (Crammer and Singer 2001).
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pystruct_ext._core import Oracle
 from pystruct_ext._core.ragged import PackedRows
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._encoding import FeatureEncoder
 from pystruct_ext.spaces._kernels import segments as _segments
 from pystruct_ext.spaces.compiled import CompiledSpace
@@ -37,6 +38,7 @@ class PackedSegments:
         return self.rows.n_examples
 
 
+@storable(renamed={"segment_loss": "task_loss"})
 class SegmentSpace(CompiledSpace):
     """Segmentations scored segment by segment.
 

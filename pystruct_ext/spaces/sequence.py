@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pystruct_ext._core import Oracle
 from pystruct_ext._core.ragged import PackedRows
 from pystruct_ext.losses import cost_matrix
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._encoding import FeatureEncoder
 from pystruct_ext.spaces._kernels import chain as _chain
 from pystruct_ext.spaces._labels import (
@@ -50,6 +51,7 @@ class PackedSequences:
         return self.rows.n_examples
 
 
+@storable(renamed={"label_loss": "task_loss"})
 class SequenceSpace(CompiledSpace):
     """Label sequences scored by a first-order chain.
 
