@@ -89,8 +89,6 @@ _PARTS: dict[str, type[Any]] = {
 _SOLVERS: dict[str, type[Solver]] = {c.__name__: c for c in SOLVERS.values()}
 # Parameters that hold code, or belong to a run and not to a model.
 _LEFT_OUT = ("callback",)
-# Fitted attributes that are views of the weights, made again at loading.
-_DERIVED = {"MulticlassSVM": ("coef_", "intercept_")}
 
 
 class ModelFileError(ValueError):
@@ -293,7 +291,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
         if k not in _LEFT_OUT and not isinstance(v, OutputSpace)
     }
     space = estimator.space_
-    leave_out = ("space_", *_DERIVED.get(name, ()))
+    leave_out = ("space_",)
     manifest = {
         "format": FORMAT,
         "format_version": VERSION,
@@ -410,6 +408,4 @@ def _build(manifest: dict[str, Any], reader: _Reader, space: OutputSpace | None)
     estimator.space_ = fitted_space
     for key, value in reader.decode(manifest["fitted"]).items():
         setattr(estimator, key, value)
-    if cls is MulticlassSVM:
-        estimator.coef_, estimator.intercept_ = fitted_space.split(estimator._w)  # type: ignore[attr-defined]
     return estimator

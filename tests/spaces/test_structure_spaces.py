@@ -51,7 +51,7 @@ CASES = {
     ),
     "siblings-labelled": (
         DependencySpace,
-        {"siblings": True, "label_loss": "uas", **ARCS},
+        {"siblings": True, "task_loss": "uas", **ARCS},
         problems.dependency((1, 2, 3)),
         _dependency,
     ),
@@ -107,13 +107,13 @@ CASES = {
     "segments": (SegmentSpace, {}, problems.segments, _segments),
     "segments-loss": (
         SegmentSpace,
-        {"segment_loss": "segments", "outside": "O", "boundary": False},
+        {"task_loss": "segments", "outside": "O", "boundary": False},
         problems.segments,
         _segments,
     ),
     "segments-longer": (
         SegmentSpace,
-        {"max_length": {"p": 4}, "n_lengths": 2, "segment_loss": "segments"},
+        {"max_length": {"p": 4}, "n_lengths": 2, "task_loss": "segments"},
         problems.segments,
         _segments,
     ),
