@@ -153,12 +153,14 @@ n_oracle_calls_, history_
     @property
     def coef_(self) -> NDArray[np.floating]:
         """Weights of the features, (K, n_features)."""
-        return self.space_.split(self._fitted_weights())[0]
+        w = self._fitted_weights()
+        return self.space_.split(w)[0]
 
     @property
     def intercept_(self) -> NDArray[np.floating]:
         """Constants of the classes, (K,)."""
-        return self.space_.split(self._fitted_weights())[1]
+        w = self._fitted_weights()
+        return self.space_.split(w)[1]
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.floating]:
         """Scores of the classes: (n, K), or (n,) for two classes (second minus first)."""

@@ -155,7 +155,8 @@ n_iter_, n_oracle_calls_, history_
     # Fitted attributes that are views of the weights.
 
     def _part(self, name: str) -> Any:
-        return self.space_.split(self._fitted_weights())[name]
+        w = self._fitted_weights()
+        return self.space_.split(w)[name]
 
     @property
     def coef_(self) -> Any:
