@@ -27,7 +27,7 @@ class DependencySVM(BaseStructuralSVM):
         Weight of the sum of hinges.
     labelled, projective, siblings, loss, ignore_labels, nonprojective, bits, label_bits, \
 max_length, dtype
-        See `DependencySpace`; `loss` is its `label_loss`.
+        See `DependencySpace`; `loss` is its `task_loss`.
     solver, tol, max_iter, max_time, n_jobs, random_state, verbose, callback
         See `StructuralSVM`.
 

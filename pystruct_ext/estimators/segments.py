@@ -26,7 +26,7 @@ class SegmentSVM(BaseStructuralSVM):
     C : float, default=0.1
         Weight of the sum of hinges.
     loss, outside, max_length, boundary, n_lengths, template, min_count, hash_bits, dtype
-        See `SegmentSpace`; `loss` is its `segment_loss`.
+        See `SegmentSpace`; `loss` is its `task_loss`.
     solver, tol, max_iter, max_time, n_jobs, random_state, verbose, callback
         See `StructuralSVM`.
 
