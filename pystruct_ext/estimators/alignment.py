@@ -41,7 +41,8 @@ n_iter_, n_oracle_calls_, history_
     -----
     X is a list of pairs of sequences of letters (strings, or tuples of letters of several
     channels); y of alignments: per letter of the first sequence the position in the second,
-    or -1. `predict_marginals` gives (n, m) probabilities of aligned pairs.
+    or -1. `predict_marginals` gives (n, m) probabilities of aligned pairs. `score` is F1 of the
+    aligned pairs of all examples together, each counted with the weight of its example.
 
     Examples
     --------

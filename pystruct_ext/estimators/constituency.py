@@ -41,7 +41,9 @@ n_iter_, n_oracle_calls_, history_
     Notes
     -----
     X is a list of `Sentence` (words and their tags), y of `Tree`. `predict_marginals` gives
-    (n + 1, n + 1, K) probabilities of labelled spans; model="spans" only.
+    (n + 1, n + 1, K) probabilities of labelled spans; model="spans" only. `score` is F1 of the
+    labelled brackets of all trees together (`pystruct_ext.metrics.bracket_report`), each
+    counted with the weight of its tree.
 
     Memory of a fit: 16 bytes per word, two times the weights (``2^bits K`` numbers of 4
     bytes for K labels), and the working set, about 16 bytes per word and cut.

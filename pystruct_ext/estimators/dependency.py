@@ -43,7 +43,8 @@ n_iter_, n_oracle_calls_, history_
     -----
     X is a list of `Sentence` (or of arc features), y of `DependencyTree`. `predict_marginals`
     gives (n + 1, n) probabilities of arcs, [head][word], 0 for the root; labels are summed
-    out.
+    out. `score` is the share of words with the right head and label (LAS; the right head,
+    UAS, if not `labelled`), each counted with the weight of its sentence.
 
     Memory of a fit: 16 bytes per word, two times the weights (``2^bits + 2^label_bits K``
     numbers of 4 bytes for K labels), and the working set, about 100 bytes per word. Features

@@ -55,6 +55,10 @@ class MulticlassSVM(ClassifierMixin, BaseStructuralSVM):
 n_oracle_calls_, history_
         See `StructuralSVM`.
 
+    Notes
+    -----
+    `score` is the (weighted) share of right classes.
+
     References
     ----------
     Crammer and Singer, JMLR 2001.

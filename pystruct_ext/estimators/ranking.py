@@ -259,6 +259,16 @@ status_, n_iter_, n_oracle_calls_, history_
         """Mean NDCG@10 over queries (exponential gain); see `pystruct_ext.metrics.ndcg`.
 
         Queries without a relevant document count 0, as trec_eval has it.
+
+        Parameters
+        ----------
+        X : (n_documents, n_features) array-like or sparse matrix
+        y : (n_documents,) array-like
+            Relevance >= 0.
+        sample_weight : array-like, optional
+            Weight of each query, as for `fit`.
+        qid : (n_documents,) array-like, optional
+            None means a single query.
         """
         predicted = self.predict(X)
         order, offsets = group_queries(qid, len(predicted))

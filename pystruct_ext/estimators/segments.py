@@ -42,7 +42,9 @@ n_iter_, n_oracle_calls_, history_
     -----
     X as for `SequenceSVM`; y is a list of segmentations: lists of (start, end, label), end
     exclusive. `pystruct_ext.outputs.segments` converts BIO tags and labels per token.
-    `predict_marginals` gives (n + 1, n + 1, K) probabilities of segments.
+    `predict_marginals` gives (n + 1, n + 1, K) probabilities of segments. `score` is F1 of the
+    segments of all examples together, those labelled `outside` left out, each counted with the
+    weight of its example.
 
     Memory of a fit: the features, weights (three rows of K numbers of 4 bytes per feature
     and label, K padded to a multiple of 8) twice, and the working set.

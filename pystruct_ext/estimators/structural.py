@@ -51,6 +51,10 @@ class StructuralSVM(BaseStructuralSVM):
     history_ : History
     n_features_in_ : not set: examples are any objects
 
+    Notes
+    -----
+    `score` is minus the (weighted) mean task loss; 0 is perfect.
+
     Examples
     --------
     >>> import numpy as np
