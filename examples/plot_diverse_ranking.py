@@ -16,9 +16,9 @@ def main(output=None):
     rankers = {
         "relevance": RelevanceRanker(given=False).fit(X),
         "MMR": MMR().fit(X),
-        "coverage": DiverseRankingSVM("coverage", C=0.003).fit(X),
-        "sequential": DiverseRankingSVM("sequential", C=0.1).fit(X),
-        "mixture": DiverseRankingSVM("mixture", C=0.1).fit(X),
+        "coverage": DiverseRankingSVM(model="coverage", C=0.003).fit(X),
+        "sequential": DiverseRankingSVM(model="sequential", C=0.1).fit(X),
+        "mixture": DiverseRankingSVM(model="mixture", C=0.1).fit(X),
     }
     slates = {name: ranker.predict(X_test) for name, ranker in rankers.items()}
     for name, ranker in rankers.items():

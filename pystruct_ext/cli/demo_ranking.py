@@ -33,8 +33,8 @@ def run() -> dict[str, Any]:
         "relevance only (RankingSVM)": RelevanceRanker(given=False),
         "MMR": MMR(),
         "xQuAD": XQuAD(),
-        "mixture (DiverseRankingSVM)": DiverseRankingSVM("mixture", C=0.03),
-        "sequential (DiverseRankingSVM)": DiverseRankingSVM("sequential", C=0.1),
+        "mixture (DiverseRankingSVM)": DiverseRankingSVM(model="mixture", C=0.03),
+        "sequential (DiverseRankingSVM)": DiverseRankingSVM(model="sequential", C=0.1),
     }
     slates = {}
     for name, ranker in rankers.items():

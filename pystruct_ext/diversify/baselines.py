@@ -118,7 +118,7 @@ class RelevanceRanker(BaseEstimator):
         grade = np.concatenate([np.ceil(v * 0.5) for v in y])
         qid = np.repeat(np.arange(len(queries)), [len(q) for q in queries])
         model = RankingSVM(
-            self.ranking_loss, C=C, gain="linear", tol=0.01, max_iter=300
+            C=C, loss=self.ranking_loss, gain="linear", tol=0.01, max_iter=300
         )
         return model.fit(x, grade, qid=qid)
 

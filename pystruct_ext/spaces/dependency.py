@@ -23,6 +23,7 @@ from pystruct_ext.outputs.sentences import (
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import dependency as _dependency
 from pystruct_ext.spaces.compiled import CompiledSpace
+from pystruct_ext.utils.renamed import renamed_parameters
 
 # Labels per weight row are padded to whole vectors of this many.
 _PAD = 8
@@ -83,14 +84,14 @@ class DependencySpace(CompiledSpace):
         Chu-Liu/Edmonds, O(n^2).
     siblings : bool, default=False
         Score neighbouring modifiers of one head together; projective trees of words only.
-    label_loss : {"las", "uas"}, default="las"
+    task_loss : {"las", "uas"}, default="las"
         Whether a wrong label costs as much as a wrong head; "uas" without labels.
     ignore_labels : tuple of str, default=()
         Words whose true relation is one of these do not count in the loss ("punct").
     nonprojective : {"lift", "error"}, default="lift"
         What to do with true trees that have crossing arcs if `projective`: move arcs up
         to the head's head, shortest first (Nivre and Nilsson 2005), or refuse.
-    bits, label_bits : int, default=22, 17
+    bits, label_bits : int, default=22, 16
         Arc features are hashed to ``2 ** bits`` weights, label features to
         ``2 ** label_bits`` rows of weights over labels.
     max_length : int, default=400
@@ -129,23 +130,24 @@ class DependencySpace(CompiledSpace):
     (1, 1024)
     """
 
+    @renamed_parameters(label_loss="task_loss")
     def __init__(
         self,
         labelled: bool = True,
         projective: bool = True,
         siblings: bool = False,
-        label_loss: str = "las",
+        task_loss: str = "las",
         ignore_labels: tuple[str, ...] = (),
         nonprojective: str = "lift",
         bits: int = 22,
-        label_bits: int = 17,
+        label_bits: int = 16,
         max_length: int = 400,
         dtype: str = "float32",
     ) -> None:
         self.labelled = labelled
         self.projective = projective
         self.siblings = siblings
-        self.label_loss = label_loss
+        self.task_loss = task_loss
         self.ignore_labels = ignore_labels
         self.nonprojective = nonprojective
         self.bits = bits
@@ -216,7 +218,7 @@ class DependencySpace(CompiledSpace):
 
     def _check_parameters(self) -> None:
         for name, allowed in (
-            ("label_loss", ("las", "uas")),
+            ("task_loss", ("las", "uas")),
             ("nonprojective", ("lift", "error")),
             ("dtype", ("float32", "float64")),
         ):
@@ -391,7 +393,7 @@ class DependencySpace(CompiledSpace):
                 "word_weight": packed.word_weight,
                 "n_labels": len(self.labels_),
                 "stride": self.stride_,
-                "label_counts": self.labelled and self.label_loss == "las",
+                "label_counts": self.labelled and self.task_loss == "las",
                 "projective": bool(self.projective),
                 "siblings": bool(self.siblings),
                 "n_arc": self.n_arc_,
@@ -433,7 +435,7 @@ class DependencySpace(CompiledSpace):
         a = as_tree(y, n, self.labelled, "y")
         b = as_tree(y_hat, n, self.labelled, "y_hat")
         relations = a.labels or getattr(y, "labels", ())
-        strict = self.labelled and self.label_loss == "las"
+        strict = self.labelled and self.task_loss == "las"
         total = 0.0
         for t in range(n):
             if relations and relations[t] in self.ignore_labels:

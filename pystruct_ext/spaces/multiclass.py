@@ -15,6 +15,7 @@ from pystruct_ext.losses import cost_matrix
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import multiclass as _multiclass
 from pystruct_ext.spaces.compiled import CompiledSpace
+from pystruct_ext.utils.renamed import renamed_parameters
 
 _PAD = 8
 
@@ -38,7 +39,7 @@ class MulticlassSpace(CompiledSpace):
 
     Parameters
     ----------
-    label_loss : "zero_one", (K, K) array or mapping, default="zero_one"
+    task_loss : "zero_one", (K, K) array or mapping, default="zero_one"
         Cost of a wrong class; see `pystruct_ext.losses.cost_matrix`.
     fit_intercept : bool, default=True
         Append a constant feature, regularised like the others (as LinearSVC does).
@@ -62,14 +63,15 @@ class MulticlassSpace(CompiledSpace):
     1
     """
 
+    @renamed_parameters(label_loss="task_loss")
     def __init__(
         self,
-        label_loss: Any = "zero_one",
+        task_loss: Any = "zero_one",
         fit_intercept: bool = True,
         intercept_scaling: float = 1.0,
         dtype: str = "float64",
     ) -> None:
-        self.label_loss = label_loss
+        self.task_loss = task_loss
         self.fit_intercept = fit_intercept
         self.intercept_scaling = intercept_scaling
         self.dtype = dtype
@@ -105,7 +107,7 @@ class MulticlassSpace(CompiledSpace):
                 f"and {len(codes)}"
             )
         self.stride_ = -(-len(labels) // _PAD) * _PAD
-        self.cost_ = cost_matrix(self.label_loss, self.classes_)
+        self.cost_ = cost_matrix(self.task_loss, self.classes_)
         self.size_psi_ = rows.n_features * self.stride_
         return PackedClasses(rows, np.ascontiguousarray(codes, dtype=np.int32))
 

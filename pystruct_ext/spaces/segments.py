@@ -15,6 +15,7 @@ from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._encoding import FeatureEncoder
 from pystruct_ext.spaces._kernels import segments as _segments
 from pystruct_ext.spaces.compiled import CompiledSpace
+from pystruct_ext.utils.renamed import renamed_parameters
 
 _PAD = 8
 
@@ -47,7 +48,7 @@ class SegmentSpace(CompiledSpace):
 
     Parameters
     ----------
-    segment_loss : {"tokens", "segments"}, default="tokens"
+    task_loss : {"tokens", "segments"}, default="tokens"
         Wrong tokens, or segments that are in one of the segmentations only.
     outside : label or None, default=None
         Label whose segments do not count in the loss on segments, such as "O".
@@ -86,9 +87,10 @@ class SegmentSpace(CompiledSpace):
     (['a', 'b'], [2, 1])
     """
 
+    @renamed_parameters(segment_loss="task_loss")
     def __init__(
         self,
-        segment_loss: str = "tokens",
+        task_loss: str = "tokens",
         outside: Any = None,
         max_length: Any = None,
         boundary: bool = True,
@@ -98,7 +100,7 @@ class SegmentSpace(CompiledSpace):
         hash_bits: int | None = None,
         dtype: str = "float32",
     ) -> None:
-        self.segment_loss = segment_loss
+        self.task_loss = task_loss
         self.outside = outside
         self.max_length = max_length
         self.boundary = boundary
@@ -147,7 +149,7 @@ class SegmentSpace(CompiledSpace):
 
     def _check_parameters(self) -> None:
         for name, allowed in (
-            ("segment_loss", ("tokens", "segments")),
+            ("task_loss", ("tokens", "segments")),
             ("dtype", ("float32", "float64")),
         ):
             if getattr(self, name) not in allowed:
@@ -206,7 +208,7 @@ class SegmentSpace(CompiledSpace):
                 "boundary": bool(self.boundary),
                 "n_lengths": int(self.n_lengths),
                 "longest": self.longest_,
-                "token_loss": self.segment_loss == "tokens",
+                "token_loss": self.task_loss == "tokens",
                 "outside": outside,
             },
             np.dtype(self.dtype),
@@ -230,7 +232,7 @@ class SegmentSpace(CompiledSpace):
 
     def loss(self, y: Any, y_hat: Any) -> float:
         """Wrong tokens, or segments that are in one of y and y_hat only."""
-        if self.segment_loss == "segments":
+        if self.task_loss == "segments":
             a = {s for s in map(tuple, y) if s[2] != self.outside}
             b = {s for s in map(tuple, y_hat) if s[2] != self.outside}
             return float(len(a ^ b))

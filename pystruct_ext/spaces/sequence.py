@@ -24,6 +24,7 @@ from pystruct_ext.spaces._labels import (
 )
 from pystruct_ext.spaces.compiled import CompiledSpace
 from pystruct_ext.spaces.constraints import Allowed, allowed_transitions
+from pystruct_ext.utils.renamed import renamed_parameters
 
 # Labels per weight row are padded to whole vectors of this many.
 _PAD = 8
@@ -60,7 +61,7 @@ class SequenceSpace(CompiledSpace):
 
     Parameters
     ----------
-    label_loss : "hamming", (K, K) array or mapping, default="hamming"
+    task_loss : "hamming", (K, K) array or mapping, default="hamming"
         Cost of a wrong label; see `pystruct_ext.losses.cost_matrix`.
     constraints : None, "BIO", "BILOU", (K, K) array or mapping, default=None
         Transitions that decoding may use; see
@@ -104,9 +105,10 @@ class SequenceSpace(CompiledSpace):
     (2, ['a', 'b'])
     """
 
+    @renamed_parameters(label_loss="task_loss")
     def __init__(
         self,
-        label_loss: Any = "hamming",
+        task_loss: Any = "hamming",
         constraints: Any = None,
         template: str | None = None,
         features: str = "all",
@@ -114,7 +116,7 @@ class SequenceSpace(CompiledSpace):
         hash_bits: int | None = None,
         dtype: str = "float32",
     ) -> None:
-        self.label_loss = label_loss
+        self.task_loss = task_loss
         self.constraints = constraints
         self.template = template
         self.features = features
@@ -162,7 +164,7 @@ class SequenceSpace(CompiledSpace):
         self.n_features_ = rows.n_features
         k = len(self.classes_)
         self.stride_ = -(-k // _PAD) * _PAD
-        self.cost_ = cost_matrix(self.label_loss, self.classes_)
+        self.cost_ = cost_matrix(self.task_loss, self.classes_)
         self.allowed_ = allowed_transitions(self.constraints, self.classes_)
         packed = self._packed(rows, Y if coded is not None else labels, token_weight)
         self.state_ptr_, self.state_label_ = None, None

@@ -75,10 +75,10 @@ def path_score(path, pot, trans, start, end):
 class Chain:
     """A space of K labels over identity features: w spells out the potentials."""
 
-    def __init__(self, K, T, dtype="float64", allowed=None, label_loss="hamming"):
+    def __init__(self, K, T, dtype="float64", allowed=None, task_loss="hamming"):
         self.K, self.T = K, T
         self.space = SequenceSpace(
-            dtype=dtype, constraints=allowed, label_loss=label_loss
+            dtype=dtype, constraints=allowed, task_loss=task_loss
         )
         legal = np.ones((K, K), dtype=bool) if allowed is None else allowed
         # Every label once as a sequence of its own makes them all known.
@@ -147,7 +147,7 @@ def test_loss_augmented_against_the_twin(K, isa):
     rng = np.random.default_rng(K)
     cost = rng.integers(0, 4, size=(K, K)).astype(float)
     np.fill_diagonal(cost, 0)
-    chain = Chain(K, 6, label_loss=cost)
+    chain = Chain(K, 6, task_loss=cost)
     for _ in range(4):
         pot, trans, start, end = chain.draw(rng, integers=True)
         y = rng.integers(0, K, size=6).tolist()

@@ -43,7 +43,7 @@ CASES = {
     ),
     "siblings-labelled": (
         DependencySpace,
-        {"siblings": True, "label_loss": "uas", **ARCS},
+        {"siblings": True, "task_loss": "uas", **ARCS},
         problems.dependency((1, 2, 3)),
     ),
     "arborescence": (
@@ -90,12 +90,12 @@ CASES = {
     "segments": (SegmentSpace, {}, problems.segments),
     "segments-loss": (
         SegmentSpace,
-        {"segment_loss": "segments", "outside": "O", "boundary": False},
+        {"task_loss": "segments", "outside": "O", "boundary": False},
         problems.segments,
     ),
     "segments-longer": (
         SegmentSpace,
-        {"max_length": {"p": 4}, "n_lengths": 2, "segment_loss": "segments"},
+        {"max_length": {"p": 4}, "n_lengths": 2, "task_loss": "segments"},
         problems.segments,
     ),
     "alignment": (AlignmentSpace, {}, problems.alignments()),
