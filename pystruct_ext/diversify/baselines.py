@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from pystruct_ext.estimators import RankingSVM
 from pystruct_ext.estimators.diverse_ranking import check_queries, slate_score
-from pystruct_ext.spaces import DiverseQuery
+from pystruct_ext.outputs import DiverseQuery
 
 _GRID = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 

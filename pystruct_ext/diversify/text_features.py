@@ -17,7 +17,7 @@ from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_is_fitted
 
 from pystruct_ext.persistence.registry import storable
-from pystruct_ext.spaces import DiverseQuery
+from pystruct_ext.outputs import DiverseQuery
 
 FEATURE_NAMES = (
     "-log rank",

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 
 from pystruct_ext.persistence.registry import storable
-from pystruct_ext.spaces.slate import DiverseQuery
+from pystruct_ext.outputs import DiverseQuery
 
 
 @storable

@@ -23,11 +23,11 @@ from pystruct_ext.estimators._slate_tools import (
 )
 from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.metrics import alpha_ndcg, err_ia, intent_satisfaction, ndcg_ia
+from pystruct_ext.outputs import DiverseQuery
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import OracleWarning, Solver
 from pystruct_ext.spaces.slate import (
     SLATE_LOSSES,
-    DiverseQuery,
     PackedSlates,
     SlateSpace,
     bind_steps,

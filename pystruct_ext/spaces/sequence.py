@@ -382,8 +382,9 @@ class SequenceSpace(CompiledSpace):
         else:
             from scipy.sparse import csr_array
 
+            entries: Any = (w[: self.n_state_], self.state_label_, self.state_ptr_)
             state = csr_array(
-                (w[: self.n_state_], self.state_label_, self.state_ptr_),
+                entries,
                 shape=(self.n_features_, k),
             ).T.tocsr()
         return {
