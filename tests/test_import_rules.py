@@ -15,7 +15,7 @@ RULES = {
     "utils": set(),
     "outputs": {"utils"},
     "losses": {"utils"},
-    "io": {"_core", "outputs", "utils"},
+    "io": {"_core", "outputs", "utils", "_moved"},
     "datasets": {"io", "outputs", "utils", "_moved"},
     "metrics": {"outputs", "utils"},
     "spaces": {"_core", "losses", "outputs", "utils"},
@@ -33,7 +33,7 @@ OUTER: dict = {
         "persistence",
         "metrics",
     },
-    "plotting": {"utils", "outputs", "spaces", "metrics"},
+    "plotting": {"utils", "outputs", "spaces", "metrics", "_moved"},
     "diversify": {"estimators", "outputs", "spaces", "utils"},
 }
 

@@ -25,6 +25,7 @@ from sklearn.exceptions import ConvergenceWarning
 from pystruct_ext._core import Oracle
 from pystruct_ext.solvers._progress import progress_bar
 from pystruct_ext.solvers.result import History, SolverResult, WorkingSet, relative
+from pystruct_ext.utils.callers import user_stacklevel
 
 
 class InterruptedWarning(UserWarning):
@@ -167,7 +168,7 @@ def run_loop(
             "the oracle does not promise the maximum (greedy or beam search): the dual is "
             "a lower bound, but the primal is under-estimated and the gap proves nothing",
             OracleWarning,
-            stacklevel=4,
+            stacklevel=user_stacklevel(),
         )
     with progress_bar(settings.verbose, settings.name, problem.n) as bar:
         loop = _Loop(run, settings, callback, bar)
@@ -239,7 +240,8 @@ class _Loop:
     def epochs(self) -> None:
         """Step until something says stop."""
         try:
-            for self.epoch in range(1, self.settings.max_iter + 1):
+            while self.epoch < self.settings.max_iter:
+                self.epoch += 1
                 status = self.step()
                 if status is not None:
                     self.status = status
@@ -370,14 +372,14 @@ def _warn_at_end(
             "training was interrupted; the model is the best so far "
             f"(relative gap {relative(gap, primal):.2e})",
             InterruptedWarning,
-            stacklevel=5,
+            stacklevel=user_stacklevel(),
         )
     elif status == "max_iter" and run.has_dual and relative(gap, primal) > settings.tol:
         warnings.warn(
             f"{settings.name} stopped after max_iter={settings.max_iter} epochs at a "
             f"relative gap of {relative(gap, primal):.2e}, above tol={settings.tol:g}",
             ConvergenceWarning,
-            stacklevel=5,
+            stacklevel=user_stacklevel(),
         )
     if certificate != "exact":
         return
@@ -388,12 +390,12 @@ def _warn_at_end(
             f"shortfall {run.extra()['worst_weak']:.3g}): loss_augmented_decode is not the "
             "maximum it claims to be, and the duality gap is not a certificate",
             OracleWarning,
-            stacklevel=5,
+            stacklevel=user_stacklevel(),
         )
     elif gap < -1e-4 * max(abs(primal), 1e-12):
         warnings.warn(
             f"the primal value is below the dual by {-gap:.3g}: loss_augmented_decode is "
             "not the maximum it claims to be",
             OracleWarning,
-            stacklevel=5,
+            stacklevel=user_stacklevel(),
         )

@@ -15,14 +15,13 @@ from pystruct_ext._core import Oracle
 from pystruct_ext.outputs.phrase_trees import Tree
 from pystruct_ext.outputs.sentences import Sentence, as_sentence
 from pystruct_ext.spaces._kernels import constituency as _constituency
+from pystruct_ext.spaces._labels import padded
 from pystruct_ext.spaces._treebank_grammar import (
     TreebankGrammar,
     brackets,
     tree_of_brackets,
 )
 from pystruct_ext.spaces.base import OutputSpace, SpaceTags
-
-_PAD = 8
 
 
 @dataclass
@@ -168,7 +167,7 @@ class ConstituencySpace(OutputSpace):
         return self.pack(X, Y)
 
     def _set_sizes(self) -> None:
-        self.stride_ = -(-len(self.labels_) // _PAD) * _PAD
+        self.stride_ = padded(len(self.labels_))
         scored = self.model == "spans" or self.span_features
         size = (self.stride_ << self.bits) if scored else 0
         if self.grammar_ is not None:

@@ -17,6 +17,7 @@ from pystruct_ext.outputs.dot_bracket import crossing_pairs, dot_bracket, pairs_
 from pystruct_ext.spaces._kernels import fold as _fold
 from pystruct_ext.spaces._nearest_neighbour import nearest_neighbour_weights
 from pystruct_ext.spaces.base import OutputSpace, SpaceTags
+from pystruct_ext.utils.callers import user_stacklevel
 
 _BASES = {"A": 0, "C": 1, "G": 2, "U": 3, "T": 3}
 _CANONICAL = {(0, 3), (3, 0), (1, 2), (2, 1), (2, 3), (3, 2)}
@@ -299,7 +300,7 @@ class FoldingSpace(OutputSpace):
             f"non-canonical pairs, short hairpins, large interior loops); "
             f"{packed.n_dropped} of their pairs were dropped",
             UserWarning,
-            stacklevel=4,
+            stacklevel=user_stacklevel(),
         )
 
     def _misfit(

@@ -20,12 +20,12 @@ from pystruct_ext.spaces._labels import (
     check_lengths,
     encode_labels,
     label_classes,
+    padded,
 )
 from pystruct_ext.spaces.base import OutputSpace, SpaceTags
 from pystruct_ext.spaces.constraints import Allowed, allowed_transitions
 
 # Labels per weight row are padded to whole vectors of this many.
-_PAD = 8
 
 
 @dataclass
@@ -159,7 +159,7 @@ class SequenceSpace(OutputSpace):
         self.encoder_ = encoder
         self.n_features_ = rows.n_features
         k = len(self.classes_)
-        self.stride_ = -(-k // _PAD) * _PAD
+        self.stride_ = padded(k)
         self.cost_ = cost_matrix(self.label_loss, self.classes_)
         self.allowed_ = allowed_transitions(self.constraints, self.classes_)
         packed = self._packed(rows, Y if coded is not None else labels, token_weight)
