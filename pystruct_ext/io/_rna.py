@@ -1,4 +1,4 @@
-"""RNA sequences with secondary structures: dot-bracket, CT, BPSEQ and tables."""
+"""RNA sequences and their folds (secondary structures): dot-bracket, CT, BPSEQ and tables."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pystruct_ext._moved import warn_moved
 from pystruct_ext.io._files import read_lines, write_lines
 from pystruct_ext.outputs.dot_bracket import crossing_pairs, pairs_of
 
@@ -16,28 +17,34 @@ _LEVELS = ("()", "[]", "{}", "<>", "Aa", "Bb", "Cc", "Dd")
 
 
 @dataclass
-class RnaStructures:
-    """Named sequences and, where known, their structures.
+class RnaFolds:
+    """Named sequences and, where known, their folds.
 
     Attributes
     ----------
     names, sequences : lists of n str
-    structures : list of n dot-bracket str, or None
+    folds : list of n dot-bracket str, or None
     columns : dict of str to list of n str
         Other columns of a table.
     """
 
     names: list[str]
     sequences: list[str]
-    structures: list[str] | None
+    folds: list[str] | None
     columns: dict[str, list[str]] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.sequences)
 
+    @property
+    def structures(self) -> list[str] | None:
+        """Deprecated name of `folds`."""
+        warn_moved("RnaFolds.structures", "RnaFolds.folds")
+        return self.folds
 
-def read_structures(path: str | os.PathLike[str]) -> RnaStructures:
-    """Read RNA sequences with or without structures.
+
+def read_folds(path: str | os.PathLike[str]) -> RnaFolds:
+    """Read RNA sequences with or without folds.
 
     The format is told by the file's name: ``.ct``, ``.bpseq``, ``.csv`` (with columns
     "sequence" and "structure"), each optionally with ``.gz``; anything else is FASTA with
@@ -50,7 +57,7 @@ def read_structures(path: str | os.PathLike[str]) -> RnaStructures:
 
     Returns
     -------
-    RnaStructures
+    RnaFolds
 
     Raises
     ------
@@ -74,26 +81,24 @@ def read_structures(path: str | os.PathLike[str]) -> RnaStructures:
     if known and len(known) != len(found):
         k = next(k for k, (_, _, s) in enumerate(found) if s is None)
         raise ValueError(f"{path}: sequence {k + 1} has no structure, but others have")
-    return RnaStructures(
-        [n for n, _, _ in found], [s for _, s, _ in found], known or None
-    )
+    return RnaFolds([n for n, _, _ in found], [s for _, s, _ in found], known or None)
 
 
-def write_structures(
+def write_folds(
     path: str | os.PathLike[str],
     names: Sequence[str],
     sequences: Sequence[str],
-    structures: Sequence[str],
+    folds: Sequence[str],
 ) -> None:
-    """Write sequences and structures: ``.ct``, ``.bpseq``, else FASTA with dot-bracket.
+    """Write sequences and folds: ``.ct``, ``.bpseq``, else FASTA with dot-bracket.
 
     Parameters
     ----------
     path : path-like
         Written beside it under a temporary name, then renamed; "-" is stdout.
-    names, sequences, structures : lists of n str
+    names, sequences, folds : lists of n str
     """
-    rows = list(zip(names, sequences, structures, strict=True))
+    rows = list(zip(names, sequences, folds, strict=True))
     suffixes = Path(str(path)).suffixes
     kind = next((s for s in reversed(suffixes) if s != ".gz"), "")
     if kind == ".ct":
@@ -223,7 +228,7 @@ def _read_bpseq(path: Any) -> Iterator[tuple[str, str, str | None]]:
         yield name, sequence, _from_partners(partner, len(sequence), str(path))
 
 
-def _read_table(path: Any) -> RnaStructures:
+def _read_table(path: Any) -> RnaFolds:
     reader = csv.DictReader(line for _, line in read_lines(path))
     rows = list(reader)
     columns = list(reader.fieldnames or [])
@@ -232,8 +237,8 @@ def _read_table(path: Any) -> RnaStructures:
     if not rows:
         raise ValueError(f"{path}: holds no sequences")
     names = [r.get("id") or str(k + 1) for k, r in enumerate(rows)]
-    structures = [r["structure"] for r in rows] if "structure" in columns else None
-    for k, text in enumerate(structures or []):
+    folds = [r["structure"] for r in rows] if "structure" in columns else None
+    for k, text in enumerate(folds or []):
         pairs_of(text, f"{path}:{k + 2}")
         if len(text) != len(rows[k]["sequence"]):
             raise ValueError(
@@ -241,10 +246,10 @@ def _read_table(path: Any) -> RnaStructures:
                 f"sequence has {len(rows[k]['sequence'])}"
             )
     known = ("id", "sequence", "structure")
-    return RnaStructures(
+    return RnaFolds(
         names,
         [r["sequence"] for r in rows],
-        structures,
+        folds,
         {c: [r[c] for r in rows] for c in columns if c not in known},
     )
 
@@ -289,8 +294,8 @@ def without_pseudoknots(structure: str) -> str:
 
 
 __all__ = [
-    "RnaStructures",
-    "read_structures",
+    "RnaFolds",
+    "read_folds",
     "without_pseudoknots",
-    "write_structures",
+    "write_folds",
 ]
