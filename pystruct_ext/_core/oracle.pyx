@@ -623,8 +623,9 @@ def python_oracle(space, X, Y, int64_t size_psi, exactness="exact"):
 
     Returns
     -------
-    Oracle
-        Its ``output(i, code)`` gives back the object that a code stands for.
+    oracle : Oracle
+    output : callable
+        ``output(i, code)`` gives back the object that a code of block i stands for.
     """
     if exactness not in ("exact", "relaxed", "none"):
         raise ValueError(f"exactness must be 'exact', 'relaxed' or 'none', got {exactness!r}")

@@ -101,7 +101,7 @@ class QueryTextFeatures(TransformerMixin, BaseEstimator):
         ----------
         X : sequence of queries
             Objects with ``query``, ``titles``, ``snippets`` and, where judged, ``relevance``,
-            ``probabilities`` and ``intents``: `pystruct_ext.datasets.AmbiguousQuery` or
+            ``probabilities`` and ``intents``: `pystruct_ext.io.AmbiguousQuery` or
             `pystruct_ext.datasets.AmbientTopic`.
         """
         rows = np.concatenate([self._describe(q)["features"] for q in X])

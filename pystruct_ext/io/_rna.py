@@ -80,7 +80,7 @@ def read_folds(path: str | os.PathLike[str]) -> RnaFolds:
     known = [s for _, _, s in found if s is not None]
     if known and len(known) != len(found):
         k = next(k for k, (_, _, s) in enumerate(found) if s is None)
-        raise ValueError(f"{path}: sequence {k + 1} has no structure, but others have")
+        raise ValueError(f"{path}: sequence {k + 1} has no fold, but others have")
     return RnaFolds([n for n, _, _ in found], [s for _, s, _ in found], known or None)
 
 
@@ -105,9 +105,7 @@ def write_folds(
         write_lines(path, _ct_lines(rows))
     elif kind == ".bpseq":
         if len(rows) != 1:
-            raise ValueError(
-                f"{path}: a BPSEQ file holds one structure, got {len(rows)}"
-            )
+            raise ValueError(f"{path}: a BPSEQ file holds one fold, got {len(rows)}")
         write_lines(path, _bpseq_lines(*rows[0]))
     else:
         write_lines(
@@ -118,18 +116,18 @@ def write_folds(
 def _read_dot_bracket(
     path: Any,
 ) -> Iterator[tuple[str, str, str | None]]:
-    name, sequence, structure, first = "", "", "", 0
+    name, sequence, fold, first = "", "", "", 0
 
     def done() -> tuple[str, str, str | None]:
         where = f"{path}:{first}"
-        if structure:
-            if len(structure) != len(sequence):
+        if fold:
+            if len(fold) != len(sequence):
                 raise ValueError(
-                    f"{where}: the structure has {len(structure)} characters, but the "
+                    f"{where}: the fold has {len(fold)} characters, but the "
                     f"sequence has {len(sequence)}"
                 )
-            pairs_of(structure, where)
-        return name, sequence, structure or None
+            pairs_of(fold, where)
+        return name, sequence, fold or None
 
     for number, raw in read_lines(path):
         line = raw.strip()
@@ -138,15 +136,15 @@ def _read_dot_bracket(
         if line.startswith(">"):
             if sequence:
                 yield done()
-            name, sequence, structure, first = line[1:].strip(), "", "", number
+            name, sequence, fold, first = line[1:].strip(), "", "", number
         elif set(line.split()[0]) <= set(".()[]{}<>"):
             if not sequence:
-                raise ValueError(f"{path}:{number}: a structure without a sequence")
-            structure += line.split()[0]
+                raise ValueError(f"{path}:{number}: a fold without a sequence")
+            fold += line.split()[0]
         else:
-            if structure or (sequence and not first):
+            if fold or (sequence and not first):
                 yield done()
-                name, sequence, structure = "", "", ""
+                name, sequence, fold = "", "", ""
             first = first or number
             if not sequence:
                 first = number
@@ -242,7 +240,7 @@ def _read_table(path: Any) -> RnaFolds:
         pairs_of(text, f"{path}:{k + 2}")
         if len(text) != len(rows[k]["sequence"]):
             raise ValueError(
-                f"{path}:{k + 2}: the structure has {len(text)} characters, but the "
+                f"{path}:{k + 2}: the fold has {len(text)} characters, but the "
                 f"sequence has {len(rows[k]['sequence'])}"
             )
     known = ("id", "sequence", "structure")
@@ -254,33 +252,31 @@ def _read_table(path: Any) -> RnaFolds:
     )
 
 
-def _partners(structure: str) -> list[int]:
-    partner = [0] * len(structure)
-    for i, j in pairs_of(structure, "structure"):
+def _partners(fold: str) -> list[int]:
+    partner = [0] * len(fold)
+    for i, j in pairs_of(fold, "fold"):
         partner[i], partner[j] = j + 1, i + 1
     return partner
 
 
 def _ct_lines(rows: Iterable[tuple[str, str, str]]) -> Iterator[str]:
-    for name, sequence, structure in rows:
+    for name, sequence, fold in rows:
         n = len(sequence)
         yield f"{n}\t{name}"
         for k, (base, p) in enumerate(
-            zip(sequence, _partners(structure), strict=True), start=1
+            zip(sequence, _partners(fold), strict=True), start=1
         ):
             yield f"{k}\t{base}\t{k - 1}\t{(k + 1) % (n + 1)}\t{p}\t{k}"
 
 
-def _bpseq_lines(name: str, sequence: str, structure: str) -> Iterator[str]:
+def _bpseq_lines(name: str, sequence: str, fold: str) -> Iterator[str]:
     if name:
         yield f"# {name}"
-    for k, (base, p) in enumerate(
-        zip(sequence, _partners(structure), strict=True), start=1
-    ):
+    for k, (base, p) in enumerate(zip(sequence, _partners(fold), strict=True), start=1):
         yield f"{k} {base} {p}"
 
 
-def without_pseudoknots(structure: str) -> str:
+def without_pseudoknots(fold: str) -> str:
     """Drop all pairs that are not written with round brackets, or that cross.
 
     Examples
@@ -288,8 +284,8 @@ def without_pseudoknots(structure: str) -> str:
     >>> without_pseudoknots("((<<))>>")
     '((..))..'
     """
-    kept = "".join(c if c in "()" else "." for c in structure)
-    crossing = {t for pair in crossing_pairs(pairs_of(kept, "structure")) for t in pair}
+    kept = "".join(c if c in "()" else "." for c in fold)
+    crossing = {t for pair in crossing_pairs(pairs_of(kept, "fold")) for t in pair}
     return "".join("." if t in crossing else c for t, c in enumerate(kept))
 
 

@@ -95,7 +95,7 @@ class ConstituencySpace(OutputSpace):
     -----
     x is a `Sentence`, a pair (forms, tags) or a list of (form, tag) pairs; y is a `Tree`
     over the same words. Take function tags and traces off first
-    (`pystruct_ext.datasets.read_brackets` does).
+    (`pystruct_ext.io.read_brackets` does).
 
     Code of "spans": (start * (n + 1) + end, label) of the constituents in preorder, -1
     after the last; of "grammar": (rule, split) in preorder. Ties: the same weights give

@@ -90,7 +90,7 @@ class DependencySpace(OutputSpace):
     nonprojective : {"lift", "error"}, default="lift"
         What to do with true trees that have crossing arcs if `projective`: move arcs up
         to the head's head, shortest first (Nivre and Nilsson 2005), or refuse.
-    bits, label_bits : int, default=22, 17
+    bits, label_bits : int, default=22, 16
         Arc features are hashed to ``2 ** bits`` weights, label features to
         ``2 ** label_bits`` rows of weights over labels.
     max_length : int, default=400
@@ -138,7 +138,7 @@ class DependencySpace(OutputSpace):
         ignore_labels: tuple[str, ...] = (),
         nonprojective: str = "lift",
         bits: int = 22,
-        label_bits: int = 17,
+        label_bits: int = 16,
         max_length: int = 400,
         dtype: str = "float32",
     ) -> None:

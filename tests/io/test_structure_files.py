@@ -153,9 +153,9 @@ def test_structures_of_other_kinds(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("a.db", ">x\nACGU\n(..\n", "a.db:2: the structure has 3 characters"),
+        ("a.db", ">x\nACGU\n(..\n", "a.db:2: the fold has 3 characters"),
         ("a.db", ">x\nACGU\n(...\n", "position 1 is never closed"),
-        ("a.db", "(...)\n", "a structure without a sequence"),
+        ("a.db", "(...)\n", "a fold without a sequence"),
         ("a.ct", "3 x\n1 A 0 2 3 1\n2 C 1 3 0 2\n3 G 2 0 2 3\n", "base 1 pairs with 3"),
         ("a.ct", "3 x\n1 A 0 2 3 1\n", "says 3 bases, but 1 lines follow"),
         ("a.bpseq", "1 A 0\n3 C 0\n", "expected base 2"),
