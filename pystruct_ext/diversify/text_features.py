@@ -102,7 +102,7 @@ class QueryTextFeatures(TransformerMixin, BaseEstimator):
         X : sequence of queries
             Objects with ``query``, ``titles``, ``snippets`` and, where judged, ``relevance``,
             ``probabilities`` and ``intents``: `pystruct_ext.io.AmbiguousQuery` or
-            `pystruct_ext.datasets.AmbientTopic`.
+            `pystruct_ext.io.AmbientTopic`.
         """
         rows = np.concatenate([self._describe(q)["features"] for q in X])
         self.mean_, self.scale_ = rows.mean(axis=0), rows.std(axis=0)
