@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pystruct_ext.outputs.segments import segments_to_bio
+
 from ._style import FAINT, INK, PALETTE, import_pyplot, tint
 
 _FONT = 10.0
@@ -88,6 +90,18 @@ def _name(token: Any, t: int) -> Any:
     return first if isinstance(first, str) else str(t + 1)
 
 
+def _per_token(row: Any, n: int) -> Any:
+    """Segments (start, end, label) as BIO tags; labels of n tokens as they are."""
+    covered = 0
+    for part in row:
+        if not (isinstance(part, tuple) and len(part) == 3 and part[0] == covered):
+            return row
+        covered = part[1]
+    if covered != n or not len(row):
+        return row
+    return segments_to_bio([(a, b, str(label)) for a, b, label in row])
+
+
 class TaggingDisplay:
     """Tokens, gold labels and predicted labels of sequences, mistakes outlined.
 
@@ -100,7 +114,8 @@ class TaggingDisplay:
         A sequence holds one str per token, or one (h, w) array per token (also as an
         array of shape (T, h, w)), which is drawn as an image, large values dark.
     y_true : list of sequences of labels, one sequence, or None
-        Gold labels; anything with a readable ``str``. Without them there is no gold row, and
+        Gold labels; anything with a readable ``str``, or the segments (start, end, label)
+        of a `SegmentSVM`, which are shown as BIO tags. Without them there is no gold row, and
         nothing is outlined.
     y_pred : dict of str to predictions, or predictions
         One row per entry, under its name; predictions are shaped as `y_true`.
@@ -177,6 +192,7 @@ class TaggingDisplay:
                 raise TypeError(
                     f"{name}[{i}] must be a sequence of labels, got {row!r:.60}"
                 )
+            row = _per_token(row, len(tokens))
             if len(row) != len(tokens):
                 raise ValueError(
                     f"sequence {i}: {name} has {len(row)} labels for {len(tokens)} "

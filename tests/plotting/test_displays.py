@@ -13,7 +13,7 @@ mpl.use("Agg")
 
 from matplotlib import pyplot as plt  # noqa: E402
 
-from pystruct_ext import SequenceSVM, plotting  # noqa: E402
+from pystruct_ext import SegmentSVM, SequenceSVM, plotting  # noqa: E402
 from pystruct_ext.plotting import (  # noqa: E402
     ConvergenceDisplay,
     TaggingDisplay,
@@ -131,6 +131,19 @@ def test_all_displays_have_one_order_of_arguments():
         parameters = list(inspect.signature(cls.from_predictions).parameters.values())
         assert [p.name for p in parameters[:3]] == ["X", "y_true", "y_pred"], name
         assert all(p.kind in (p.KEYWORD_ONLY, p.VAR_KEYWORD) for p in parameters[3:])
+
+
+def test_tagging_draws_segments():
+    x, y = [["a"], ["b"], ["c"]], [(0, 2, "NP"), (2, 3, "O")]
+    model = SegmentSVM(tol=0.1).fit([x], [y])
+    display = TaggingDisplay.from_estimator(model, [x], [y])
+    assert display.y_true == [["B-NP", "I-NP", "O"]]
+    assert display.y_pred == {"SegmentSVM": [["B-NP", "I-NP", "O"]]}
+    assert display.mistakes_ == []
+    with pytest.raises(ValueError, match="2 labels for 3"):
+        TaggingDisplay.from_predictions(
+            [["a", "b", "c"]], None, [[(0, 1, "X"), (2, 3, "X")]]
+        )
 
 
 def test_bad_input(model):
