@@ -24,10 +24,10 @@ def main(output=None):
     for name, ranker in rankers.items():
         print(f"{name:12} alpha-nDCG@10 on held-out queries {ranker.score(X_test):.3f}")
     print(rankers["mixture"].explain(X_test[0]))
-    page = RankingDisplay.from_slates(
-        test[0], {k: slates[k][0] for k in ("relevance", "mixture")}
+    page = RankingDisplay.from_predictions(
+        test, None, {k: slates[k] for k in ("relevance", "mixture")}
     )
-    curves = IntentCoverageDisplay.from_slates(test, slates)
+    curves = IntentCoverageDisplay.from_estimators(rankers, X_test)
     if output:
         page.figure_.savefig(output, dpi=110)
         curves.figure_.savefig(Path(output).with_suffix(".coverage.png"), dpi=110)

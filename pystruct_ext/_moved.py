@@ -22,6 +22,13 @@ MODULES = {
     "pystruct_ext.estimators.path": "pystruct_ext.model_selection.path",
 }
 
+# Old names in `pystruct_ext.io`, which `pystruct_ext.datasets` had before.
+IO_NAMES = {
+    "RnaStructures": "RnaFolds",
+    "read_structures": "read_folds",
+    "write_structures": "write_folds",
+}
+
 
 def warn_moved(old: str, new: str) -> None:
     """One FutureWarning for a name that has moved."""

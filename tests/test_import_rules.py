@@ -16,7 +16,7 @@ RULES = {
     "persistence": {"_core", "utils"},
     "outputs": {"utils"},
     "losses": {"utils"},
-    "io": {"_core", "outputs", "utils"},
+    "io": {"_core", "outputs", "utils", "_moved"},
     "datasets": {"io", "outputs", "utils", "_moved"},
     "metrics": {"outputs", "utils"},
     "spaces": {"_core", "losses", "outputs", "persistence", "utils"},
@@ -34,7 +34,7 @@ OUTER: dict = {
         "persistence",
         "metrics",
     },
-    "plotting": {"utils", "outputs", "spaces", "metrics"},
+    "plotting": {"utils", "outputs", "spaces", "metrics", "_moved"},
     "diversify": {"estimators", "outputs", "persistence", "spaces", "utils"},
 }
 

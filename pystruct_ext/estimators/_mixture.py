@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 
-from pystruct_ext.persistence.registry import storable
 from pystruct_ext.outputs import DiverseQuery
+from pystruct_ext.persistence.registry import storable
 
 
 @storable

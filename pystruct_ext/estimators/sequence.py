@@ -34,7 +34,7 @@ class SequenceSVM(BaseStructuralSVM):
         `pystruct_ext.spaces.allowed_transitions`.
     template : str or None, default=None
         Text of a CRF++ feature template. X is then what
-        `pystruct_ext.datasets.read_conll` returns, or a list of sequences whose tokens
+        `pystruct_ext.io.read_conll` returns, or a list of sequences whose tokens
         are tuples of columns.
     features : {"all", "seen"}, default="all"
         Weights for all pairs of feature and label, or (smaller) those seen in training.

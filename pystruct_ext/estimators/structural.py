@@ -46,9 +46,9 @@ class StructuralSVM(BaseStructuralSVM):
         In the scale of the formula above.
     relative_gap_ : float
         ``duality_gap_ / primal_objective_``.
-    certificate_ : {"exact", "relaxed", "none"}
-        What the gap proves.
-    status_ : {"converged", "max_iter", "max_time", "interrupted", "callback"}
+    certificate_ : {"exact", "bounded", "relaxed", "none"}
+        What the gap proves; see `pystruct_ext.solvers.SolverResult`.
+    status_ : {"converged", "stalled", "max_iter", "max_time", "interrupted", "callback"}
     n_iter_, n_oracle_calls_ : int
     history_ : History
     n_features_in_ : not set: examples are any objects

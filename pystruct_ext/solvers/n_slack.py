@@ -144,6 +144,7 @@ class _Run(BlockRun):
         return self.dual() + self.gap_estimate()
 
     def certificate(self) -> str:
+        """What the gap proves."""
         # The search over scalings of the loss bounds the hinge from above.
-        exactness = super().certificate()
-        return "bounded" if self.slack and exactness == "exact" else exactness
+        certificate = super().certificate()
+        return "bounded" if self.slack and certificate == "exact" else certificate

@@ -96,11 +96,13 @@ class SolverResult:
     primal, dual, gap : float
         ``P(coef)``, the best dual value, and ``primal - dual``. In the scale of
         ``P = lam/2 ||w||^2 + 1/n sum_i c_i H_i``.
-    certificate : {"exact", "relaxed", "none"}
-        What the gap proves; see ``SpaceTags.exactness``. "none" also for solvers
-        without a dual.
-    status : {"converged", "max_iter", "max_time", "interrupted", "callback"}
-        Why the solver stopped.
+    certificate : {"exact", "bounded", "relaxed", "none"}
+        What the gap proves; see ``SpaceTags.exactness``. "bounded": the primal counts an
+        upper bound of every hinge, so that the gap is one of the real problem, though it
+        may not close. "none" also for solvers without a dual.
+    status : {"converged", "stalled", "max_iter", "max_time", "interrupted", "callback"}
+        Why the solver stopped. "stalled": a bounded search finds nothing more that it could
+        add, but its bound does not prove that there is nothing.
     n_iter : int
         Epochs.
     n_oracle_calls : int

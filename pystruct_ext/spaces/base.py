@@ -24,7 +24,9 @@ class SpaceTags:
     exactness : {"exact", "relaxed", "none"}
         What ``loss_augmented_decode`` promises: the maximum; the maximum over a
         relaxation, so that hinges are over-estimated (LP); or neither (greedy, beam).
-        It decides what the duality gap of a fit certifies.
+        It decides what the duality gap of a fit certifies. A space of exactness "none" with
+        a method ``bound(w, x, y)``, an upper bound of ``max_z Delta(y, z) + <w, psi(x, z)>``
+        (without Delta where y is None), is certified all the same: "bounded".
     compiled : bool
         Whether ``bind`` gives an oracle that runs without the GIL.
     """

@@ -16,14 +16,13 @@ from pystruct_ext.outputs.phrase_trees import Tree
 from pystruct_ext.outputs.sentences import Sentence, as_sentence
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import constituency as _constituency
+from pystruct_ext.spaces._labels import padded
 from pystruct_ext.spaces._treebank_grammar import (
     TreebankGrammar,
     brackets,
     tree_of_brackets,
 )
 from pystruct_ext.spaces.compiled import CompiledSpace
-
-_PAD = 8
 
 
 @dataclass
@@ -98,7 +97,7 @@ class ConstituencySpace(CompiledSpace):
     -----
     x is a `Sentence`, a pair (forms, tags) or a list of (form, tag) pairs; y is a `Tree`
     over the same words. Take function tags and traces off first
-    (`pystruct_ext.datasets.read_brackets` does).
+    (`pystruct_ext.io.read_brackets` does).
 
     Code of "spans": (start * (n + 1) + end, label) of the constituents in preorder, -1
     after the last; of "grammar": (rule, split) in preorder. Ties: the same weights give
@@ -170,7 +169,7 @@ class ConstituencySpace(CompiledSpace):
         return self.pack(X, Y)
 
     def _set_sizes(self) -> None:
-        self.stride_ = -(-len(self.labels_) // _PAD) * _PAD
+        self.stride_ = padded(len(self.labels_))
         scored = self.model == "spans" or self.span_features
         size = (self.stride_ << self.bits) if scored else 0
         if self.grammar_ is not None:

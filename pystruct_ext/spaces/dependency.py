@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -22,11 +23,11 @@ from pystruct_ext.outputs.sentences import (
 )
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import dependency as _dependency
+from pystruct_ext.spaces._labels import padded
 from pystruct_ext.spaces.compiled import CompiledSpace
+from pystruct_ext.utils.callers import user_stacklevel
 from pystruct_ext.utils.renamed import renamed_parameters
 
-# Labels per weight row are padded to whole vectors of this many.
-_PAD = 8
 # Tags are told apart between head and modifier as bits of a 64-bit set; the last is "other".
 _TAG_BITS = 64
 _BEGIN, _ROOT, _END = "\0begin", "\0root", "\0end"
@@ -197,7 +198,7 @@ class DependencySpace(CompiledSpace):
             ]
             self.labels_ = sorted({label for tree in trees for label in tree.labels})
             Y = trees
-        self.stride_ = -(-len(self.labels_) // _PAD) * _PAD
+        self.stride_ = padded(len(self.labels_))
         if self.own_features_:
             self.n_arc_ = self.n_label_rows_ = self.n_features_
         else:
@@ -363,6 +364,13 @@ class DependencySpace(CompiledSpace):
                 for t, label in enumerate(relations):
                     if label in self.ignore_labels:
                         weight[a + t] = 0
+        if packed.n_lifted:
+            warnings.warn(
+                f"y: {packed.n_lifted} of {len(Y)} trees have crossing arcs and were made "
+                "projective by lifting arcs; projective=False keeps them as they are",
+                UserWarning,
+                stacklevel=user_stacklevel(),
+            )
         packed.heads, packed.labels, packed.word_weight = heads, labels, weight
         if labels is None:
             packed.codes = heads

@@ -17,6 +17,7 @@ from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import fold as _fold
 from pystruct_ext.spaces._nearest_neighbour import nearest_neighbour_weights
 from pystruct_ext.spaces.compiled import CompiledSpace
+from pystruct_ext.utils.callers import user_stacklevel
 
 _BASES = {"A": 0, "C": 1, "G": 2, "U": 3, "T": 3}
 _CANONICAL = {(0, 3), (3, 0), (1, 2), (2, 1), (2, 3), (3, 2)}
@@ -300,7 +301,7 @@ class FoldingSpace(CompiledSpace):
             f"non-canonical pairs, short hairpins, large interior loops); "
             f"{packed.n_dropped} of their pairs were dropped",
             UserWarning,
-            stacklevel=4,
+            stacklevel=user_stacklevel(),
         )
 
     def _misfit(

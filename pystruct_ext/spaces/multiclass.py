@@ -14,10 +14,9 @@ from pystruct_ext._core.ragged import PackedRows
 from pystruct_ext.losses import cost_matrix
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import multiclass as _multiclass
+from pystruct_ext.spaces._labels import padded
 from pystruct_ext.spaces.compiled import CompiledSpace
 from pystruct_ext.utils.renamed import renamed_parameters
-
-_PAD = 8
 
 
 @dataclass
@@ -106,7 +105,7 @@ class MulticlassSpace(CompiledSpace):
                 f"X and y must have the same number of examples, got {rows.n_examples} "
                 f"and {len(codes)}"
             )
-        self.stride_ = -(-len(labels) // _PAD) * _PAD
+        self.stride_ = padded(len(labels))
         self.cost_ = cost_matrix(self.task_loss, self.classes_)
         self.size_psi_ = rows.n_features * self.stride_
         return PackedClasses(rows, np.ascontiguousarray(codes, dtype=np.int32))

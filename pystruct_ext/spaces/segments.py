@@ -14,10 +14,9 @@ from pystruct_ext._core.ragged import PackedRows
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._encoding import FeatureEncoder
 from pystruct_ext.spaces._kernels import segments as _segments
+from pystruct_ext.spaces._labels import padded
 from pystruct_ext.spaces.compiled import CompiledSpace
 from pystruct_ext.utils.renamed import renamed_parameters
-
-_PAD = 8
 
 
 @dataclass
@@ -142,7 +141,7 @@ class SegmentSpace(CompiledSpace):
         if self.longest_.min() < 1:
             raise ValueError(f"max_length must be >= 1, got {self.max_length!r}")
         k = len(self.classes_)
-        self.stride_ = -(-k // _PAD) * _PAD
+        self.stride_ = padded(k)
         parts = (3 if self.boundary else 1) * self.n_features_
         self.size_psi_ = (parts + self.n_lengths + k + 2) * self.stride_
         return self._packed(rows, Y)

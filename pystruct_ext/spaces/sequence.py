@@ -21,13 +21,11 @@ from pystruct_ext.spaces._labels import (
     check_lengths,
     encode_labels,
     label_classes,
+    padded,
 )
 from pystruct_ext.spaces.compiled import CompiledSpace
 from pystruct_ext.spaces.constraints import Allowed, allowed_transitions
 from pystruct_ext.utils.renamed import renamed_parameters
-
-# Labels per weight row are padded to whole vectors of this many.
-_PAD = 8
 
 
 @dataclass
@@ -163,7 +161,7 @@ class SequenceSpace(CompiledSpace):
         self.encoder_ = encoder
         self.n_features_ = rows.n_features
         k = len(self.classes_)
-        self.stride_ = -(-k // _PAD) * _PAD
+        self.stride_ = padded(k)
         self.cost_ = cost_matrix(self.task_loss, self.classes_)
         self.allowed_ = allowed_transitions(self.constraints, self.classes_)
         packed = self._packed(rows, Y if coded is not None else labels, token_weight)

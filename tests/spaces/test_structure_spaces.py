@@ -255,6 +255,7 @@ def longer(name):
         "alignment-local",
     ],
 )
+@pytest.mark.filterwarnings("ignore:.*have crossing arcs:UserWarning")
 def test_fast_kernel_equals_forest_on_long_examples(name):
     """Vectors run over row ends only where rows are long."""
     cls, params, _ = CASES[name]
