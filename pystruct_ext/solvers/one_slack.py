@@ -206,7 +206,7 @@ class _Run(SolverRun):
         for a, cut in zip(self.alpha[1:], self.cuts, strict=True):
             if a <= 0:
                 continue
-            if sparse.issparse(cut):
+            if hasattr(cut, "indices"):
                 w[cut.indices] += a * cut.data
             else:
                 w += a * cut[0]
