@@ -14,6 +14,7 @@ MODULES = {
     "pystruct_ext.ranking": "pystruct_ext.diversify",
     "pystruct_ext.ranking.baselines": "pystruct_ext.diversify.baselines",
     "pystruct_ext.ranking.text_features": "pystruct_ext.diversify.text_features",
+    "pystruct_ext.persistence.model_file": "pystruct_ext.persistence.archive",
     "pystruct_ext.utils.dot_bracket": "pystruct_ext.outputs.dot_bracket",
     "pystruct_ext.utils.phrase_trees": "pystruct_ext.outputs.phrase_trees",
     "pystruct_ext.utils.segments": "pystruct_ext.outputs.segments",

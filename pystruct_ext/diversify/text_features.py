@@ -16,6 +16,7 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, TfidfVectorizer
 from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_is_fitted
 
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces import DiverseQuery
 
 FEATURE_NAMES = (
@@ -51,6 +52,7 @@ WORD_NAMES = tuple(
 )
 
 
+@storable
 class QueryTextFeatures(TransformerMixin, BaseEstimator):
     """Features, relations, words and topics of a query's results, from their text.
 

@@ -6,11 +6,13 @@ from typing import Any, ClassVar
 
 from pystruct_ext.estimators._structures import BaseStructureSVM
 from pystruct_ext.metrics import alignment_report
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import AlignmentSpace
 from pystruct_ext.spaces._kernels import alignment as kernel
 
 
+@storable
 class AlignmentSVM(BaseStructureSVM):
     """Structural SVM that aligns two sequences with learned substitution and gap scores.
 

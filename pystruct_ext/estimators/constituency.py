@@ -11,11 +11,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from pystruct_ext.estimators._structures import BaseStructureSVM
 from pystruct_ext.metrics import bracket_report
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import ConstituencySpace
 from pystruct_ext.spaces._kernels import constituency as kernel
 
 
+@storable
 class ConstituencySVM(BaseStructureSVM):
     """Structural SVM for constituency trees, scored by spans or by the rules of a grammar.
 

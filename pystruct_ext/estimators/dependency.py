@@ -7,11 +7,13 @@ from typing import Any, ClassVar
 from pystruct_ext.estimators._structures import BaseStructureSVM
 from pystruct_ext.metrics import attachment_report
 from pystruct_ext.outputs.sentences import tree_to_networkx
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import DependencySpace
 from pystruct_ext.spaces._kernels import dependency as kernel
 
 
+@storable
 class DependencySVM(BaseStructureSVM):
     """Structural SVM for dependency trees: first-order, projective or not, labelled or not.
 

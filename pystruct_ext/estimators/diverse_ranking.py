@@ -26,6 +26,7 @@ from pystruct_ext.estimators.structural import (
     effective_n_jobs,
 )
 from pystruct_ext.metrics import alpha_ndcg, err_ia, intent_satisfaction, ndcg_ia
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import OracleWarning, Solver
 from pystruct_ext.spaces.slate import (
     SLATE_LOSSES,
@@ -43,6 +44,7 @@ MODELS = {
 }
 
 
+@storable
 class DiverseRankingSVM(BaseStructuralSVM):
     """Ranks the documents of ambiguous queries: each one is judged by those above it.
 

@@ -10,11 +10,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from pystruct_ext.estimators._structures import BaseStructureSVM
 from pystruct_ext.metrics import base_pair_report
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import FoldingSpace
 from pystruct_ext.spaces._kernels import fold as kernel
 
 
+@storable
 class FoldingSVM(BaseStructureSVM):
     """Structural SVM for nested secondary structures of RNA.
 

@@ -15,6 +15,7 @@ from sklearn.utils.validation import (
 )
 
 from pystruct_ext.estimators.structural import BaseStructuralSVM, c_to_lam
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import MulticlassSpace, OutputSpace
 
@@ -22,6 +23,12 @@ from pystruct_ext.spaces import MulticlassSpace, OutputSpace
 _SMALL = 100_000
 
 
+@storable(
+    derived={
+        "coef_": lambda model: model.space_.split(model._w)[0],
+        "intercept_": lambda model: model.space_.split(model._w)[1],
+    }
+)
 class MulticlassSVM(ClassifierMixin, BaseStructuralSVM):
     """Crammer-Singer multiclass SVM with a certificate and any cost matrix.
 

@@ -16,6 +16,7 @@ from pystruct_ext.estimators.structural import (
     check_weights,
 )
 from pystruct_ext.metrics import ndcg
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces.ranking import (
     PackedQueries,
@@ -29,6 +30,7 @@ from pystruct_ext.utils.queries import check_relevance, group_queries
 _LONG = 2000
 
 
+@storable
 class RankingSVM(BaseStructuralSVM):
     """Linear ranking with a loss of whole rankings, to a certified optimum.
 

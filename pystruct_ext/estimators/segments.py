@@ -6,11 +6,13 @@ from typing import Any, ClassVar
 
 from pystruct_ext.estimators._structures import BaseStructureSVM
 from pystruct_ext.metrics import segment_report
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import SegmentSpace
 from pystruct_ext.spaces._kernels import segments as kernel
 
 
+@storable
 class SegmentSVM(BaseStructureSVM):
     """Structural SVM that cuts sequences into labelled segments.
 

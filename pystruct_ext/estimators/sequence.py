@@ -15,11 +15,13 @@ from pystruct_ext.estimators.structural import (
     check_weights,
     effective_n_jobs,
 )
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import SequenceSpace
 from pystruct_ext.spaces._kernels import chain as chain_kernel
 
 
+@storable
 class SequenceSVM(BaseStructuralSVM):
     """Structural SVM for sequence labelling with a first-order chain.
 

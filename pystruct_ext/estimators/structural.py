@@ -14,6 +14,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from pystruct_ext._core import Oracle
 from pystruct_ext.estimators.callbacks import HeldOutScore
+from pystruct_ext.persistence import save as save_model
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver, SolverResult, WorkingSet, get_solver
 from pystruct_ext.spaces import OutputSpace
 
@@ -41,6 +43,7 @@ def effective_n_jobs(n_jobs: int | None) -> int:
     return int(count(n_jobs))
 
 
+@storable(kind="model", leave_out=("callback",), private=("_w",), abstract=True)
 class BaseStructuralSVM(BaseEstimator):
     """Fitting and certificates; subclasses say what their space is."""
 
@@ -184,9 +187,7 @@ class BaseStructuralSVM(BaseEstimator):
         path : path-like
             The file is written beside it under a temporary name, then renamed.
         """
-        from pystruct_ext.persistence import save
-
-        save(self, path)
+        save_model(self, path)
 
 
 def check_weights(sample_weight: ArrayLike | None, n: int) -> NDArray | None:
@@ -241,6 +242,7 @@ def _recertified(
     return result
 
 
+@storable
 class StructuralSVM(BaseStructuralSVM):
     """Structural SVM over any output space.
 

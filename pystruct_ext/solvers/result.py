@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pystruct_ext.persistence.registry import storable
 
+
+@storable(old_tag="history")
 class History(list):  # type: ignore[type-arg]
     """One dict per recorded epoch.
 
@@ -20,6 +23,20 @@ class History(list):  # type: ignore[type-arg]
     def column(self, key: str) -> NDArray[np.float64]:
         """One key over all rows."""
         return np.array([row[key] for row in self], dtype=np.float64)
+
+    def to_stored(self) -> dict[str, NDArray[np.float64]]:
+        """One array per key: what a model file holds."""
+        return {key: self.column(key) for key in (self[0] if self else ())}
+
+    @classmethod
+    def from_stored(cls, columns: dict[str, NDArray[np.float64]]) -> History:
+        """The inverse of `to_stored`."""
+        rows = zip(*(c.tolist() for c in columns.values()), strict=True)
+        history = cls(dict(zip(columns, row, strict=True)) for row in rows)
+        for row in history:
+            for key in ("epoch", "oracle_calls", "n_cuts"):
+                row[key] = int(row[key])
+        return history
 
     def __repr__(self) -> str:
         if not self:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from pystruct_ext._core import Oracle, python_oracle
+from pystruct_ext.persistence.registry import storable
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class PackedObjects:
         return len(self.X)
 
 
+@storable(kind="space", open=True, abstract=True)
 class OutputSpace(BaseEstimator, ABC):
     """A space of structured outputs, its joint feature map, loss and two decoders.
 

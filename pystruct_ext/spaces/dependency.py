@@ -6,7 +6,7 @@ import warnings
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, product
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -21,12 +21,12 @@ from pystruct_ext.outputs.sentences import (
     check_heads,
     is_projective,
 )
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import dependency as _dependency
 from pystruct_ext.spaces._labels import padded
-from pystruct_ext.spaces.base import OutputSpace, SpaceTags
+from pystruct_ext.spaces.compiled import CompiledSpace
 from pystruct_ext.utils.callers import user_stacklevel
 
-# Labels per weight row are padded to whole vectors of this many.
 # Tags are told apart between head and modifier as bits of a 64-bit set; the last is "other".
 _TAG_BITS = 64
 _BEGIN, _ROOT, _END = "\0begin", "\0root", "\0end"
@@ -67,7 +67,8 @@ class PackedTrees:
         return len(self.offsets) - 1
 
 
-class DependencySpace(OutputSpace):
+@storable(renamed={"label_loss": "task_loss"})
+class DependencySpace(CompiledSpace):
     """Dependency trees scored by their arcs.
 
     ``<w, psi(x, y)> = sum_m arc(h_m, m) + label(h_m, m, l_m)``, with sibling factors
@@ -389,7 +390,7 @@ class DependencySpace(OutputSpace):
         if rows is not None:
             lengths = np.diff(packed.offsets)
             row_offsets = np.concatenate([[0], np.cumsum(lengths * (lengths + 1))])
-        return _dependency.bind_dependency(
+        return _dependency.DEPENDENCY.bind(
             {
                 "offsets": packed.offsets,
                 "heads": packed.heads,
@@ -402,6 +403,7 @@ class DependencySpace(OutputSpace):
                 "projective": bool(self.projective),
                 "siblings": bool(self.siblings),
                 "n_arc": self.n_arc_,
+                "n_features": self.n_arc_,
                 "n_label_rows": self.n_label_rows_,
                 "bits": self.bits,
                 "label_bits": self.label_bits,
@@ -417,21 +419,6 @@ class DependencySpace(OutputSpace):
             np.dtype(self.dtype),
         )
 
-    def decode_batch(
-        self, w: NDArray[np.floating], X: Sequence[Any], n_threads: int = 1
-    ) -> list[DependencyTree]:
-        """Best tree of every sentence."""
-        packed = self.pack(X)
-        codes, offsets = self.bind(packed).decode_flat(self._own(w), None, n_threads)
-        return self.trees_of(codes, offsets)
-
-    def trees_of(
-        self, codes: NDArray[np.int32], offsets: NDArray[np.int64]
-    ) -> list[DependencyTree]:
-        """Codes end to end as trees."""
-        flat, ends = codes.tolist(), offsets.tolist()
-        return [self.tree_of(flat[a:b]) for a, b in pairwise(ends)]
-
     def tree_of(self, code: Sequence[int]) -> DependencyTree:
         """One code as a tree."""
         if not self.labelled:
@@ -446,16 +433,7 @@ class DependencySpace(OutputSpace):
         """The output that a code of packed example i stands for."""
         return self.tree_of(code)
 
-    def _own(self, w: NDArray[np.floating]) -> NDArray[np.floating]:
-        return np.ascontiguousarray(w, dtype=np.dtype(self.dtype))
-
     # One example in domain language.
-
-    def joint_feature(self, x: Any, y: Any) -> NDArray[np.float64]:
-        """``psi(x, y)``, (size_psi_,)."""
-        packed = self.pack([x], [y])
-        oracle = self.bind(packed)
-        return np.asarray(oracle.psi(0, packed.codes), dtype=np.float64)
 
     def loss(self, y: Any, y_hat: Any) -> float:
         """Number of words with a wrong head (or label), those ignored left out."""
@@ -474,18 +452,6 @@ class DependencySpace(OutputSpace):
             total += float(wrong)
         return total
 
-    def decode(self, w: NDArray[np.floating], x: Any) -> DependencyTree:
-        """Best tree of x."""
-        code = self.bind(self.pack([x])).argmax(self._own(w), 0, 0.0)
-        return self.tree_of(code.tolist())
-
-    def loss_augmented_decode(
-        self, w: NDArray[np.floating], x: Any, y: Any
-    ) -> DependencyTree:
-        """Most violating tree of (x, y)."""
-        code = self.bind(self.pack([x], [y])).argmax(self._own(w), 0, 1.0)
-        return self.tree_of(code.tolist())
-
     def enumerate(self, x: Any) -> Iterable[DependencyTree]:
         """All trees of x; with labels there are very many."""
         n = _length(x)
@@ -501,10 +467,6 @@ class DependencySpace(OutputSpace):
                 continue
             for labels in product(self.labels_, repeat=n):
                 yield DependencyTree(heads, labels)
-
-    def __space_tags__(self) -> SpaceTags:
-        """Exact and compiled."""
-        return SpaceTags(exactness="exact", compiled=True)
 
 
 def y_or_heads(y: Any) -> Any:

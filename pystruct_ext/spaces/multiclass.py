@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from pystruct_ext._core import Oracle
 from pystruct_ext._core.ragged import PackedRows
 from pystruct_ext.losses import cost_matrix
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import multiclass as _multiclass
 from pystruct_ext.spaces._labels import padded
-from pystruct_ext.spaces.base import OutputSpace, SpaceTags
+from pystruct_ext.spaces.compiled import CompiledSpace
 
 
 @dataclass
@@ -28,7 +29,8 @@ class PackedClasses:
         return self.rows.n_examples
 
 
-class MulticlassSpace(OutputSpace):
+@storable(renamed={"label_loss": "task_loss"})
+class MulticlassSpace(CompiledSpace):
     """Classes with one weight vector each (Crammer and Singer 2001).
 
     ``<w, psi(x, y)> = <w_y, x>`` and ``Delta(y, y_hat) = cost(y, y_hat)``.
@@ -141,7 +143,7 @@ class MulticlassSpace(OutputSpace):
         k, rows = len(self.classes_), packed.rows
         cost = np.zeros((k, self.stride_), dtype=dtype)
         cost[:, :k] = self.cost_
-        return _multiclass.bind_multiclass(
+        return _multiclass.MULTICLASS.bind(
             {
                 "indptr": rows.indptr,
                 "indices": rows.indices,
@@ -156,21 +158,12 @@ class MulticlassSpace(OutputSpace):
             dtype,
         )
 
-    def decode_batch(
-        self, w: NDArray[np.floating], X: Sequence[Any], n_threads: int = 1
-    ) -> list[Any]:
-        """Best class of every row."""
-        packed = self.pack(X)
-        codes, _ = self.bind(packed).decode_flat(self._own(w), None, n_threads)
-        return [self.classes_[c] for c in codes]
+    def output_of(self, code: Sequence[int], packed: PackedClasses, i: int) -> Any:
+        """The output that a code of packed example i stands for."""
+        return self.classes_[code[0]]
 
-    def _own(self, w: NDArray[np.floating]) -> NDArray[np.floating]:
-        return np.ascontiguousarray(w, dtype=np.dtype(self.dtype))
-
-    def joint_feature(self, x: Any, y: Any) -> NDArray[np.float64]:
-        """``psi(x, y)``, (size_psi_,)."""
-        packed = self.pack(_row(x), [y])
-        return np.asarray(self.bind(packed).psi(0, packed.labels), dtype=np.float64)
+    def _one(self, x: Any) -> Any:
+        return _row(x)
 
     def loss(self, y: Any, y_hat: Any) -> float:
         """``cost(y, y_hat)``; a class unknown at fit costs 1 unless right."""
@@ -178,24 +171,9 @@ class MulticlassSpace(OutputSpace):
             return float(y != y_hat)
         return float(self.cost_[self.classes_.index(y), self.classes_.index(y_hat)])
 
-    def decode(self, w: NDArray[np.floating], x: Any) -> Any:
-        """Best class of x."""
-        return self.classes_[
-            self.bind(self.pack(_row(x))).argmax(self._own(w), 0, 0.0)[0]
-        ]
-
-    def loss_augmented_decode(self, w: NDArray[np.floating], x: Any, y: Any) -> Any:
-        """Most violating class of (x, y)."""
-        oracle = self.bind(self.pack(_row(x), [y]))
-        return self.classes_[oracle.argmax(self._own(w), 0, 1.0)[0]]
-
     def enumerate(self, x: Any) -> Iterable[Any]:
         """All classes."""
         return list(self.classes_)
-
-    def __space_tags__(self) -> SpaceTags:
-        """Exact and compiled."""
-        return SpaceTags(exactness="exact", compiled=True)
 
     def split(self, w: NDArray[np.floating]) -> tuple[NDArray, NDArray]:
         """``coef`` (K, n_features) and ``intercept`` (K,) as they stand in w."""

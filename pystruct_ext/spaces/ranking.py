@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 
 from pystruct_ext._core import Oracle
 from pystruct_ext._core.ragged import PackedRows
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import ranking as _ranking
 from pystruct_ext.spaces._kernels.ranking import descending_order
 from pystruct_ext.spaces.base import SpaceTags
@@ -45,6 +46,7 @@ class PackedQueries:
         return self.rows.n_examples
 
 
+@storable(kind="space", renamed={"label_loss": "task_loss"})
 class RankingSpace(BaseEstimator):
     """The rankings of a query's documents.
 

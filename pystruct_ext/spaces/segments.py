@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,10 +11,11 @@ from numpy.typing import NDArray
 
 from pystruct_ext._core import Oracle
 from pystruct_ext._core.ragged import PackedRows
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._encoding import FeatureEncoder
 from pystruct_ext.spaces._kernels import segments as _segments
 from pystruct_ext.spaces._labels import padded
-from pystruct_ext.spaces.base import OutputSpace, SpaceTags
+from pystruct_ext.spaces.compiled import CompiledSpace
 
 
 @dataclass
@@ -37,7 +37,8 @@ class PackedSegments:
         return self.rows.n_examples
 
 
-class SegmentSpace(OutputSpace):
+@storable(renamed={"segment_loss": "task_loss"})
+class SegmentSpace(CompiledSpace):
     """Segmentations scored segment by segment.
 
     ``<w, psi(x, y)> = sum over segments (sum_t <inside_l, x_t> + <first_l, x_s> + <last_l,
@@ -191,7 +192,7 @@ class SegmentSpace(OutputSpace):
         outside = -1
         if self.outside in self.classes_:
             outside = self.classes_.index(self.outside)
-        return _segments.bind_segments(
+        return _segments.SEGMENTS.bind(
             {
                 "indptr": rows.indptr,
                 "indices": rows.indices,
@@ -210,15 +211,6 @@ class SegmentSpace(OutputSpace):
             np.dtype(self.dtype),
         )
 
-    def decode_batch(
-        self, w: NDArray[np.floating], X: Sequence[Any], n_threads: int = 1
-    ) -> list[list[tuple[int, int, Any]]]:
-        """Best segmentation of every sequence."""
-        packed = self.pack(X)
-        codes, offsets = self.bind(packed).decode_flat(self._own(w), None, n_threads)
-        flat, ends = codes.tolist(), offsets.tolist()
-        return [self.segments_of(flat[a:b]) for a, b in itertools.pairwise(ends)]
-
     def segments_of(self, code: Sequence[int]) -> list[tuple[int, int, Any]]:
         """One code as segments."""
         starts = [t for t, c in enumerate(code) if c % 2]
@@ -233,16 +225,7 @@ class SegmentSpace(OutputSpace):
         """The output that a code of packed example i stands for."""
         return self.segments_of(code)
 
-    def _own(self, w: NDArray[np.floating]) -> NDArray[np.floating]:
-        return np.ascontiguousarray(w, dtype=np.dtype(self.dtype))
-
     # One example in domain language.
-
-    def joint_feature(self, x: Any, y: Any) -> NDArray[np.float64]:
-        """``psi(x, y)``, (size_psi_,)."""
-        packed = self.pack([x], [y])
-        oracle = self.bind(packed)
-        return np.asarray(oracle.psi(0, packed.codes), dtype=np.float64)
 
     def loss(self, y: Any, y_hat: Any) -> float:
         """Wrong tokens, or segments that are in one of y and y_hat only."""
@@ -257,18 +240,6 @@ class SegmentSpace(OutputSpace):
                 f"y covers {len(p)} tokens and y_hat {len(q)}, expected the same number"
             )
         return float(sum(s != t for s, t in zip(p, q, strict=True)))
-
-    def decode(self, w: NDArray[np.floating], x: Any) -> list[tuple[int, int, Any]]:
-        """Best segmentation of x."""
-        code = self.bind(self.pack([x])).argmax(self._own(w), 0, 0.0)
-        return self.segments_of(code.tolist())
-
-    def loss_augmented_decode(
-        self, w: NDArray[np.floating], x: Any, y: Any
-    ) -> list[tuple[int, int, Any]]:
-        """Most violating segmentation of (x, y)."""
-        code = self.bind(self.pack([x], [y])).argmax(self._own(w), 0, 1.0)
-        return self.segments_of(code.tolist())
 
     def enumerate(self, x: Any) -> Iterable[list[tuple[int, int, Any]]]:
         """All segmentations of x."""
@@ -287,10 +258,6 @@ class SegmentSpace(OutputSpace):
 
     def validate(self, X: Sequence[Any], Y: Sequence[Any] | None = None) -> None:
         """Examples are checked while they are packed."""
-
-    def __space_tags__(self) -> SpaceTags:
-        """Exact and compiled."""
-        return SpaceTags(exactness="exact", compiled=True)
 
 
 def check_segmentations(Y: Sequence[Any], lengths: NDArray[np.int64]) -> None:

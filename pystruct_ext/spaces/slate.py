@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 
 from pystruct_ext._core import Oracle
 from pystruct_ext.outputs.queries import DiverseQuery
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import slate as _slate
 from pystruct_ext.spaces.base import SpaceTags
 from pystruct_ext.utils.gains import discounts, gain_of
@@ -96,6 +97,7 @@ class PackedSlates:
         return len(self.queries)
 
 
+@storable(kind="space", renamed={"label_loss": "task_loss"})
 class SlateSpace(BaseEstimator):
     """Slates of `top` documents whose worth depends on the documents above.
 
