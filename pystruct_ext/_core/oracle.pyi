@@ -1,4 +1,3 @@
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -101,11 +100,3 @@ class Oracle:
         n_threads: int = 1,
         dpsi: bool | NDArray[np.float64] | None = True,
     ) -> tuple[NDArray[np.float64] | None, float, float]: ...
-
-def python_oracle(
-    space: Any,
-    X: Sequence[Any],
-    Y: Sequence[Any] | None,
-    size_psi: int,
-    exactness: str = "exact",
-) -> tuple[Oracle, Callable[[int, int], Any]]: ...
