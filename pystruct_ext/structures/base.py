@@ -67,13 +67,14 @@ class Variant(NamedTuple):
     make_problem : callable
         ``make_problem(rng) -> (X, Y)``; see `pystruct_ext.testing.check_output_space`.
     n_problems : int
-        How many of them the test battery draws.
+        How many of them the battery draws, in each type of weights; one only is drawn in the
+        type of the parameters.
     """
 
     name: str
     params: Mapping[str, Any]
     make_problem: Callable[[np.random.Generator], tuple[Any, Any]]
-    n_problems: int = 1
+    n_problems: int = 3
 
 
 class Option:
