@@ -16,12 +16,13 @@ from pystruct_ext.structures.samples import alignment as problems
 def read(path: str) -> Examples:
     """FASTA with gaps, or without where only to predict."""
     data = read_alignments(path)
+    letters = sum(len(a) + len(b) for a, b in data.pairs)
     return Examples(
         data.pairs,
         data.alignments if data.aligned else None,
-        sum(len(a) + len(b) for a, b in data.pairs),
+        letters,
         "letters",
-        f"{len(data)} alignments" if data.aligned else f"{len(data)} pairs",
+        f"{len(data)} {'alignments' if data.aligned else 'pairs'}, {letters} letters",
         lambda out, y: write_alignments(out, data.names, data.pairs, y),
         missing="the rows of a pair differ in length, expected alignments with gaps",
     )
@@ -69,5 +70,6 @@ STRUCTURE = Structure(
     inspect=inspect,
     display={"alignment": _draw},
     sample=problems.sample,
+    small={"C": 10.0},
     samples=problems.VARIANTS,
 )

@@ -181,6 +181,7 @@ STRUCTURE = Structure(
     inspect=inspect,
     display={"pages": _pages, "coverage": _coverage},
     sample=problems.sample,
+    small={"C": 0.001},
     # An OutputSpace of its own from the moment that this has variants.
     samples=(),
     defaults={"model": "mixture", "C": 0.1, "max_iter": 100},

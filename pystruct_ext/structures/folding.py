@@ -75,6 +75,7 @@ STRUCTURE = Structure(
     inspect=inspect,
     display={"fold": _draw},
     sample=problems.sample,
+    small={"C": 1.0},
     samples=problems.VARIANTS,
     options=(
         Option("--no-energy", "prior", value=None, help="without the energy prior"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,13 +11,13 @@ from pystruct_ext.structures.base import Variant
 _SHAPES = ((1, 1), (3, 4), (5, 5), (4, 2))
 
 
-def alignments(channels: int = 1, shapes: Sequence[tuple[int, int]] = _SHAPES) -> Any:
+def alignments(channels: int = 1) -> Any:
     """A maker of random pairs of sequences of A, B, C, with an alignment each."""
 
     def make(rng: np.random.Generator) -> tuple[list[Any], list[tuple[int, ...]]]:
         X: list[Any] = []
         Y = []
-        for n, m in shapes:
+        for n, m in _SHAPES:
             a, b = (rng.choice(list("ABC"), size=k).tolist() for k in (n, m))
             k = int(rng.integers(0, min(n, m) + 1))
             y = [-1] * n
@@ -36,7 +35,22 @@ def alignments(channels: int = 1, shapes: Sequence[tuple[int, int]] = _SHAPES) -
     return make
 
 
-sample = alignments(shapes=((4, 4), (3, 5), (5, 4), (4, 3), (5, 5), (3, 4)))
+def sample(rng: np.random.Generator) -> tuple[list[Any], list[tuple[int, ...]]]:
+    """Sequences that have lost a letter, or one changed."""
+    X, Y = [], []
+    for n in (4, 5, 4, 5, 4, 5):
+        a = rng.choice(list("ABC"), size=n).tolist()
+        b, y = list(a), list(range(n))
+        at = int(rng.integers(n))
+        if n == 5:
+            del b[at]
+            y = [*range(at), -1, *range(at, n - 1)]
+        else:
+            b[at] = "D"
+        X.append(("".join(a), "".join(b)))
+        Y.append(tuple(y))
+    return X, Y
+
 
 VARIANTS = (
     Variant("alignment", {}, alignments()),

@@ -26,7 +26,17 @@ def folds(lengths: Sequence[int], canonical: bool = True) -> Any:
     return make
 
 
-sample = folds((9, 12, 7, 10))
+def sample(rng: np.random.Generator) -> tuple[list[str], list[str]]:
+    """Hairpins of two or three pairs, with a free base or two at the ends."""
+    X, Y = [], []
+    for stem, left, right in ((3, 0, 1), (2, 1, 1), (3, 1, 0), (2, 2, 0), (3, 0, 0)):
+        half = "".join(rng.choice(list("GC"), size=stem))
+        other = half[::-1].translate(str.maketrans("GC", "CG"))
+        free = ["".join(rng.choice(list("AU"), size=n)) for n in (left, 4, right)]
+        X.append(free[0] + half + free[1] + other + free[2])
+        Y.append("." * left + "(" * stem + "...." + ")" * stem + "." * right)
+    return X, Y
+
 
 VARIANTS = (
     Variant("folds", {}, folds((1, 7, 12))),

@@ -112,9 +112,9 @@ def sample(rng: np.random.Generator) -> tuple[list[Any], list[list[str]]]:
         [[str(rng.choice(list("abcd"))) + end for end in "12"] for _ in range(t)]
         for t in lengths
     ]
-    Y = [["AB"[k] for k in rng.integers(0, 2, size=t)] for t in lengths]
-    Y[2][:2] = Y[3][:2] = "AB"
-    Y[4][0] = "rare"
+    Y = [[("O", "B-a")[k] for k in rng.integers(0, 2, size=t)] for t in lengths]
+    Y[2][:2] = Y[3][:2] = "O", "B-a"
+    Y[4][0] = "B-rare"
     return X, Y
 
 
