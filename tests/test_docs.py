@@ -52,7 +52,8 @@ def test_the_table_of_structures_is_the_generated_one():
 
     page = (ROOT / "docs" / "structures.md").read_text()
     head, _, rest = page.partition(BEGIN)
-    assert head and rest, f"docs/structures.md lacks the line {BEGIN}"
+    assert head
+    assert rest, f"docs/structures.md lacks the line {BEGIN}"
     found, _, tail = rest.partition("<!-- end of structures -->")
     assert tail
     assert found == "\n" + table(), "run python -m pystruct_ext.structures"

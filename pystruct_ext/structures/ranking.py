@@ -71,7 +71,7 @@ def adapt(model: Any, examples: Examples) -> Examples:
     return examples
 
 
-def report(examples: Examples, predicted: Any, model: Any) -> dict[str, float]:
+def report(examples: Examples, predicted: Any, model: Any) -> dict[str, Any]:
     """NDCG at several depths, MAP and MRR."""
     y, qid = examples.y, examples.fit_params["qid"]
     table = {f"ndcg@{k}": metrics.ndcg(y, predicted, qid, k) for k in (1, 3, 5, 10)}

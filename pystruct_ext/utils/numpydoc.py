@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 
@@ -79,7 +80,7 @@ def entries(doc: str | None) -> dict[str, Entry]:
 def _section(doc: str | None) -> list[str]:
     lines = inspect.cleandoc(doc or "").splitlines()
     rules = [k for k in range(1, len(lines)) if re.fullmatch(r"-{3,}", lines[k])]
-    for k, nxt in zip(rules, [*rules[1:], len(lines) + 1], strict=True):
+    for k, nxt in pairwise([*rules, len(lines) + 1]):
         if lines[k - 1] == "Parameters":
             return lines[k + 1 : nxt - 1]
     return []
