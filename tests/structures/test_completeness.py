@@ -11,6 +11,7 @@ import pytest
 import pystruct_ext
 from pystruct_ext import load
 from pystruct_ext.cli.main import main
+from pystruct_ext.spaces import OutputSpace
 from pystruct_ext.structures import STRUCTURES, structure_of, table
 from pystruct_ext.utils.numpydoc import parameters
 
@@ -84,6 +85,8 @@ def test_sample(structure):
 
 
 def test_variants_have_names_of_their_own(structure):
+    # What is an OutputSpace has variants for the battery, and only that.
+    assert bool(structure.samples) == issubclass(structure.space, OutputSpace)
     names = [v.name for v in structure.samples]
     assert len(set(names)) == len(names)
     for variant in structure.samples:
