@@ -41,8 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         Exit code.
     """
-    args = build_parser().parse_args(argv)
     try:
+        args = build_parser().parse_args(argv)
         return int(args.run(args))
     except BrokenPipeError:
         # The reader of our output has gone; not an error of ours.

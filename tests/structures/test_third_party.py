@@ -109,3 +109,7 @@ def test_a_name_that_is_taken_is_an_error(tmp_path, command):
     assert "two structures are called 'folding'" in done.stderr
     assert "pystruct_ext.structures.folding" in done.stderr
     assert "other-folds" in done.stderr
+    if "--help" in command:
+        assert done.returncode == 2
+        assert done.stderr.startswith("pystruct-ext: error: two structures")
+        assert done.stderr.count("\n") == 1
