@@ -11,10 +11,12 @@ from sklearn.base import BaseEstimator
 
 from pystruct_ext._core import Oracle
 from pystruct_ext._core.ragged import PackedRows
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import ranking as _ranking
 from pystruct_ext.spaces._kernels.ranking import descending_order
 from pystruct_ext.spaces.base import SpaceTags
 from pystruct_ext.utils.gains import discounts, gain_of
+from pystruct_ext.utils.renamed import renamed_parameters
 
 RANKING_LOSSES = ("pairs", "roc", "map", "ndcg", "precision", "mrr")
 _KIND = {"pairs": 0, "roc": 0, "map": 1, "mrr": 2, "ndcg": 3, "precision": 3}
@@ -45,6 +47,7 @@ class PackedQueries:
         return self.rows.n_examples
 
 
+@storable(kind="space", renamed={"label_loss": "task_loss"})
 class RankingSpace(BaseEstimator):
     """The rankings of a query's documents.
 
@@ -55,7 +58,7 @@ class RankingSpace(BaseEstimator):
 
     Parameters
     ----------
-    label_loss : {"ndcg", "pairs", "roc", "map", "precision", "mrr"}, default="ndcg"
+    task_loss : {"ndcg", "pairs", "roc", "map", "precision", "mrr"}, default="ndcg"
         See `RankingSVM`.
     top : int or None, default=10
         Truncation of "ndcg" and "precision"; None looks at the whole list.
@@ -73,23 +76,24 @@ class RankingSpace(BaseEstimator):
     Chakrabarti, Khanna, Sawant and Bhattacharyya, KDD 2008.
     """
 
+    @renamed_parameters(label_loss="task_loss")
     def __init__(
         self,
-        label_loss: str = "ndcg",
+        task_loss: str = "ndcg",
         top: int | None = 10,
         gain: str = "exponential",
         dtype: str = "float64",
     ) -> None:
-        self.label_loss = label_loss
+        self.task_loss = task_loss
         self.top = top
         self.gain = gain
         self.dtype = dtype
 
     def check(self) -> None:
         """Raise ValueError for a parameter out of its range."""
-        if self.label_loss not in RANKING_LOSSES:
+        if self.task_loss not in RANKING_LOSSES:
             raise ValueError(
-                f"loss must be one of {RANKING_LOSSES}, got {self.label_loss!r}"
+                f"loss must be one of {RANKING_LOSSES}, got {self.task_loss!r}"
             )
         whole = isinstance(self.top, (int, np.integer)) and not isinstance(
             self.top, bool
@@ -111,17 +115,17 @@ class RankingSpace(BaseEstimator):
 
     def bind(self, packed: PackedQueries) -> Oracle:
         """The oracle over packed queries."""
-        kind = _KIND[self.label_loss]
+        kind = _KIND[self.task_loss]
         if packed.weight is not None and kind != 0:
             raise ValueError(
                 "document_weight is for loss='pairs' or 'roc', where a document may weigh "
-                f"more than another of its grade, got loss={self.label_loss!r}"
+                f"more than another of its grade, got loss={self.task_loss!r}"
             )
         rows = packed.rows
         offsets = rows.offsets
         query = np.repeat(np.arange(len(packed)), rows.lengths)
         grade = packed.relevance
-        if self.label_loss in _BINARY:
+        if self.task_loss in _BINARY:
             grade = (grade > 0).astype(np.float64)
         level, n_levels = _levels(grade, query, len(packed))
         sizes = np.zeros((len(packed), int(n_levels.max())), dtype=np.int64)
@@ -139,11 +143,11 @@ class RankingSpace(BaseEstimator):
         if kind == 3:
             if n_levels.max() > 100:
                 raise ValueError(
-                    f"loss={self.label_loss!r} takes at most 100 relevance levels per "
+                    f"loss={self.task_loss!r} takes at most 100 relevance levels per "
                     f"query, got {int(n_levels.max())}; round the grades, or use "
                     "loss='pairs'"
                 )
-            if self.label_loss == "ndcg":
+            if self.task_loss == "ndcg":
                 gains, discount = gain_of(grade, self.gain), discounts(top)
             else:
                 gains, discount = grade, np.ones(top)
@@ -152,7 +156,7 @@ class RankingSpace(BaseEstimator):
                     f"y: the gain 2^{grade.max():g} - 1 overflows; use gain='linear'"
                 )
             ideal = _ideal(gains, offsets, discount)
-            states = _states(sizes, top, self.label_loss)
+            states = _states(sizes, top, self.task_loss)
         longest = int(rows.lengths.max())
         return _ranking.bind_ranking(
             {

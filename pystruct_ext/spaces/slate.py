@@ -12,9 +12,11 @@ from sklearn.base import BaseEstimator
 
 from pystruct_ext._core import Oracle
 from pystruct_ext.outputs.queries import DiverseQuery
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import slate as _slate
 from pystruct_ext.spaces.base import SpaceTags
 from pystruct_ext.utils.gains import discounts, gain_of
+from pystruct_ext.utils.renamed import renamed_parameters
 
 SLATE_LOSSES = ("alpha_ndcg", "err_ia", "ndcg_ia", "intents")
 
@@ -96,6 +98,7 @@ class PackedSlates:
         return len(self.queries)
 
 
+@storable(kind="space", renamed={"label_loss": "task_loss"})
 class SlateSpace(BaseEstimator):
     """Slates of `top` documents whose worth depends on the documents above.
 
@@ -105,7 +108,7 @@ class SlateSpace(BaseEstimator):
 
     Parameters
     ----------
-    label_loss : {"alpha_ndcg", "err_ia", "ndcg_ia", "intents"}, default="alpha_ndcg"
+    task_loss : {"alpha_ndcg", "err_ia", "ndcg_ia", "intents"}, default="alpha_ndcg"
         One minus the normalised metric; "intents" is the probability mass of intents
         without a relevant document.
     top : int, default=10
@@ -120,15 +123,16 @@ class SlateSpace(BaseEstimator):
     size_psi_, n_features_, n_channels_, n_element_features_ : int
     """
 
+    @renamed_parameters(label_loss="task_loss")
     def __init__(
         self,
-        label_loss: str = "alpha_ndcg",
+        task_loss: str = "alpha_ndcg",
         top: int = 10,
         alpha: float = 0.5,
         parts: tuple[str, ...] = ("relations", "novelty"),
         discounted: bool = True,
     ) -> None:
-        self.label_loss = label_loss
+        self.task_loss = task_loss
         self.top = top
         self.alpha = alpha
         self.parts = parts
@@ -223,7 +227,7 @@ class SlateSpace(BaseEstimator):
         )
         if packed.truths is not None:
             metrics = [
-                slate_metric(q, self.label_loss, top, self.alpha) for q in queries
+                slate_metric(q, self.task_loss, top, self.alpha) for q in queries
             ]
             arrays["rank"] = metrics[0].rank
             arrays["n_intents"] = np.array(

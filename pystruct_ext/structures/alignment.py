@@ -50,10 +50,7 @@ def inspect(model: Any, top: int) -> list[str]:
 def _draw(model: Any, examples: Examples) -> Any:
     from pystruct_ext.plotting import AlignmentDisplay
 
-    a, b = examples.X[0]
-    gold = None if examples.y is None else examples.y[0]
-    y = model.predict([(a, b)])[0]
-    return AlignmentDisplay.from_alignment(a, b, y, gold).plot()
+    return AlignmentDisplay.from_estimator(model, examples.X, examples.y)
 
 
 STRUCTURE = Structure(

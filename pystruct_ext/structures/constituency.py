@@ -94,8 +94,7 @@ def describe(model: Any) -> list[str]:
 def _draw(model: Any, examples: Examples) -> Any:
     from pystruct_ext.plotting import TreeDisplay
 
-    gold = None if examples.y is None else examples.y[0]
-    return TreeDisplay.from_tree(model.predict(examples.X[:1])[0], gold).plot()
+    return TreeDisplay.from_estimator(model, examples.X, examples.y)
 
 
 STRUCTURE = Structure(

@@ -20,7 +20,7 @@ def read(path: str) -> Examples:
     bank = read_conllu(path)
     return Examples(
         bank.sentences,
-        bank.trees,
+        bank.dependencies,
         bank.n_words,
         "words",
         f"{len(bank)} sentences, {bank.n_words} words",
@@ -68,9 +68,7 @@ def report(examples: Examples, predicted: Any, model: Any) -> dict[str, Any]:
 def _draw(model: Any, examples: Examples) -> Any:
     from pystruct_ext.plotting import DependencyDisplay
 
-    x = examples.X[0]
-    gold = None if examples.y is None else examples.y[0]
-    return DependencyDisplay.from_tree(x, model.predict([x])[0], gold).plot()
+    return DependencyDisplay.from_estimator(model, examples.X, examples.y)
 
 
 STRUCTURE = Structure(

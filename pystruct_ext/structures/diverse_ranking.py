@@ -146,22 +146,16 @@ def inspect(model: Any, top: int) -> list[str]:
     return largest_weights(model.coef_, weight_names(model), 4 * top)
 
 
-def _slates(model: Any, examples: Examples) -> tuple[list[Any], list[Any]]:
-    return examples.source, model.predict(adapt(model, examples).X)
-
-
 def _pages(model: Any, examples: Examples) -> Any:
     from pystruct_ext.plotting import RankingDisplay
 
-    queries, slates = _slates(model, examples)
-    return RankingDisplay.from_slates(queries[0], {"learned": slates[0]}).plot()
+    return RankingDisplay.from_estimator(model, adapt(model, examples).X)
 
 
 def _coverage(model: Any, examples: Examples) -> Any:
     from pystruct_ext.plotting import IntentCoverageDisplay
 
-    queries, slates = _slates(model, examples)
-    return IntentCoverageDisplay.from_slates(queries, {"learned": slates}).plot()
+    return IntentCoverageDisplay.from_estimator(model, adapt(model, examples).X)
 
 
 STRUCTURE = Structure(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pystruct_ext.estimators import FoldingSVM
-from pystruct_ext.io import read_structures, write_structures
+from pystruct_ext.io import read_folds, write_folds
 from pystruct_ext.metrics import base_pair_report
 from pystruct_ext.spaces import FoldingSpace
 from pystruct_ext.structures.base import Examples, Option, Structure
@@ -15,22 +15,22 @@ from pystruct_ext.structures.samples import folding as problems
 
 def read(path: str) -> Examples:
     """Dot-bracket, CT, BPSEQ or a table."""
-    data = read_structures(path)
+    data = read_folds(path)
     bases = sum(map(len, data.sequences))
     return Examples(
         data.sequences,
-        data.structures,
+        data.folds,
         bases,
         "bases",
         f"{len(data)} sequences, {bases} bases",
-        lambda out, y: write_structures(out, data.names, data.sequences, y),
+        lambda out, y: write_folds(out, data.names, data.sequences, y),
         missing="has no structures to learn from",
     )
 
 
 def write(path: str, X: Sequence[str], y: Sequence[str]) -> None:
     """Dot-bracket with made-up names."""
-    write_structures(path, [f"s{i + 1}" for i in range(len(X))], X, y)
+    write_folds(path, [f"s{i + 1}" for i in range(len(X))], X, y)
 
 
 def report(examples: Examples, predicted: Any, model: Any) -> dict[str, Any]:
@@ -57,9 +57,7 @@ def inspect(model: Any, top: int) -> list[str]:
 def _draw(model: Any, examples: Examples) -> Any:
     from pystruct_ext.plotting import FoldingDisplay
 
-    x = examples.X[0]
-    gold = None if examples.y is None else examples.y[0]
-    return FoldingDisplay.from_structures(x, model.predict([x])[0], gold).plot()
+    return FoldingDisplay.from_estimator(model, examples.X, examples.y)
 
 
 STRUCTURE = Structure(

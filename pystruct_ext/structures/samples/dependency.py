@@ -72,7 +72,7 @@ VARIANTS = (
     ),
     Variant(
         "siblings-labelled",
-        {"siblings": True, "label_loss": "uas", **_ARCS},
+        {"siblings": True, "task_loss": "uas", **_ARCS},
         dependency((1, 2, 3)),
     ),
     Variant(

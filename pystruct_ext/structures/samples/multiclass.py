@@ -50,7 +50,7 @@ _MANY = (
     Variant("multiclass", {}, dense_rows),
     Variant("multiclass-float32", {"dtype": "float32"}, dense_rows),
     Variant("multiclass-names", {"intercept_scaling": 2.0}, named_rows),
-    Variant("multiclass-cost", {"label_loss": COST}, dense_rows),
+    Variant("multiclass-cost", {"task_loss": COST}, dense_rows),
     Variant("multiclass-csr", {}, sparse_rows),
     Variant(
         "multiclass-csr-plain",

@@ -50,12 +50,12 @@ VARIANTS = (
     Variant("segments", {}, segments),
     Variant(
         "segments-loss",
-        {"segment_loss": "segments", "outside": "O", "boundary": False},
+        {"task_loss": "segments", "outside": "O", "boundary": False},
         segments,
     ),
     Variant(
         "segments-longer",
-        {"max_length": {"p": 4}, "n_lengths": 2, "segment_loss": "segments"},
+        {"max_length": {"p": 4}, "n_lengths": 2, "task_loss": "segments"},
         segments,
     ),
 )

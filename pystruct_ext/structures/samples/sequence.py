@@ -121,10 +121,10 @@ def sample(rng: np.random.Generator) -> tuple[list[Any], list[list[str]]]:
 _MANY = (
     Variant("sequence", {}, dense_sequences),
     Variant("sequence-float64", {"dtype": "float64"}, dense_sequences),
-    Variant("sequence-cost", {"label_loss": COST}, dense_sequences),
+    Variant("sequence-cost", {"task_loss": COST}, dense_sequences),
     Variant(
         "sequence-cost-mapping",
-        {"label_loss": {("a", "b"): 3.0, ("b", "c"): 0.0}, "dtype": "float64"},
+        {"task_loss": {("a", "b"): 3.0, ("b", "c"): 0.0}, "dtype": "float64"},
         dense_sequences,
     ),
     Variant("sequence-sparsified", {}, mostly_zero),

@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import sys
 import warnings
 from pathlib import Path
-from types import ModuleType
 
-import joblib
 import numpy as np
 
 warnings.simplefilter("error")
-
-
-def stand_in_registry() -> None:
-    """`storable` for as long as the package has no such registry."""
-    from pystruct_ext.persistence import model_file
-
-    def storable(cls):
-        table = model_file._ESTIMATORS if hasattr(cls, "fit") else model_file._SPACES
-        table[cls.__name__] = cls
-        return cls
-
-    module = ModuleType("pystruct_ext.persistence.registry")
-    module.storable = storable
-    sys.modules[module.__name__] = module
-    # Other processes would not have it.
-    joblib.parallel_config("threading")
 
 
 def run(folder: Path) -> None:
@@ -63,6 +44,4 @@ def run(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    if importlib.util.find_spec("pystruct_ext.persistence.registry") is None:
-        stand_in_registry()
     run(Path(sys.argv[1]))

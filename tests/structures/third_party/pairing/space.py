@@ -3,10 +3,11 @@
 from itertools import permutations
 
 import numpy as np
-from pystruct_ext.persistence.registry import storable
 from scipy.optimize import linear_sum_assignment
 
-from pystruct_ext import OutputSpace, StructuralSVM
+from pystruct_ext import OutputSpace
+from pystruct_ext.estimators import BaseStructuralSVM
+from pystruct_ext.persistence.registry import storable
 
 
 @storable
@@ -46,7 +47,7 @@ class PairingSpace(OutputSpace):
 
 
 @storable
-class PairingSVM(StructuralSVM):
+class PairingSVM(BaseStructuralSVM):
     """Structural SVM for bipartite matchings.
 
     Parameters
@@ -58,6 +59,8 @@ class PairingSVM(StructuralSVM):
     solver, tol, max_iter, max_time, n_jobs, random_state, verbose, callback
         See `StructuralSVM`.
     """
+
+    _space_class = PairingSpace
 
     def __init__(
         self,
@@ -73,16 +76,7 @@ class PairingSVM(StructuralSVM):
         verbose=0,
         callback=None,
     ):
-        self.C = C
+        super().__init__(
+            C, solver, tol, max_iter, max_time, n_jobs, random_state, verbose, callback
+        )
         self.power = power
-        self.solver = solver
-        self.tol = tol
-        self.max_iter = max_iter
-        self.max_time = max_time
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
-        self.callback = callback
-
-    def _make_space(self):
-        return PairingSpace(self.power)
