@@ -48,6 +48,7 @@ class DiverseRankingSVM(BaseStructuralSVM):
     Parameters
     ----------
     C : float, default=1.0
+        Weight of the sum of hinges.
     loss : {"alpha_ndcg", "err_ia", "ndcg_ia", "intents"}, default="alpha_ndcg"
         One minus the metric over that of the ideal slate; "intents" is the probability mass
         of intents without a relevant document (SVM-div's loss).
@@ -74,7 +75,8 @@ class DiverseRankingSVM(BaseStructuralSVM):
         far. "steps" also adds the sets that the model itself comes to.
     decode : {"greedy", "exact"}, default="greedy"
         "exact" solves an integer program (HiGHS) for "coverage" of degrees 0 and 1.
-    tol : float, default=0.01
+    tol : float or None, default=0.01
+        Relative duality gap to reach.
     max_iter : int, default=100
         Epochs of each round. With a greedy oracle the gap need not close, so that this is what
         usually ends training; no warning is given then.
