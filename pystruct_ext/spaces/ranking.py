@@ -20,6 +20,8 @@ RANKING_LOSSES = ("pairs", "roc", "map", "ndcg", "precision", "mrr")
 _KIND = {"pairs": 0, "roc": 0, "map": 1, "mrr": 2, "ndcg": 3, "precision": 3}
 # Losses that know only relevant (grade > 0) and not.
 _BINARY = ("roc", "map", "precision", "mrr")
+# Of the number of swapped pairs in a code.
+_DIGITS = 8
 # States of the dynamic program of "ndcg" (9 bytes each).
 _MAX_STATES = 20_000_000
 
@@ -175,7 +177,7 @@ class RankingSpace(BaseEstimator):
                 )
                 if kind == 1
                 else None,
-                "zeros": np.zeros(2 * longest + 2, dtype=np.int32),
+                "truths": _truths(level, query, offsets, packed.weight, kind),
                 "max_rows": longest,
                 "max_levels": int(n_levels.max()),
                 "max_top": top,
@@ -213,6 +215,34 @@ def _levels(
     return level, np.asarray(np.maximum.reduceat(level, _starts(query)) + 1)
 
 
+def _truths(
+    level: NDArray[np.int32],
+    query: NDArray,
+    offsets: NDArray[np.int64],
+    weight: NDArray[np.float64] | None,
+    kind: int,
+) -> NDArray[np.int32]:
+    """Codes of the true rankings, one after the other; see csrc spaces/ranking.hpp."""
+    place = np.arange(len(level)) - offsets[query]
+    best_first = np.lexsort((-level, query))
+    if weight is not None:
+        order = best_first - offsets[query]
+        both = np.stack([order, place]).astype(np.int32)
+        bounds = pairwise(offsets.tolist())
+        return np.concatenate([both[:, a:b].ravel() for a, b in bounds])
+    # Documents above of the same level are none that count.
+    first = np.concatenate([[True], np.diff(level[best_first]) != 0])
+    first[offsets[:-1]] = True
+    start = np.maximum.accumulate(np.where(first, np.arange(len(level)), 0))
+    better = np.empty(len(level), dtype=np.int32)
+    better[best_first] = start - offsets[query]
+    if kind != 0:
+        return better
+    counts = np.zeros((len(offsets) - 1, _DIGITS), dtype=np.int32)
+    ends = np.repeat(offsets[1:], _DIGITS)
+    return np.insert(better, ends, counts.ravel())
+
+
 def _starts(query: NDArray) -> NDArray[np.int64]:
     return np.flatnonzero(np.concatenate([[True], query[1:] != query[:-1]]))
 
@@ -223,15 +253,19 @@ def _bases(
     sizes: NDArray[np.int64],
     weight: NDArray[np.float64] | None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The psi of the truth, as coefficients of the documents, and the (weight of) pairs."""
+    """What P psi gives every document before its code is taken off, and P."""
     less = np.cumsum(sizes, axis=1) - sizes
     mass = sizes.astype(np.float64)
     if weight is not None:
         mass = np.zeros_like(mass)
         np.add.at(mass, (query, level), weight)
     more = mass.sum(axis=1, keepdims=True) - np.cumsum(mass, axis=1)
-    own = np.ones(len(level)) if weight is None else weight
-    base = own * less[query, level] - np.maximum(more, 0)[query, level]
+    if weight is None:
+        base = 0.5 * (less + more)[query, level]
+    else:
+        base = 0.5 * (
+            weight * less[query, level] - np.maximum(more, 0)[query, level]
+        )
     n_pairs = (mass * less).sum(axis=1)
     return np.ascontiguousarray(base), np.ascontiguousarray(n_pairs)
 
