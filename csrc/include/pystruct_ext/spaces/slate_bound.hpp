@@ -32,14 +32,15 @@ namespace pystruct_ext {
 
 struct SlateBoundScratch {
   AlignedBuffer<double> first, later, modular, met, plain, answer_modular, answer_met, key;
-  AlignedBuffer<double> left, unmet, share, factor, best;
+  AlignedBuffer<double> placed, ranked, left, rest, least, kept, unmet, share, factor, best;
   AlignedBuffer<int32_t> covering, order, slate;
   AlignedBuffer<char> taken, in_slate;
   void reserve(std::size_t k, std::size_t elements, std::size_t intents, std::size_t top) {
-    for (auto* b : {&first, &later, &modular, &met, &plain, &answer_modular, &answer_met, &key})
+    for (auto* b : {&first, &later, &modular, &met, &plain, &answer_modular, &answer_met, &key,
+                    &placed, &ranked})
       b->reserve(k);
     for (auto* b : {&unmet, &share, &factor}) b->reserve(intents + 1);
-    left.reserve(elements + 1);
+    for (auto* b : {&left, &rest, &least, &kept}) b->reserve(elements + 1);
     covering.reserve(elements + 1);
     best.reserve(top + 1);
     taken.reserve(k * (top + 1));
@@ -68,16 +69,16 @@ class SlateBound {
     double least = assign(), reached = -std::numeric_limits<double>::infinity();
     if (!n_elements_ && !n_intents_) return least;
     for (int round = 1; round <= kRounds; ++round) {
-      const double value = answer(1.0 / round);
-      if (exact_values) reached = std::max(reached, value);
-      least = std::min(least, assign());
+      if (exact_values) reached = std::max(reached, value_of_slate());
       if (least - reached <= 1e-9 * (1 + std::fabs(least))) break;
+      answer(2.0 / (1 + round));
+      least = std::min(least, assign());
     }
     return std::max(least, reached);
   }
 
  private:
-  static constexpr int kRounds = 64;
+  static constexpr int kRounds = 32;
 
   bool ordered(const double* weight) const noexcept {
     for (int64_t p = 0; p < n_places_; ++p)
@@ -132,7 +133,7 @@ class SlateBound {
     constant_ = 0;
     std::fill(modular, modular + k_, 0.0);
     std::fill(met, met + k_, 0.0);
-    std::fill(a_.plain.data(), a_.plain.data() + k_, 0.0);
+    for (auto* b : {&a_.plain, &a_.placed, &a_.ranked}) std::fill(b->data(), b->data() + k_, 0.0);
     for (int64_t t = 0; t < n_intents_; ++t) start_intent(t);
     for (int64_t d = 0; d < k_; ++d) {
       for (int64_t t = covers_from(d); n_elements_ && t < covers_from(d + 1); ++t)
@@ -165,65 +166,110 @@ class SlateBound {
     a_.share[t] = n == 0 ? 0 : low == high ? (1 - std::pow(1 - low, m)) / (m * low) : 1 / m;
   }
 
-  // Moves the mean a step towards the bound that is tight at the slate; the value of the slate.
-  double answer(double step) noexcept {
-    double* modular = a_.answer_modular.data();
-    double* met = a_.answer_met.data();
-    double* left = a_.left.data();
-    double* unmet = a_.unmet.data();
-    char* in_slate = a_.in_slate.data();
-    std::fill(modular, modular + k_, 0.0);
-    std::fill(met, met + k_, 0.0);
-    std::fill(in_slate, in_slate + k_, char{0});
-    std::fill(left, left + n_elements_, 1.0);
-    std::fill(unmet, unmet + n_intents_, 1.0);
-    double score = 0, value = 0, covered = 0;
-    for (int64_t p = 0; p < n_places_; ++p) {
-      const int64_t d = a_.slate[p];
-      in_slate[d] = 1;
-      double mine = base_[d], gained = a_.plain[d];
-      for (int64_t t = covers_from(d); n_elements_ && t < covers_from(d + 1); ++t) {
-        const int32_t e = o_.cover[t];
-        const double v = value_[e] * o_.degree[t] * left[e];
-        mine += v;
-        if (v < 0) modular[d] += v; else covered += v;
-        left[e] *= 1 - o_.degree[t];
-      }
-      for (int64_t t = 0; t < n_intents_; ++t) {
-        const double b = decay(d)[t];
-        if (a_.share[t] > 0) gained += gain(d)[t] * unmet[t];
-        met[d] += a_.factor[t] * b * unmet[t];
-        unmet[t] *= 1 - b;
-      }
-      score += o_.place[p] * mine;
-      value += o_.rank[p] * gained;
-    }
+  // The best bound against the slates so far, each document with the mean weight of its places;
+  // the mean bound moves a step towards it.
+  void answer(double step) noexcept {
+    watch(step);
+    for (auto* out : {a_.answer_modular.data(), a_.answer_met.data()}) std::fill(out, out + k_, 0.0);
+    double constant = 0;
+    if (n_elements_) constant = answer_elements();
+    if (n_intents_) answer_intents();
+    constant_ += step * (constant - constant_);
     for (int64_t d = 0; d < k_; ++d) {
-      if (in_slate[d]) continue;
-      for (int64_t t = covers_from(d); n_elements_ && t < covers_from(d + 1); ++t) {
+      a_.modular[d] += step * (a_.answer_modular[d] - a_.modular[d]);
+      a_.met[d] += step * (a_.answer_met[d] - a_.met[d]);
+    }
+  }
+  void watch(double step) noexcept {
+    for (int64_t d = 0; d < k_; ++d) {
+      a_.placed[d] *= 1 - step;
+      a_.ranked[d] *= 1 - step;
+    }
+    for (int64_t p = 0; p < n_places_; ++p) {
+      a_.placed[a_.slate[p]] += step * o_.place[p];
+      a_.ranked[a_.slate[p]] += step * o_.rank[p];
+    }
+  }
+  // Documents that stand high come first. v_e < 0: in that order. v_e > 0: T are the first of them,
+  // as many as give the least value.
+  double answer_elements() noexcept {
+    const double* placed = a_.placed.data();
+    double* out = a_.answer_modular.data();
+    double *left = a_.left.data(), *rest = a_.rest.data(), *least = a_.least.data();
+    double* kept = a_.kept.data();  // left, behind T
+    int32_t* first = a_.covering.data();  // how many documents are T
+    std::fill(rest, rest + n_elements_, 0.0);
+    for (int64_t d = 0; d < k_; ++d)
+      for (int64_t t = covers_from(d); t < covers_from(d + 1); ++t)
+        rest[o_.cover[t]] += o_.degree[t] * placed[d];
+    for (int64_t e = 0; e < n_elements_; ++e) {
+      left[e] = kept[e] = 1;
+      least[e] = rest[e];
+      first[e] = 0;
+    }
+    const int32_t* order = sorted([placed](int32_t p, int32_t q) { return placed[p] > placed[q]; });
+    for (int64_t r = 0; r < k_; ++r) {
+      const int64_t d = order[r];
+      for (int64_t t = covers_from(d); t < covers_from(d + 1); ++t) {
         const int32_t e = o_.cover[t];
-        const double v = value_[e] * o_.degree[t];
-        if (v >= 0) {
-          modular[d] += v * left[e];
-        } else if (left[e] < 1) {
-          modular[d] += v * left[e];
-          left[e] *= 1 - o_.degree[t];
-        } else {
-          modular[d] += v * equal_share(e);  // any bound is tight where the slate covers nothing
+        if (value_[e] < 0) out[d] += value_[e] * o_.degree[t] * left[e];
+        left[e] *= 1 - o_.degree[t];
+        rest[e] -= o_.degree[t] * placed[d];
+        const double v = o_.place[0] * (1 - left[e]) + left[e] * rest[e];
+        if (v < least[e]) {
+          least[e] = v;
+          kept[e] = left[e];
+          first[e] = static_cast<int32_t>(r + 1);
         }
       }
-      for (int64_t t = 0; t < n_intents_; ++t) {
-        const double b = a_.factor[t] * decay(d)[t];
-        met[d] += b * (unmet[t] < 1 ? unmet[t] : a_.share[t]);
-        if (unmet[t] < 1) unmet[t] *= 1 - decay(d)[t];
+    }
+    for (int64_t r = 0; r < k_; ++r) {
+      const int64_t d = order[r];
+      for (int64_t t = covers_from(d); t < covers_from(d + 1); ++t) {
+        const int32_t e = o_.cover[t];
+        if (value_[e] >= 0 && r >= first[e]) out[d] += value_[e] * o_.degree[t] * kept[e];
       }
     }
-    constant_ += step * (covered - constant_);
-    for (int64_t d = 0; d < k_; ++d) {
-      a_.modular[d] += step * (modular[d] - a_.modular[d]);
-      a_.met[d] += step * (met[d] - a_.met[d]);
+    double constant = 0;
+    for (int64_t e = 0; e < n_elements_; ++e)
+      if (value_[e] >= 0) constant += value_[e] * (1 - kept[e]);
+    return constant;
+  }
+  void answer_intents() noexcept {
+    const double* ranked = a_.ranked.data();
+    double* unmet = a_.unmet.data();
+    std::fill(unmet, unmet + n_intents_, 1.0);
+    const int32_t* order = sorted([ranked](int32_t p, int32_t q) { return ranked[p] > ranked[q]; });
+    for (int64_t r = 0; r < k_; ++r)
+      for (int64_t t = 0; t < n_intents_; ++t) {
+        const double b = decay(order[r])[t];
+        a_.answer_met[order[r]] += a_.factor[t] * b * unmet[t];
+        unmet[t] *= 1 - b;
+      }
+  }
+
+  // What the slate is worth (without relations and novelty).
+  double value_of_slate() noexcept {
+    double* left = a_.left.data();
+    double* unmet = a_.unmet.data();
+    std::fill(left, left + n_elements_, 1.0);
+    std::fill(unmet, unmet + n_intents_, 1.0);
+    double score = 0, met = 0;
+    for (int64_t p = 0; p < n_places_; ++p) {
+      const int64_t d = a_.slate[p];
+      double mine = base_[d], gained = 0;
+      for (int64_t t = covers_from(d); n_elements_ && t < covers_from(d + 1); ++t) {
+        mine += value_[o_.cover[t]] * o_.degree[t] * left[o_.cover[t]];
+        left[o_.cover[t]] *= 1 - o_.degree[t];
+      }
+      for (int64_t t = 0; t < n_intents_; ++t) {
+        gained += gain(d)[t] * unmet[t];
+        unmet[t] *= 1 - decay(d)[t];
+      }
+      score += o_.place[p] * mine;
+      met += o_.rank[p] * gained;
     }
-    return score + scale_ * (n_intents_ ? std::max(0.0, 1 - value / o_.ideal[i_]) : 1);
+    return score + scale_ * (n_intents_ ? std::max(0.0, 1 - met / o_.ideal[i_]) : 1);
   }
 
   // The maximum of the mean over slates, or a bound of it; the slate that reaches (or nearly
