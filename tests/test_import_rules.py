@@ -17,7 +17,7 @@ RULES = {
     "losses": {"utils"},
     "io": {"_core", "outputs", "utils"},
     "datasets": {"io", "outputs", "utils", "_moved"},
-    "metrics": {"outputs", "utils"},
+    "metrics": {"losses", "outputs", "utils"},
     "spaces": {"_core", "losses", "outputs", "utils"},
     "solvers": {"_core", "utils"},
 }

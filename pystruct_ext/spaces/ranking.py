@@ -263,9 +263,7 @@ def _bases(
     if weight is None:
         base = 0.5 * (less + more)[query, level]
     else:
-        base = 0.5 * (
-            weight * less[query, level] - np.maximum(more, 0)[query, level]
-        )
+        base = 0.5 * (weight * less[query, level] - np.maximum(more, 0)[query, level])
     n_pairs = (mass * less).sum(axis=1)
     return np.ascontiguousarray(base), np.ascontiguousarray(n_pairs)
 

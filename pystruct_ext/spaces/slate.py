@@ -11,78 +11,23 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from pystruct_ext._core import Oracle
+from pystruct_ext.losses import DIVERSITY_LOSSES, DiversityMetric
 from pystruct_ext.outputs.queries import DiverseQuery
 from pystruct_ext.spaces._kernels import slate as _slate
 from pystruct_ext.spaces.base import SpaceTags
-from pystruct_ext.utils.gains import discounts, gain_of
+from pystruct_ext.utils.gains import discounts
 
-SLATE_LOSSES = ("alpha_ndcg", "err_ia", "ndcg_ia", "intents")
-
-
-@dataclass(frozen=True)
-class SlateMetric:
-    """``V(y) = sum_p rank_p sum_i gain[d, i] prod_(s above) (1 - decay[s, i])``.
-
-    One form for alpha-nDCG (gain p_i, decay alpha, where relevant), ERR-IA (gain p_i R,
-    decay R), intent-aware NDCG (no decay), and covered probability mass (decay 1).
-    """
-
-    gain: NDArray[np.float64]
-    decay: NDArray[np.float64]
-    rank: NDArray[np.float64]
-
-    def steps(self, above: Sequence[int]) -> NDArray[np.float64]:
-        """Gain of every document below those given, without the factor rank, (k,)."""
-        rest = np.prod(1 - self.decay[list(above)], axis=0)
-        return np.asarray(self.gain @ rest)
-
-    def value(self, order: Sequence[int]) -> float:
-        """V of a slate."""
-        return float(
-            sum(
-                self.rank[p] * self.steps(order[:p])[d]
-                for p, d in enumerate(order[: len(self.rank)])
-            )
-        )
-
-    def greedy(self, top: int, prefer: NDArray[np.float64] | None = None) -> list[int]:
-        """The slate that takes the largest gain at each place; ties by `prefer`."""
-        rest = np.ones(self.gain.shape[1])
-        free = np.ones(len(self.gain), dtype=bool)
-        order: list[int] = []
-        for _ in range(min(top, len(self.gain))):
-            value = np.where(free, self.gain @ rest, -1.0)
-            ties = np.flatnonzero(value >= value.max() - 1e-12)
-            d = int(ties[0] if prefer is None else ties[np.argmax(prefer[ties])])
-            order.append(d)
-            free[d] = False
-            rest *= 1 - self.decay[d]
-        return order
+SLATE_LOSSES = DIVERSITY_LOSSES
 
 
 def slate_metric(
     query: DiverseQuery, loss: str, top: int, alpha: float = 0.5
-) -> SlateMetric:
+) -> DiversityMetric:
     """The metric behind a loss, for one judged query."""
     if query.relevance is None:
         raise ValueError(f"query {query.query_id!r} has no relevance, needed to fit")
-    grades, p = query.relevance, query.intent_probabilities()
-    r = np.arange(1, top + 1)
-    log = discounts(top)
-    relevant = (grades > 0).astype(np.float64)
-    if loss == "alpha_ndcg":
-        return SlateMetric(relevant * p, alpha * relevant, log)
-    if loss == "err_ia":
-        return SlateMetric(0.5 * relevant * p, 0.5 * relevant, 1.0 / r)
-    if loss == "intents":
-        return SlateMetric(relevant * p, relevant, np.ones(top))
-    if loss == "ndcg_ia":
-        gains = gain_of(grades, "exponential")
-        best = -np.sort(-gains, axis=0)[:top]
-        ideal = log[: len(best)] @ best
-        live = np.where(ideal > 0, ideal, 1.0)
-        return SlateMetric(gains * p / live, np.zeros_like(gains), log)
-    raise ValueError(f"loss must be one of {SLATE_LOSSES}, got {loss!r}")
+    p = query.intent_probabilities()
+    return DiversityMetric.of(loss, query.relevance, p, top, alpha)
 
 
 @dataclass
