@@ -117,7 +117,8 @@ def test_permutation_oracles_reach_the_maximum(name, top, gain, scale, problem):
     got = scale * loss - oracle.psi_diff_dot(w, 0, oracle.truth(0), code)
     expected = hinge_by_enumeration(name, grade, s, scale, top, gain)
     assert got == pytest.approx(expected, abs=1e-9)
-    assert len(code) == len(s) and code.min() >= 0
+    assert len(code) == len(s)
+    assert code.min() >= 0
     # The code is a real ranking, and its loss is that ranking's.
     order = order_of(code, grade > 0 if name in BINARY else grade, s)
     assert loss == pytest.approx(task_loss(name, grade, order, top, gain), abs=1e-9)

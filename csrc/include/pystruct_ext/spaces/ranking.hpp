@@ -216,8 +216,12 @@ struct RankingSpace {
   template <class Sink>
   void emit(int64_t r, double c, Sink& sink) const noexcept {
     const auto row = rows.row(r);
+    if (!row.idx) {  // apart, so that it is vectorised
+      for (int64_t k = 0; k < row.nnz; ++k) sink(k, c * static_cast<double>(row.val[k]));
+      return;
+    }
     for (int64_t k = 0; k < row.nnz; ++k)
-      sink(row.feature(k), c * static_cast<double>(row.value(k)));
+      sink(row.idx[k], c * static_cast<double>(row.value(k)));
   }
 
   static constexpr int64_t kDigits = 8;
@@ -342,17 +346,29 @@ struct RankingSpace {
         *end++ = (static_cast<uint64_t>(level[b + d]) << (2 * kBits)) |
                  (static_cast<uint64_t>(z[d]) << kBits) | static_cast<uint64_t>(d);
     std::sort(keys, end);
-    double sum = 0;
+    double ap = 0;
     int64_t before = 0;  // documents of the level above
+    uint64_t* placed = keys;
+    uint64_t last = 0;
     for (const uint64_t* key = keys; key != end; ++key, ++before) {
-      if (key != keys && key[-1] >> (2 * kBits) != *key >> (2 * kBits)) before = 0;
-      const int64_t at = before + static_cast<int64_t>(*key >> kBits & kMask);
+      const uint64_t now = *key, l = now >> (2 * kBits);
+      if (key != keys && l != last) before = 0;
+      last = l;
+      const uint64_t at = static_cast<uint64_t>(before) + (now >> kBits & kMask);
       if (kind == kAveragePrecision)
-        sum += static_cast<double>(before + 1) / static_cast<double>(at + 1);
-      else if (at < places)
-        sum += gain[b + static_cast<int64_t>(*key & kMask)] * discount[at];
+        ap += static_cast<double>(before + 1) / static_cast<double>(at + 1);
+      else if (static_cast<int64_t>(at) < places)
+        *placed++ = at << kBits | (now & kMask);
     }
-    return std::max(0.0, 1.0 - sum / (kind == kAveragePrecision ? static_cast<double>(before) : ideal[i]));
+    if (kind == kAveragePrecision) return std::max(0.0, 1.0 - ap / static_cast<double>(before));
+    // Summed from below, as the search does it.
+    std::sort(keys, placed);
+    double dcg = 0;
+    while (placed != keys) {
+      --placed;
+      dcg += gain[b + static_cast<int64_t>(*placed & kMask)] * discount[*placed >> kBits];
+    }
+    return std::max(0.0, 1.0 - dcg / ideal[i]);
   }
 
   // Documents of each level, best first: level l at by_level[begin[l] .. begin[l + 1]).
