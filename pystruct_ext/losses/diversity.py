@@ -113,7 +113,11 @@ class DiversityMetric:
     def value(self, order: ArrayLike) -> float:
         """V of a ranking."""
         ranked = np.asarray(order, dtype=np.intp)[: len(self.rank)]
-        return float(self.gains(ranked) @ self.rank[: len(ranked)])
+        rest, total = np.ones(self.gain.shape[1]), 0.0
+        for weight, d in zip(self.rank, ranked, strict=False):
+            total += weight * (self.gain @ rest)[d]
+            rest *= 1 - self.decay[d]
+        return float(total)
 
     def greedy(self, top: int, prefer: ArrayLike | None = None) -> list[int]:
         """The ranking that takes the largest gain at each place.
