@@ -19,8 +19,8 @@
 //              ones among the first reach_t of the order and above the others (reach_t = t: a
 //              ranking). Code: order, then reach, (2k,). With
 //                u_d = v_d #(worse above d) - sum of v_i over better i below d,
-//              psi(x, y) = 1/P sum_d (base_d - u_d) x_d, base_d half the value at -u of all pairs
-//              reversed; u is formed in O(k L) from the code.
+//              psi(x, y) = 1/P sum_d (base_d - u_d) x_d, P base_d the share of d in P psi of the
+//              truth, where u = 0; u is formed in O(k L) from the code.
 //
 // Losses and their exact oracles, s = scores, k documents:
 //   pairs      swapped pairs / P; every pair decides for itself (Joachims 2006): O(k log k + k L).
