@@ -37,7 +37,8 @@ class RankingQuery:
     weight: Any = None
 
     def __post_init__(self) -> None:
-        if not sparse.issparse(self.features):
+        is_sparse = sparse.issparse(self.features)
+        if not is_sparse:
             self.features = np.asarray(self.features, dtype=np.float64)
         if self.features.ndim != 2 or self.features.shape[0] == 0:
             raise ValueError(
@@ -61,7 +62,7 @@ class RankingQuery:
     def __len__(self) -> int:
         return int(self.features.shape[0])
 
-    def ranking(self, order: Sequence[int]) -> Ranking:
+    def ranking(self, order: Sequence[int] | NDArray[Any]) -> Ranking:
         """The ranking of this query in the given order, judged if the query is."""
         return Ranking(
             tuple(int(d) for d in order),
@@ -156,7 +157,7 @@ class Slate:
     probabilities: NDArray[np.float64] | None = None
 
     @classmethod
-    def of(cls, query: DiverseQuery, documents: Sequence[int]) -> Slate:
+    def of(cls, query: DiverseQuery, documents: Sequence[int] | NDArray[Any]) -> Slate:
         """The slate of a query, judged if the query is."""
         chosen = tuple(int(d) for d in documents)
         if query.relevance is None:
@@ -166,12 +167,10 @@ class Slate:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Slate):
             return NotImplemented
-        return self.documents == other.documents and all(
-            (a is None) == (b is None) and (a is None or np.array_equal(a, b))
-            for a, b in (
-                (self.relevance, other.relevance),
-                (self.probabilities, other.probabilities),
-            )
+        return (
+            self.documents == other.documents
+            and _equal(self.relevance, other.relevance)
+            and _equal(self.probabilities, other.probabilities)
         )
 
     def __hash__(self) -> int:
@@ -179,6 +178,12 @@ class Slate:
 
     def __len__(self) -> int:
         return len(self.documents)
+
+
+def _equal(a: NDArray[np.float64] | None, b: NDArray[np.float64] | None) -> bool:
+    if a is None or b is None:
+        return a is b
+    return np.array_equal(a, b)
 
 
 __all__ = ["Ranking", "RankingQuery", "Slate", "SwappedPairs"]

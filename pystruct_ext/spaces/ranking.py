@@ -277,7 +277,8 @@ class RankingSpace(OutputSpace):
         pairs = pair_weights(grade, x.weight)
         # Of every document: what its pairs weigh in which it is the better or worse one.
         share = 0.5 * (pairs.sum(axis=1) - pairs.sum(axis=0)) - _shift(y, grade, pairs)
-        return np.asarray(x.features.T @ share, dtype=np.float64) / pairs.sum()
+        psi: NDArray[np.float64] = np.asarray(x.features.T @ share) / pairs.sum()
+        return psi
 
     def loss(self, y: Ranking, y_hat: Ranking | SwappedPairs) -> float:
         """``Delta(y, y_hat)`` under the relevance (and weights) of y."""
@@ -344,7 +345,10 @@ class RankingSpace(OutputSpace):
         return self._output(code, RankingQuery(blank, packed.relevance[a:b], weight))
 
     def _output(
-        self, code: Sequence[int], x: RankingQuery, prefer: NDArray | None = None
+        self,
+        code: Sequence[int] | NDArray[np.int32],
+        x: RankingQuery,
+        prefer: NDArray | None = None,
     ) -> Ranking | SwappedPairs:
         """The output of a code; documents that are alike in it stand by `prefer`."""
         k, values = len(x), np.asarray(code)

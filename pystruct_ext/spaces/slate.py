@@ -290,7 +290,7 @@ class SlateSpace(OutputSpace):
         return SpaceTags(exactness="none", compiled=True)
 
 
-def _slate_of(code: Sequence[int], x: DiverseQuery) -> Slate:
+def _slate_of(code: Sequence[int] | NDArray[np.int32], x: DiverseQuery) -> Slate:
     return Slate.of(x, [d for d in code if d >= 0])
 
 
