@@ -307,6 +307,7 @@ struct RankingSpace {
     const int64_t k = size(i), b = offsets[i];
     const int32_t* reach = code + k;
     double swapped = 0;
+    if (std::equal(code, code + 2 * k, truth(i))) return 0;
     for (int32_t l = 0; l < n_levels[i]; ++l) {
       double more_mass = 0, better_mass = 0;
       int64_t more = 0, better_above = 0, worse_above = 0, pa = 0, pb = 0;
