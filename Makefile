@@ -50,6 +50,8 @@ bench: $(VENV)/.installed-test
 	$(BIN)/python benchmarks/multiclass.py
 	$(BIN)/python benchmarks/ranking.py
 	$(BIN)/python benchmarks/diversity.py
+	$(BIN)/python benchmarks/parsing.py
+	$(BIN)/python benchmarks/folding.py
 
 clean:
 	rm -rf build dist *.egg-info .venv

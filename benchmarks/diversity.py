@@ -50,7 +50,7 @@ class Tuned:
         self.model, self.Cs, self.params = model, Cs, params
 
     def make(self, C):
-        return DiverseRankingSVM(self.model, C=C, **self.params)
+        return DiverseRankingSVM(model=self.model, C=C, **self.params)
 
     def fit(self, X):
         folds = np.arange(len(X)) % 3
@@ -202,7 +202,9 @@ def interactive_aspects():
             coverage=r,
             element_features=np.ones((r.shape[1], 1)),
         )
-        model = DiverseRankingSVM("coverage", "intents", C=1e3, top=10).fit([q])
+        model = DiverseRankingSVM(model="coverage", loss="intents", C=1e3, top=10).fit(
+            [q]
+        )
         slate = model.predict([q])[0]
         greedy.append(subtopic_recall(r, slate, 10))
         model.set_params(decode="exact")
@@ -234,7 +236,7 @@ def selection():
             coverage=np.eye(2),
             element_features=np.ones((2, 1)),
         )
-        model = DiverseRankingSVM("coverage", top=50, C=1.0).fit([judged])
+        model = DiverseRankingSVM(model="coverage", top=50, C=1.0).fit([judged])
         model._w[:] = (0.0, 1.0)
         from pystruct_ext.spaces.slate import PackedSlates
 

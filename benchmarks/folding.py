@@ -19,7 +19,7 @@ import numpy as np
 from _common import data_folder, show_table, timed
 
 from pystruct_ext import FoldingSVM, SegmentSVM, SequenceSVM
-from pystruct_ext.io import read_structures
+from pystruct_ext.io import read_folds
 from pystruct_ext.metrics import base_pair_report, q_score, segment_overlap
 from pystruct_ext.outputs.segments import segments_from_labels, segments_to_labels
 from pystruct_ext.solvers import Perceptron
@@ -57,13 +57,13 @@ def train(X, y, C, **params):
 
 
 def learn(RNA, quick):
-    data = read_structures(data_folder("rna-archiveii") / "structures.csv.gz")
+    data = read_folds(data_folder("rna-archiveii") / "structures.csv.gz")
     family = np.array(data.columns["family"])
     fresh = np.array(data.columns["duplicate_sequence"]) == "0"
     short = np.array([len(x) <= LONGEST for x in data.sequences])
     fold = np.array(data.columns["test_fold"])
     X = np.array(data.sequences, dtype=object)
-    Y = np.array(data.structures, dtype=object)
+    Y = np.array(data.folds, dtype=object)
     rng = np.random.default_rng(0)
     splits = {f"family {f}": fresh & (family == f) for f in ("5s", "srp", "tRNA")}
     splits["random fold 0"] = (

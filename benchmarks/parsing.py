@@ -140,11 +140,11 @@ def fit(model, X, y, **params):
 
 
 def dependency(name, train, dev, test, quick):
-    labelled = bool(train.trees[0].labels)
+    labelled = bool(train.dependencies[0].labels)
     rows = []
 
     def quality(model, bank):
-        report = attachment_report(bank.trees, model.predict(bank.sentences))
+        report = attachment_report(bank.dependencies, model.predict(bank.sentences))
         return report.las if labelled else report.uas, report
 
     settings = [("structural SVM (bcfw)", {"solver": "bcfw"}, "C", (0.01, 0.03, 0.1))]
@@ -158,7 +158,7 @@ def dependency(name, train, dev, test, quick):
             model = DependencySVM(labelled=labelled, **fixed)
             if fixed["solver"] == "bcfw":
                 model.set_params(max_iter=20)
-            seconds = fit(model, train.sentences, train.trees, **{key: value})
+            seconds = fit(model, train.sentences, train.dependencies, **{key: value})
             score, _ = quality(model, dev)
             print(f"  {name}: {label} {key}={value}: {seconds:.1f} s, dev {score:.4f}")
             if best is None or score > best[0]:
@@ -261,7 +261,7 @@ def wsj():
                 whole = bank
             else:
                 whole.sentences += bank.sentences
-                whole.trees += bank.trees
+                whole.dependencies += bank.dependencies
                 whole.lines += bank.lines
         banks[part] = whole
     return banks["train"], banks["dev"], banks["test"]

@@ -62,7 +62,7 @@ class Ours:
             else self.map()
         )
         Z = self.pipe.fit_transform(X)
-        self.model = RankingSVM(self.loss, C=self.C, tol=0.01).fit(Z, y, qid=qid)
+        self.model = RankingSVM(C=self.C, loss=self.loss, tol=0.01).fit(Z, y, qid=qid)
         return self
 
     def predict(self, X):
@@ -170,13 +170,13 @@ def forest():
 
 CS = (0.1, 0.3, 1.0, 3.0, 10.0)
 METHODS = {
-    'RankingSVM("ndcg")': [lambda C=C: Ours("ndcg", C) for C in CS],
-    'RankingSVM("map")': [lambda C=C: Ours("map", C) for C in CS],
-    'RankingSVM("pairs")': [lambda C=C: Ours("pairs", C) for C in CS],
-    'splines + RankingSVM("ndcg")': [
+    'RankingSVM(loss="ndcg")': [lambda C=C: Ours("ndcg", C) for C in CS],
+    'RankingSVM(loss="map")': [lambda C=C: Ours("map", C) for C in CS],
+    'RankingSVM(loss="pairs")': [lambda C=C: Ours("pairs", C) for C in CS],
+    'splines + RankingSVM(loss="ndcg")': [
         lambda C=C: Ours("ndcg", C, splines) for C in (0.003, 0.01, 0.03, 0.1)
     ],
-    'tree embedding + RankingSVM("ndcg")': [
+    'tree embedding + RankingSVM(loss="ndcg")': [
         lambda C=C: Ours("ndcg", C, forest) for C in (0.01, 0.03, 0.1, 0.3)
     ],
     "LinearSVC on pairs": [lambda C=C: Pairwise(C) for C in (0.001, 0.01, 0.1, 1.0)],
@@ -240,7 +240,7 @@ def scaling(n=1_000_000, d=50):
             f"{a:.3f} s per pass, X @ w and argsort {b:.3f} s, ratio {a / b:.2f}"
         )
     began = time.perf_counter()
-    model = RankingSVM("pairs", C=10, tol=0.01).fit(X, y)
+    model = RankingSVM(loss="pairs", C=10, tol=0.01).fit(X, y)
     print(
         f"fit of the single query: {time.perf_counter() - began:.1f} s, {model.status_}, "
         f"{model.n_oracle_calls_} oracle calls, relative gap {model.relative_gap_:.4f}"

@@ -25,7 +25,7 @@ def main():
     X, y, qid = make_queries(100, 0)
     X_test, y_test, qid_test = make_queries(100, 1)
     for loss in ("ndcg", "map", "pairs", "mrr"):
-        model = make_pipeline(StandardScaler(), RankingSVM(loss, tol=0.01))
+        model = make_pipeline(StandardScaler(), RankingSVM(loss=loss, tol=0.01))
         model.fit(X, y, rankingsvm__qid=qid)
         s = model.predict(X_test)
         print(

@@ -16,18 +16,18 @@ def main(output=None):
     rankers = {
         "relevance": RelevanceRanker(given=False).fit(X),
         "MMR": MMR().fit(X),
-        "coverage": DiverseRankingSVM("coverage", C=0.003).fit(X),
-        "sequential": DiverseRankingSVM("sequential", C=0.1).fit(X),
-        "mixture": DiverseRankingSVM("mixture", C=0.1).fit(X),
+        "coverage": DiverseRankingSVM(model="coverage", C=0.003).fit(X),
+        "sequential": DiverseRankingSVM(model="sequential", C=0.1).fit(X),
+        "mixture": DiverseRankingSVM(model="mixture", C=0.1).fit(X),
     }
     slates = {name: ranker.predict(X_test) for name, ranker in rankers.items()}
     for name, ranker in rankers.items():
         print(f"{name:12} alpha-nDCG@10 on held-out queries {ranker.score(X_test):.3f}")
     print(rankers["mixture"].explain(X_test[0]))
-    page = RankingDisplay.from_slates(
-        test[0], {k: slates[k][0] for k in ("relevance", "mixture")}
+    page = RankingDisplay.from_predictions(
+        test, None, {k: slates[k] for k in ("relevance", "mixture")}
     )
-    curves = IntentCoverageDisplay.from_slates(test, slates)
+    curves = IntentCoverageDisplay.from_estimators(rankers, X_test)
     if output:
         page.figure_.savefig(output, dpi=110)
         curves.figure_.savefig(Path(output).with_suffix(".coverage.png"), dpi=110)

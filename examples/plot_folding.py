@@ -37,9 +37,8 @@ scores = [
     for a, b in zip(y[150:], model.predict(X[150:]), strict=True)
 ]
 i = 150 + min(range(50), key=lambda k: abs(scores[k] - 0.75))
-display = FoldingDisplay.from_structures(X[i], model.predict([X[i]])[0], y[i])
+display = FoldingDisplay.from_estimator(model, X, y, index=i)
 print(f"\n{display}")
-display.plot()
 display.figure_.savefig(
     sys.argv[1] if len(sys.argv) > 1 else "fold.png", dpi=110, bbox_inches="tight"
 )

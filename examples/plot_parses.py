@@ -30,14 +30,11 @@ i = next(
     ),
     30,
 )
-dependency = DependencyDisplay.from_tree(X[i], arcs[i], bank.dependencies[i])
-constituency = TreeDisplay.from_tree(trees[i], bank.trees[i])
-print(dependency)
-print()
-print(constituency)
-
 figure, axes = plt.subplots(2, 1, figsize=(9, 8))
-dependency.plot(axes[0])
-constituency.plot(axes[1])
+dependency = DependencyDisplay.from_predictions(
+    X, bank.dependencies, arcs, index=i, ax=axes[0]
+)
+constituency = TreeDisplay.from_predictions(X, bank.trees, trees, index=i, ax=axes[1])
+print(f"{dependency}\n\n{constituency}")
 figure.tight_layout()
 figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "parses.png", dpi=110)

@@ -24,4 +24,4 @@ for group in ("AGST", "DENQ", "HKR", "FWY", "ILMV"):
         print(f"  {letter}: {best} (group {group})")
 
 a, b = X[250]
-print(f"\n{AlignmentDisplay.from_alignment(a, b, model.predict([(a, b)])[0], y[250])}")
+print(f"\n{AlignmentDisplay(a, b, model.predict([(a, b)])[0], y[250])}")

@@ -14,11 +14,19 @@ MODULES = {
     "pystruct_ext.ranking": "pystruct_ext.diversify",
     "pystruct_ext.ranking.baselines": "pystruct_ext.diversify.baselines",
     "pystruct_ext.ranking.text_features": "pystruct_ext.diversify.text_features",
+    "pystruct_ext.persistence.model_file": "pystruct_ext.persistence.archive",
     "pystruct_ext.utils.dot_bracket": "pystruct_ext.outputs.dot_bracket",
     "pystruct_ext.utils.phrase_trees": "pystruct_ext.outputs.phrase_trees",
     "pystruct_ext.utils.segments": "pystruct_ext.outputs.segments",
     "pystruct_ext.utils.sentences": "pystruct_ext.outputs.sentences",
     "pystruct_ext.estimators.path": "pystruct_ext.model_selection.path",
+}
+
+# Old names in `pystruct_ext.io`, which `pystruct_ext.datasets` had before.
+IO_NAMES = {
+    "RnaStructures": "RnaFolds",
+    "read_structures": "read_folds",
+    "write_structures": "write_folds",
 }
 
 

@@ -13,13 +13,14 @@ PACKAGE = ROOT / "pystruct_ext"
 RULES = {
     "_core": set(),
     "utils": set(),
+    "persistence": {"_core", "utils"},
     "outputs": {"utils"},
     "losses": {"utils"},
-    "io": {"_core", "outputs", "utils"},
+    "io": {"_core", "outputs", "utils", "_moved"},
     "datasets": {"io", "outputs", "utils", "_moved"},
     "metrics": {"losses", "outputs", "utils"},
-    "spaces": {"_core", "losses", "outputs", "utils"},
-    "solvers": {"_core", "utils"},
+    "spaces": {"_core", "losses", "outputs", "persistence", "utils"},
+    "solvers": {"_core", "persistence", "utils"},
 }
 LAYERS = RULES
 OUTER: dict = {
@@ -33,8 +34,8 @@ OUTER: dict = {
         "persistence",
         "metrics",
     },
-    "plotting": {"utils", "outputs", "spaces", "metrics"},
-    "diversify": {"estimators", "outputs", "spaces", "utils"},
+    "plotting": {"utils", "outputs", "spaces", "metrics", "_moved"},
+    "diversify": {"estimators", "outputs", "persistence", "spaces", "utils"},
 }
 
 

@@ -135,7 +135,7 @@ static void test_chain() {
             if (scale == 0) {
               std::vector<int32_t> codes(code.size() * 3);
               double scores[3];
-              CHECK(chain_k_best(p.space, p.w.data(), i, 3, codes.data(), scores) >= 2);
+              CHECK(chain_k_best(p.space, s, i, 3, codes.data(), scores) >= 2);
               CHECK(near(scores[0], top) && scores[0] >= scores[1]);
             }
           }

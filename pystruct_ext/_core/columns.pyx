@@ -16,7 +16,7 @@ from pystruct_ext._core.vocabulary cimport (
 cdef extern from "Python.h":
     const char* PyUnicode_AsUTF8AndSize(object, Py_ssize_t*) except NULL
 
-cdef extern from "pystruct_ext/text/columns.hpp" namespace "psx::text" nogil:
+cdef extern from "pystruct_ext/text/columns.hpp" namespace "pystruct_ext::text" nogil:
     cdef cppclass CellView:
         const char* text
         const int64_t* offsets
@@ -37,8 +37,8 @@ cdef extern from "pystruct_ext/text/columns.hpp" namespace "psx::text" nogil:
         const int64_t* offsets()
     void number_column(const CellView&, int32_t, CVocabulary&, int32_t*) except +
 
-cdef extern from "pystruct_ext/text/template.hpp" namespace "psx::text" nogil:
-    cdef cppclass CTemplate "psx::text::Template":
+cdef extern from "pystruct_ext/text/template.hpp" namespace "pystruct_ext::text" nogil:
+    cdef cppclass CTemplate "pystruct_ext::text::Template":
         CTemplate() except +
         void parse(const string&) except +
         int64_t n_unigrams()

@@ -47,7 +47,7 @@ cdef extern from "Python.h":
     double PyFloat_AS_DOUBLE(object)
     double PyLong_AsDouble(object) except? -1.0
 
-cdef extern from "pystruct_ext/text/row_writer.hpp" namespace "psx::text" nogil:
+cdef extern from "pystruct_ext/text/row_writer.hpp" namespace "pystruct_ext::text" nogil:
     cdef cppclass RowWriter:
         RowWriter() except +
         RowWriter(Index) except +

@@ -1,4 +1,4 @@
-from libc.stdint cimport int32_t, int64_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 
 cdef extern from "pystruct_ext/oracle.h" nogil:
@@ -42,9 +42,19 @@ cdef extern from "pystruct_ext/oracle.h" nogil:
                             const int64_t*, double*, double*, double*, int64_t*) noexcept
         int (*cut_sum)(void*, const void*, const int64_t*, const double*, int64_t, int, double*,
                        double*, double*, int64_t*) noexcept
+        int (*k_best)(void*, int, int64_t, int64_t, int32_t*, double*, int64_t*) noexcept
+        int (*marginals)(void*, int, int64_t, double, double*, double*) noexcept
+        int (*sample)(void*, int, int64_t, double, uint64_t, int64_t, int32_t*) noexcept
+        int (*part_shape)(void*, int64_t, int64_t*) noexcept
+        int64_t (*parts)(void*, int64_t, const int32_t*, int64_t*, int64_t) noexcept
+        int (*load_scores)(void*, int, int64_t, const void*) noexcept
+        int (*add_scores)(void*, int, int64_t, double, const void*) noexcept
+        int (*bound)(void*, int, int64_t, double, double*) noexcept
 
 
 cdef class Oracle:
+    # A copy of the writer's struct, zeros behind what the writer had; ptr points at it.
+    cdef psx_oracle own
     cdef const psx_oracle* ptr
     cdef object _owner
     cdef object __weakref__
@@ -53,6 +63,9 @@ cdef class Oracle:
     cdef object _checked_code(self, object code, int64_t i)
     cdef int64_t _checked_block(self, int64_t i) except -1
     cdef object _ids(self, object ids)
+    cdef int _require(self, str verb, bint there) except -1
+    cdef int _load(self, object w, object scores, int64_t i) except -1
+    cdef object _scores(self, object scores, int64_t i)
 
 
 cdef Oracle wrap_oracle(const psx_oracle* ptr, object owner)

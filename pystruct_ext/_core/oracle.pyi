@@ -1,4 +1,3 @@
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,10 +19,52 @@ class Oracle:
     def needs_gil(self) -> bool: ...
     @property
     def exactness(self) -> str: ...
+    @property
+    def verbs(self) -> frozenset[str]: ...
+    def part_shape(self, i: int) -> tuple[int, ...]: ...
+    def parts(self, i: int, code: ArrayLike) -> NDArray[np.int64]: ...
+    def k_best(
+        self, w: NDArray[Any] | None, i: int, k: int, scores: ArrayLike | None = None
+    ) -> tuple[NDArray[np.int32], NDArray[np.float64]]: ...
+    def marginals(
+        self,
+        w: NDArray[Any] | None,
+        i: int,
+        temperature: float = 1.0,
+        scores: ArrayLike | None = None,
+    ) -> tuple[NDArray[np.float64], float]: ...
+    def log_partition(
+        self,
+        w: NDArray[Any] | None,
+        i: int,
+        temperature: float = 1.0,
+        scores: ArrayLike | None = None,
+    ) -> float: ...
+    def sample(
+        self,
+        w: NDArray[Any] | None,
+        i: int,
+        n: int = 1,
+        temperature: float = 1.0,
+        seed: int = 0,
+        scores: ArrayLike | None = None,
+    ) -> NDArray[np.int32]: ...
+    def bound(self, w: NDArray[Any], i: int, loss_scale: float = 1.0) -> float: ...
+    def hinge_sum(
+        self,
+        w: NDArray[Any],
+        ids: ArrayLike | None = None,
+        weight: ArrayLike | None = None,
+        n_threads: int = 1,
+    ) -> float: ...
     def code_len(self, i: int) -> int: ...
     def truth(self, i: int) -> NDArray[np.int32]: ...
     def argmax(
-        self, w: NDArray[Any], i: int, loss_scale: float = 1.0
+        self,
+        w: NDArray[Any] | None,
+        i: int,
+        loss_scale: float = 1.0,
+        scores: ArrayLike | None = None,
     ) -> NDArray[np.int32]: ...
     def score(self, w: NDArray[Any], i: int, code: ArrayLike) -> float: ...
     def loss(self, i: int, code: ArrayLike) -> float: ...
@@ -59,11 +100,3 @@ class Oracle:
         n_threads: int = 1,
         dpsi: bool | NDArray[np.float64] | None = True,
     ) -> tuple[NDArray[np.float64] | None, float, float]: ...
-
-def python_oracle(
-    space: Any,
-    X: Sequence[Any],
-    Y: Sequence[Any] | None,
-    size_psi: int,
-    exactness: str = "exact",
-) -> tuple[Oracle, Callable[[int, int], Any]]: ...

@@ -1,21 +1,16 @@
-"""The oracle handle, and the door through which pure-Python spaces enter.
+"""The oracle handle.
 
 Design
 ------
 `Oracle` owns nothing but a pointer to the C struct of ``oracle.h`` and a reference to whatever keeps
 that struct alive. Solvers written in Cython use the pointer; tests and solvers written in Python use
 the methods, which call the same function pointers.
-
-`python_oracle` turns any Python object with the methods of an output space into such a struct. An
-output of a Python space may be any object, so each distinct output of a block is interned and its
-code is one integer: 0 is the truth, k the k-th output seen. An exception in user code is kept, the
-C call returns PSX_PYTHON_ERROR, the solver unwinds, and the very exception is raised again at the
-surface. A call costs a GIL check, one method call and one dictionary look-up on top of the user's.
 """
 
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_IsValid, PyCapsule_New
-from libc.stdint cimport int32_t, int64_t, uint32_t
-from libc.string cimport memset
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stddef cimport size_t
+from libc.string cimport memcpy, memset
 
 import numpy as np
 
@@ -35,6 +30,17 @@ cdef extern from "pystruct_ext/driver.hpp" namespace "pystruct_ext" nogil:
                             const BatchOut&, int64_t*) noexcept
     int oracle_cut_sum(const psx_oracle*, const void*, const int64_t*, const double*, int64_t, int,
                        double*, double*, double*, int64_t*) noexcept
+    int oracle_hinge_sum(const psx_oracle*, const void*, const int64_t*, const double*, int64_t,
+                         int, double*, int64_t*) noexcept
+
+
+cdef extern from *:
+    """
+    #include <stddef.h>
+    /* What version 1.0 of the header had. */
+    static const size_t psx_oracle_v1_0 = offsetof(psx_oracle, k_best);
+    """
+    const size_t psx_oracle_v1_0
 
 
 cdef const char* CAPSULE_NAME = "pystruct_ext.oracle.v1"
@@ -55,8 +61,11 @@ cdef class Oracle:
         Length D of the joint feature vector.
     dtype : numpy.dtype
         Type of the weight vector: float32 or float64.
-    exactness : {"exact", "relaxed", "none"}
+    exactness : {"exact", "bounded", "relaxed", "none"}
         What the duality gap of a solver certifies with this oracle.
+    verbs : frozenset of str
+        Optional verbs of ``oracle.h`` that this oracle has: "k_best", "marginals", "sample",
+        "part_shape", "parts", "load_scores", "add_scores", "bound".
     """
 
     def __cinit__(self):
@@ -73,10 +82,10 @@ cdef class Oracle:
                 "capsule must be a PyCapsule named 'pystruct_ext.oracle.v1', "
                 f"got {capsule!r}")
         cdef const psx_oracle* ptr = <const psx_oracle*>PyCapsule_GetPointer(capsule, CAPSULE_NAME)
-        if ptr.abi_version != PSX_ABI_VERSION or ptr.struct_size < sizeof(psx_oracle):
+        if ptr.abi_version != PSX_ABI_VERSION or ptr.struct_size < psx_oracle_v1_0:
             raise ValueError(
                 f"capsule has oracle ABI {ptr.abi_version} of {ptr.struct_size} bytes, expected "
-                f"ABI {PSX_ABI_VERSION} of at least {sizeof(psx_oracle)} bytes")
+                f"ABI {PSX_ABI_VERSION} of at least {psx_oracle_v1_0} bytes")
         return wrap_oracle(ptr, capsule)
 
     def to_capsule(self):
@@ -102,10 +111,24 @@ cdef class Oracle:
     @property
     def exactness(self):
         if self.ptr.flags & PSX_UNDERGEN:
-            return "none"
+            return "none" if self.ptr.bound == NULL else "bounded"
         if self.ptr.flags & PSX_OVERGEN:
             return "relaxed"
         return "exact"
+
+    @property
+    def verbs(self):
+        have = {
+            "k_best": self.ptr.k_best != NULL,
+            "marginals": self.ptr.marginals != NULL,
+            "sample": self.ptr.sample != NULL,
+            "part_shape": self.ptr.part_shape != NULL,
+            "parts": self.ptr.parts != NULL,
+            "load_scores": self.ptr.load_scores != NULL,
+            "add_scores": self.ptr.add_scores != NULL,
+            "bound": self.ptr.bound != NULL,
+        }
+        return frozenset([name for name, there in have.items() if there])
 
     def __repr__(self):
         return (f"Oracle(n_blocks={self.n_blocks}, size_psi={self.size_psi}, "
@@ -163,13 +186,159 @@ cdef class Oracle:
         cdef int32_t m = self.ptr.code_len(self.ptr.ctx, i)
         return np.array([t[k] for k in range(m)], dtype=np.int32)
 
-    def argmax(self, w, int64_t i, double loss_scale=1.0):
-        """Code of argmax_y loss_scale * Delta(y_i, y) + <w, psi(x_i, y)>, (code_len,) int32."""
+    cdef int _require(self, str verb, bint there) except -1:
+        if not there:
+            raise NotImplementedError(
+                f"this oracle does not answer {verb!r}; it has {sorted(self.verbs)}")
+        return 0
+
+    cdef object _scores(self, object scores, int64_t i):
+        shape = self.part_shape(i)
+        out = np.ascontiguousarray(scores, dtype=self.dtype)
+        if out.shape != shape:
+            raise ValueError(
+                f"scores of block {i} must have the shape {shape}, got {np.shape(scores)}")
+        return out
+
+    cdef int _load(self, object w, object scores, int64_t i) except -1:
+        """Potentials from w, or those given instead, or both, their sum."""
         self._checked_block(i)
-        cdef const void* p = self._weights(w)
+        cdef cnp.ndarray given
+        if scores is None:
+            return self._check(self.ptr.load(self.ptr.ctx, 0, self._weights(w), i), i)
+        self._require("load_scores", self.ptr.load_scores != NULL)
+        given = self._scores(scores, i)
+        if w is None:
+            return self._check(
+                self.ptr.load_scores(self.ptr.ctx, 0, i, cnp.PyArray_DATA(given)), i)
+        self._check(self.ptr.load(self.ptr.ctx, 0, self._weights(w), i), i)
+        return self._check(
+            self.ptr.add_scores(self.ptr.ctx, 0, i, 1.0, cnp.PyArray_DATA(given)), i)
+
+    def part_shape(self, int64_t i):
+        """Shape of the array of parts of block i: of marginals, scores and costs."""
+        self._require("part_shape", self.ptr.part_shape != NULL)
+        self._checked_block(i)
+        cdef int64_t shape[4]
+        cdef int d
+        cdef int dims = self.ptr.part_shape(self.ptr.ctx, i, shape)
+        return tuple([shape[d] for d in range(dims)])
+
+    def parts(self, int64_t i, code):
+        """Parts of an output, as indices into the flat array of parts, (m,) int64."""
+        self._require("parts", self.ptr.parts != NULL)
+        self._checked_block(i)
+        cdef cnp.ndarray c = self._checked_code(code, i)
+        cdef const int32_t* p = <const int32_t*>cnp.PyArray_DATA(c)
+        cdef int64_t n = self.ptr.parts(self.ptr.ctx, i, p, NULL, 0)
+        cdef cnp.ndarray[int64_t, ndim=1] out = np.zeros(n, dtype=np.int64)
+        self.ptr.parts(self.ptr.ctx, i, p, <int64_t*>out.data, n)
+        return out
+
+    def k_best(self, w, int64_t i, int64_t k, scores=None):
+        """The k best outputs of block i, best first.
+
+        Parameters
+        ----------
+        w : (D,) array, or None with ``scores``
+        i, k : int
+        scores : array of shape ``part_shape(i)``, optional
+            Added to what w says of the parts; instead of it where w is None.
+
+        Returns
+        -------
+        codes : (m, code_len) int32, m <= k
+        scores : (m,) float64
+        """
+        self._require("k_best", self.ptr.k_best != NULL)
+        if k < 1:
+            raise ValueError(f"k must be at least 1, got {k}")
+        self._load(w, scores, i)
+        cdef cnp.ndarray[int32_t, ndim=2] codes = np.zeros(
+            (k, self.ptr.code_len(self.ptr.ctx, i)), dtype=np.int32)
+        cdef cnp.ndarray[double, ndim=1] values = np.zeros(k)
+        cdef int64_t found = 0
+        self._check(self.ptr.k_best(
+            self.ptr.ctx, 0, i, k, <int32_t*>codes.data, <double*>values.data, &found), i)
+        return codes[:found], values[:found]
+
+    def marginals(self, w, int64_t i, double temperature=1.0, scores=None):
+        """Probabilities of parts under ``exp(<w, psi> / temperature)``, and log Z.
+
+        Returns
+        -------
+        probabilities : array of shape ``part_shape(i)``
+        log_partition : float
+            -inf where there is no output.
+        """
+        self._require("marginals", self.ptr.marginals != NULL)
+        _check_temperature(temperature)
+        self._load(w, scores, i)
+        out = np.zeros(self.part_shape(i))
+        cdef double log_z = 0
+        self._check(self.ptr.marginals(
+            self.ptr.ctx, 0, i, temperature, <double*>cnp.PyArray_DATA(<cnp.ndarray>out), &log_z), i)
+        return out, log_z
+
+    def log_partition(self, w, int64_t i, double temperature=1.0, scores=None):
+        """``log sum_y exp(<w, psi(x_i, y)> / temperature)``."""
+        self._require("marginals", self.ptr.marginals != NULL)
+        _check_temperature(temperature)
+        self._load(w, scores, i)
+        cdef double log_z = 0
+        self._check(self.ptr.marginals(self.ptr.ctx, 0, i, temperature, NULL, &log_z), i)
+        return log_z
+
+    def sample(self, w, int64_t i, int64_t n=1, double temperature=1.0, seed=0, scores=None):
+        """Outputs drawn independently from ``exp(<w, psi> / temperature) / Z``.
+
+        Parameters
+        ----------
+        w, i, temperature, scores : see `k_best` and `marginals`
+        n : int, default=1
+        seed : int in [0, 2^64), default=0
+            The same seed gives the same outputs, on every platform.
+
+        Returns
+        -------
+        codes : (n, code_len) int32
+        """
+        self._require("sample", self.ptr.sample != NULL)
+        _check_temperature(temperature)
+        if n < 1:
+            raise ValueError(f"n must be at least 1, got {n}")
+        self._load(w, scores, i)
+        cdef cnp.ndarray[int32_t, ndim=2] codes = np.zeros(
+            (n, self.ptr.code_len(self.ptr.ctx, i)), dtype=np.int32)
+        self._check(self.ptr.sample(
+            self.ptr.ctx, 0, i, temperature, <uint64_t>seed, n, <int32_t*>codes.data), i)
+        return codes
+
+    def bound(self, w, int64_t i, double loss_scale=1.0):
+        """An upper bound of ``max_y loss_scale Delta(y_i, y) + <w, psi(x_i, y)>``.
+
+        For an exact oracle it is the maximum itself.
+        """
+        cdef double out = 0
+        cdef double loss = 0
+        code = self.argmax(w, i, loss_scale)
+        if self.ptr.bound != NULL:
+            self._check(self.ptr.bound(self.ptr.ctx, 0, i, loss_scale, &out), i)
+            return out
+        self._require("bound", bool(self.ptr.flags & PSX_EXACT))
+        if loss_scale != 0:
+            loss = self.loss(i, code)
+        return self.score(w, i, code) + loss_scale * loss
+
+    def argmax(self, w, int64_t i, double loss_scale=1.0, scores=None):
+        """Code of argmax_y loss_scale * Delta(y_i, y) + <w, psi(x_i, y)>, (code_len,) int32.
+
+        ``scores``, of shape ``part_shape(i)``, are added to what w says of the parts, or stand
+        instead of it where w is None; `PSX_FORBIDDEN` (-1e30) forbids a part.
+        """
+        self._load(w, scores, i)
         cdef cnp.ndarray[int32_t, ndim=1] code = np.zeros(
             self.ptr.code_len(self.ptr.ctx, i), dtype=np.int32)
-        self._check(self.ptr.load(self.ptr.ctx, 0, p, i), i)
         self._check(self.ptr.argmax(self.ptr.ctx, 0, i, loss_scale, <int32_t*>code.data), i)
         return code
 
@@ -303,6 +472,30 @@ cdef class Oracle:
         self._check(rc, failed)
         return codes, offsets
 
+    def hinge_sum(self, w, ids=None, weight=None, int n_threads=1):
+        """``sum_k weight_k H_k`` with an upper bound of every hinge.
+
+        For an exact oracle that is the sum of the hinges; with the verb "bound" it is what a
+        certified primal value may count.
+        """
+        cdef cnp.ndarray[int64_t, ndim=1] b = self._ids(ids)
+        cdef int64_t n = b.shape[0], failed = -1
+        cdef cnp.ndarray[double, ndim=1] c
+        cdef const double* pc = NULL
+        if weight is not None:
+            c = np.ascontiguousarray(weight, dtype=np.float64)
+            if c.shape[0] != n:
+                raise ValueError(f"weight must have one entry per block: {n}, got {c.shape[0]}")
+            pc = <const double*>c.data
+        cdef double hinge = 0
+        cdef const void* p = self._weights(w)
+        cdef const int64_t* pb = <const int64_t*>b.data
+        cdef int rc
+        with nogil:
+            rc = oracle_hinge_sum(self.ptr, p, pb, pc, n, n_threads, &hinge, &failed)
+        self._check(rc, failed)
+        return hinge
+
     def cut_sum(self, w, ids=None, weight=None, int n_threads=1, dpsi=True):
         """Sum of the most violated cuts of many blocks.
 
@@ -344,290 +537,16 @@ cdef class Oracle:
 
 cdef Oracle wrap_oracle(const psx_oracle* ptr, object owner):
     cdef Oracle oracle = Oracle.__new__(Oracle)
-    oracle.ptr = ptr
+    cdef size_t size = min(<size_t>ptr.struct_size, sizeof(psx_oracle))
+    memset(&oracle.own, 0, sizeof(psx_oracle))
+    memcpy(&oracle.own, ptr, size)
+    oracle.own.struct_size = sizeof(psx_oracle)
+    oracle.ptr = &oracle.own
     oracle._owner = owner
     return oracle
 
 
-cdef object _key_of(object y):
-    """Something hashable that is equal if and only if the outputs are."""
-    if isinstance(y, np.ndarray) and y.dtype.kind != "O":
-        return (y.shape, y.dtype.str, y.tobytes())
-    try:
-        hash(y)
-    except TypeError:
-        if isinstance(y, (list, tuple)):
-            return (type(y).__name__, tuple([_key_of(v) for v in y]))
-        if isinstance(y, dict):
-            return ("dict", frozenset([(k, _key_of(v)) for k, v in y.items()]))
-        if isinstance(y, (set, frozenset)):
-            return ("set", frozenset([_key_of(v) for v in y]))
-        raise TypeError(
-            "an output must be a numpy array, a hashable object, or a list, tuple, dict or set of "
-            f"such, got {type(y).__name__}") from None
-    return (type(y).__name__, y)
-
-
-cdef class PythonOracle:
-    """Adapter state: examples, interned outputs, and the space's methods, looked up once."""
-
-    cdef psx_oracle c
-    cdef public object error
-    cdef object X, Y, decode, separate, loss_fn, psi_fn
-    cdef list keys, outputs          # per block: dict key -> code, list code -> output
-    cdef object w                    # the weights of the last load, as the user's methods get them
-    cdef int64_t loaded
-    cdef cnp.ndarray psi_cache_a
-    cdef dict psi_cache
-    cdef int64_t psi_cache_block
-    cdef int32_t zero
-
-    def __init__(self, space, X, Y, int64_t size_psi, uint32_t flags):
-        self.error = None
-        self.X, self.Y = X, Y
-        self.decode = space.decode
-        self.separate = space.loss_augmented_decode
-        self.loss_fn = space.loss
-        self.psi_fn = space.joint_feature
-        n = len(X)
-        self.keys = [None] * n
-        self.outputs = [None] * n
-        self.psi_cache = {}
-        self.psi_cache_block = -1
-        self.loaded = -1
-        self.zero = 0
-        memset(&self.c, 0, sizeof(psx_oracle))
-        self.c.struct_size = sizeof(psx_oracle)
-        self.c.abi_version = PSX_ABI_VERSION
-        self.c.flags = flags | PSX_NEEDS_GIL
-        self.c.w_bytes = 8
-        self.c.ctx = <void*>self
-        self.c.n_blocks = n
-        self.c.size_psi = size_psi
-        self.c.reserve_workers = _py_reserve
-        self.c.code_len = _py_code_len
-        self.c.truth = _py_truth
-        self.c.load = _py_load
-        self.c.argmax = _py_argmax
-        self.c.score = _py_score
-        self.c.loss = _py_loss
-        self.c.psi_axpy = _py_psi_axpy
-        self.c.psi_diff_axpy = _py_psi_diff_axpy
-        self.c.psi_diff_accumulate = _py_psi_diff_accumulate
-        self.c.psi_diff_sqnorm = _py_psi_diff_sqnorm
-        self.c.psi_diff_dot = _py_psi_diff_dot
-
-    cdef int32_t intern(self, int64_t i, object y) except -1:
-        cdef dict keys = self.keys[i]
-        cdef list outputs
-        if keys is None:
-            keys = {} if self.Y is None else {_key_of(self.Y[i]): 0}
-            self.keys[i] = keys
-            self.outputs[i] = [None if self.Y is None else self.Y[i]]
-        key = _key_of(y)
-        code = keys.get(key)
-        if code is None:
-            outputs = self.outputs[i]
-            code = len(outputs)
-            keys[key] = code
-            outputs.append(y)
-        return code
-
-    def output(self, int64_t i, int32_t code):
-        """The output that a code of block i stands for."""
-        if code == 0 and self.Y is not None:
-            return self.Y[i]
-        return self.outputs[i][code]
-
-    cdef cnp.ndarray psi(self, int64_t i, int32_t code):
-        # The solver asks for the same few vectors of one block again and again within a visit.
-        if self.psi_cache_block != i:
-            self.psi_cache = {}
-            self.psi_cache_block = i
-        found = self.psi_cache.get(code)
-        if found is None:
-            found = np.ascontiguousarray(
-                self.psi_fn(self.X[i], self.output(i, code)), dtype=np.float64)
-            if found.ndim != 1 or found.shape[0] != self.c.size_psi:
-                raise ValueError(
-                    f"joint_feature of example {i} has shape {found.shape}, expected "
-                    f"({self.c.size_psi},)")
-            if len(self.psi_cache) > 64:
-                self.psi_cache.clear()
-            self.psi_cache[code] = found
-        return found
-
-    cdef object view(self, const void* w):
-        cdef cnp.npy_intp d = self.c.size_psi
-        if self.w is not None and cnp.PyArray_DATA(<cnp.ndarray>self.w) == w:
-            return self.w
-        out = cnp.PyArray_SimpleNewFromData(1, &d, cnp.NPY_DOUBLE, <void*>w)
-        out.flags.writeable = False
-        self.w = out
-        return out
-
-
-cdef int _fail(PythonOracle self, object e) noexcept:
-    if self.error is None:
-        self.error = e
-    return PSX_PYTHON_ERROR
-
-
-cdef int _py_reserve(void* ctx, int n) noexcept nogil:
-    return PSX_OK
-
-
-cdef int32_t _py_code_len(void* ctx, int64_t i) noexcept nogil:
-    return 1
-
-
-cdef const int32_t* _py_truth(void* ctx, int64_t i) noexcept nogil:
-    return &(<PythonOracle>ctx).zero
-
-
-cdef int _py_load(void* ctx, int worker, const void* w, int64_t i) noexcept with gil:
-    cdef PythonOracle self = <PythonOracle>ctx
-    try:
-        self.view(w)
-        self.loaded = i
-        return PSX_OK
-    except BaseException as e:
-        return _fail(self, e)
-
-
-cdef int _py_argmax(void* ctx, int worker, int64_t i, double loss_scale,
-                    int32_t* code) noexcept with gil:
-    cdef PythonOracle self = <PythonOracle>ctx
-    try:
-        if loss_scale == 0.0:
-            y = self.decode(self.w, self.X[i])
-        elif loss_scale == 1.0:
-            y = self.separate(self.w, self.X[i], self.Y[i])
-        else:
-            # argmax s Delta + <w, psi> = argmax Delta + <w / s, psi>
-            y = self.separate(self.w / loss_scale, self.X[i], self.Y[i])
-        code[0] = self.intern(i, y)
-        return PSX_OK
-    except BaseException as e:
-        return _fail(self, e)
-
-
-cdef int _py_score(void* ctx, int worker, int64_t i, const int32_t* code,
-                   double* out) noexcept with gil:
-    cdef PythonOracle self = <PythonOracle>ctx
-    try:
-        out[0] = np.dot(self.w, self.psi(i, code[0]))
-        return PSX_OK if np.isfinite(out[0]) else PSX_NONFINITE
-    except BaseException as e:
-        return _fail(self, e)
-
-
-cdef int _py_loss(void* ctx, int64_t i, const int32_t* code, double* out) noexcept with gil:
-    cdef PythonOracle self = <PythonOracle>ctx
-    try:
-        out[0] = 0.0 if code[0] == 0 else self.loss_fn(self.Y[i], self.output(i, code[0]))
-        return PSX_OK if np.isfinite(out[0]) else PSX_NONFINITE
-    except BaseException as e:
-        return _fail(self, e)
-
-
-cdef int _add(PythonOracle self, double* to, int64_t i, const int32_t* y, double a) except -7:
-    cdef cnp.ndarray p = self.psi(i, y[0])
-    cdef const double* v = <const double*>cnp.PyArray_DATA(p)
-    cdef int64_t j
-    for j in range(self.c.size_psi):
-        to[j] += a * v[j]
+cdef int _check_temperature(double temperature) except -1:
+    if not temperature > 0 or temperature == float("inf"):
+        raise ValueError(f"temperature must be a finite number > 0, got {temperature!r}")
     return 0
-
-
-cdef int _add_diff(PythonOracle self, double* to, int64_t i, const int32_t* y, const int32_t* z,
-                   double a) except -7:
-    # Both vectors before the first change: joint_feature may raise, or be interrupted, and the
-    # weights must then still belong to the dual variables.
-    cdef cnp.ndarray p = self.psi(i, y[0])
-    cdef cnp.ndarray q = self.psi(i, z[0])
-    cdef const double* u = <const double*>cnp.PyArray_DATA(p)
-    cdef const double* v = <const double*>cnp.PyArray_DATA(q)
-    cdef int64_t j
-    for j in range(self.c.size_psi):
-        to[j] += a * (u[j] - v[j])
-    return 0
-
-
-cdef int _py_psi_axpy(void* ctx, int worker, int64_t i, const int32_t* y, double a,
-                      void* w) noexcept with gil:
-    cdef PythonOracle self = <PythonOracle>ctx
-    try:
-        _add(self, <double*>w, i, y, a)
-        return PSX_OK
-    except BaseException as e:
-        return _fail(self, e)
-
-
-cdef int _py_psi_diff_axpy(void* ctx, int worker, int64_t i, const int32_t* y, const int32_t* z,
-                           double a, void* w) noexcept with gil:
-    cdef PythonOracle self = <PythonOracle>ctx
-    try:
-        _add_diff(self, <double*>w, i, y, z, a)
-        return PSX_OK
-    except BaseException as e:
-        return _fail(self, e)
-
-
-cdef int _py_psi_diff_accumulate(void* ctx, int worker, int64_t i, const int32_t* y,
-                                 const int32_t* z, double a, double* acc) noexcept with gil:
-    cdef PythonOracle self = <PythonOracle>ctx
-    try:
-        _add_diff(self, acc, i, y, z, a)
-        return PSX_OK
-    except BaseException as e:
-        return _fail(self, e)
-
-
-cdef int _py_psi_diff_sqnorm(void* ctx, int worker, int64_t i, const int32_t* y,
-                             const int32_t* z, double* out) noexcept with gil:
-    cdef PythonOracle self = <PythonOracle>ctx
-    try:
-        d = self.psi(i, y[0]) - self.psi(i, z[0])
-        out[0] = np.dot(d, d)
-        return PSX_OK if np.isfinite(out[0]) else PSX_NONFINITE
-    except BaseException as e:
-        return _fail(self, e)
-
-
-cdef int _py_psi_diff_dot(void* ctx, int worker, const void* w, int64_t i, const int32_t* y,
-                          const int32_t* z, double* out) noexcept with gil:
-    cdef PythonOracle self = <PythonOracle>ctx
-    try:
-        out[0] = np.dot(self.view(w), self.psi(i, y[0]) - self.psi(i, z[0]))
-        return PSX_OK
-    except BaseException as e:
-        return _fail(self, e)
-
-
-def python_oracle(space, X, Y, int64_t size_psi, exactness="exact"):
-    """An `Oracle` over a pure-Python output space.
-
-    Parameters
-    ----------
-    space : object
-        Has ``joint_feature(x, y)``, ``loss(y, y_hat)``, ``decode(w, x)`` and
-        ``loss_augmented_decode(w, x, y)``.
-    X, Y : sequences of length n
-        Examples; Y may be None for an oracle that only decodes.
-    size_psi : int
-        Length of the vectors that ``joint_feature`` returns.
-    exactness : {"exact", "relaxed", "none"}
-        What ``loss_augmented_decode`` promises: the maximum, the maximum of a relaxation, or
-        neither.
-
-    Returns
-    -------
-    Oracle
-        Its ``output(i, code)`` gives back the object that a code stands for.
-    """
-    if exactness not in ("exact", "relaxed", "none"):
-        raise ValueError(f"exactness must be 'exact', 'relaxed' or 'none', got {exactness!r}")
-    cdef uint32_t flags = {"exact": PSX_EXACT, "relaxed": PSX_OVERGEN, "none": PSX_UNDERGEN}[exactness]
-    cdef PythonOracle owner = PythonOracle(space, X, Y, size_psi, flags)
-    return wrap_oracle(&owner.c, owner), owner.output

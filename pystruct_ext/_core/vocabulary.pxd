@@ -1,13 +1,13 @@
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libcpp cimport bool as cbool
 
-cdef extern from "pystruct_ext/text/vocabulary.hpp" namespace "psx::text" nogil:
+cdef extern from "pystruct_ext/text/vocabulary.hpp" namespace "pystruct_ext::text" nogil:
     void prefetch(const void*) noexcept
     uint64_t hash_bytes(const char*, int64_t) noexcept
     struct StringRef:
         const char* data
         int64_t size
-    cdef cppclass CVocabulary "psx::text::Vocabulary":
+    cdef cppclass CVocabulary "pystruct_ext::text::Vocabulary":
         CVocabulary() except +
         int64_t size()
         int64_t nbytes()
@@ -22,7 +22,7 @@ cdef extern from "pystruct_ext/text/vocabulary.hpp" namespace "psx::text" nogil:
         void prune(int64_t, int32_t*) except +
         void export_names(char*, int64_t*)
         void import_names(const char*, int64_t, const int64_t*, int64_t) except +
-    cdef cppclass CHashed "psx::text::HashedVocabulary":
+    cdef cppclass CHashed "pystruct_ext::text::HashedVocabulary":
         CHashed()
         CHashed(int)
         int32_t find(const char*, int64_t)

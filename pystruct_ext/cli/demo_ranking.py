@@ -33,8 +33,8 @@ def run() -> dict[str, Any]:
         "relevance only (RankingSVM)": RelevanceRanker(given=False),
         "MMR": MMR(),
         "xQuAD": XQuAD(),
-        "mixture (DiverseRankingSVM)": DiverseRankingSVM("mixture", C=0.03),
-        "sequential (DiverseRankingSVM)": DiverseRankingSVM("sequential", C=0.1),
+        "mixture (DiverseRankingSVM)": DiverseRankingSVM(model="mixture", C=0.03),
+        "sequential (DiverseRankingSVM)": DiverseRankingSVM(model="sequential", C=0.1),
     }
     slates = {}
     for name, ranker in rankers.items():
@@ -99,12 +99,13 @@ def pictures(folder: Path, found: dict[str, Any]) -> None:
     from pystruct_ext.plotting import IntentCoverageDisplay, RankingDisplay
 
     slates = found["slates"]
-    pages = RankingDisplay.from_slates(
-        found["queries"][0],
-        {n.split(" (")[0]: slates[n][0] for n in (found["left"], found["right"])},
+    pages = RankingDisplay.from_predictions(
+        found["queries"],
+        None,
+        {n.split(" (")[0]: slates[n] for n in (found["left"], found["right"])},
     )
-    curves = IntentCoverageDisplay.from_slates(
-        found["queries"], {n.split(" (")[0]: s for n, s in slates.items()}
+    curves = IntentCoverageDisplay.from_predictions(
+        found["queries"], None, {n.split(" (")[0]: s for n, s in slates.items()}
     )
     for name, display in (
         ("michael_jordan.png", pages),

@@ -62,8 +62,8 @@ def pictures(folder: Path, found: dict[str, Any]) -> None:
     from pystruct_ext.plotting import DependencyDisplay, FoldingDisplay
 
     displays: dict[str, Any] = {
-        "parse.png": DependencyDisplay.from_tree(found["sentence"], found["tree"]),
-        "fold.png": FoldingDisplay.from_structures(
+        "parse.png": DependencyDisplay(found["sentence"], found["tree"]),
+        "fold.png": FoldingDisplay(
             found["sequence"], found["fold"], found["true_fold"]
         ),
     }

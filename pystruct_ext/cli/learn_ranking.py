@@ -73,8 +73,8 @@ def _ranking(args: argparse.Namespace, stages: Stages) -> int:
         data = read_letor(args.train)
     stages.say(f"{'data':<10} {data.X.shape[0]} documents, {data.X.shape[1]} features")
     model = RankingSVM(
-        args.loss,
         C=args.C,
+        loss=args.loss,
         top=args.top,
         gain=args.gain,
         tol=args.tol,
@@ -93,9 +93,9 @@ def _diverse(args: argparse.Namespace, stages: Stages) -> int:
         X = text.transform(queries)
     stages.say(f"{'data':<10} {len(X)} queries, {sum(map(len, X))} documents")
     model = DiverseRankingSVM(
-        args.model,
-        args.loss,
         C=args.C,
+        loss=args.loss,
+        model=args.model,
         top=args.top,
         tol=args.tol,
         max_iter=args.max_iter or 100,

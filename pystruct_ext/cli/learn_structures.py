@@ -19,7 +19,7 @@ from pystruct_ext.io import (
     read_brackets,
     read_conll,
     read_conllu,
-    read_structures,
+    read_folds,
 )
 from pystruct_ext.outputs.segments import segments_from_bio
 from pystruct_ext.solvers import SOLVERS
@@ -129,9 +129,9 @@ def _solver(args: Any) -> dict[str, Any]:
 def _dependency(args: Any, stages: Stages) -> int:
     with stages.stage("read"):
         bank = read_conllu(args.train)
-    if bank.trees is None:
+    if bank.dependencies is None:
         raise ValueError(f"{args.train}: has no heads, expected trees to learn from")
-    labelled = not args.unlabelled and all(t.labels for t in bank.trees)
+    labelled = not args.unlabelled and all(t.labels for t in bank.dependencies)
     model = DependencySVM(
         labelled=labelled,
         projective=not args.nonprojective,
@@ -146,7 +146,7 @@ def _dependency(args: Any, stages: Stages) -> int:
         f"{'labelled' if labelled else 'unlabelled'}, "
         f"{'non-projective' if args.nonprojective else 'projective'}"
     )
-    return fit_and_save(model, args, stages, bank.sentences, bank.trees)
+    return fit_and_save(model, args, stages, bank.sentences, bank.dependencies)
 
 
 def _constituency(args: Any, stages: Stages) -> int:
@@ -178,8 +178,8 @@ def _constituency(args: Any, stages: Stages) -> int:
 
 def _folding(args: Any, stages: Stages) -> int:
     with stages.stage("read"):
-        data = read_structures(args.train)
-    if data.structures is None:
+        data = read_folds(args.train)
+    if data.folds is None:
         raise ValueError(f"{args.train}: has no structures to learn from")
     bases = sum(map(len, data.sequences))
     stages.say(f"{'data':<10} {len(data)} sequences, {bases} bases")
@@ -190,7 +190,7 @@ def _folding(args: Any, stages: Stages) -> int:
         prior=None if args.no_energy else "energy",
         **_solver(args),
     )
-    return fit_and_save(model, args, stages, data.sequences, data.structures)
+    return fit_and_save(model, args, stages, data.sequences, data.folds)
 
 
 def _segments(args: Any, stages: Stages) -> int:

@@ -61,7 +61,7 @@ def as_sequence_model(model: Any, path: str, n_jobs: int | None) -> SequenceSVM:
 
 def _decode(model: SequenceSVM, table: ColumnTable, file: str) -> list[list[Any]]:
     try:
-        return model.predict(table)
+        return list(model.predict(table))
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from error
 

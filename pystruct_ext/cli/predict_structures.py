@@ -23,11 +23,11 @@ from pystruct_ext.io import (
     read_brackets,
     read_conll,
     read_conllu,
-    read_structures,
+    read_folds,
     write_alignments,
     write_brackets,
     write_conllu,
-    write_structures,
+    write_folds,
 )
 from pystruct_ext.io._files import read_lines, write_lines
 from pystruct_ext.metrics import (
@@ -67,7 +67,7 @@ def _dependency(model: Any, path: str) -> Input:
     bank = read_conllu(path)
     return Input(
         bank.sentences,
-        bank.trees,
+        bank.dependencies,
         bank.n_words,
         "words",
         lambda out, y: write_conllu(out, bank, y),
@@ -113,13 +113,13 @@ def read_tagged(path: str) -> tuple[list[Sentence], list[Any] | None]:
 
 
 def _folding(model: Any, path: str) -> Input:
-    data = read_structures(path)
+    data = read_folds(path)
     return Input(
         data.sequences,
-        data.structures,
+        data.folds,
         sum(map(len, data.sequences)),
         "bases",
-        lambda out, y: write_structures(out, data.names, data.sequences, y),
+        lambda out, y: write_folds(out, data.names, data.sequences, y),
     )
 
 

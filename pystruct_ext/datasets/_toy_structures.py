@@ -51,7 +51,9 @@ class ToyTreebank:
     ----------
     sentences : list of n Sentence
     dependencies : list of n DependencyTree
+        As in `pystruct_ext.io.Treebank`.
     trees : list of n Tree
+        Of constituents.
     """
 
     sentences: list[Sentence]
@@ -196,7 +198,7 @@ def make_folds(
 
     Returns
     -------
-    sequences, structures : lists of n str
+    sequences, folds : lists of n str
 
     Examples
     --------

@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from pystruct_ext.estimators import RankingSVM
 from pystruct_ext.estimators.diverse_ranking import check_queries, slate_score
-from pystruct_ext.spaces import DiverseQuery
+from pystruct_ext.outputs import DiverseQuery
 
 _GRID = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
@@ -118,7 +118,7 @@ class RelevanceRanker(BaseEstimator):
         grade = np.concatenate([np.ceil(v * 0.5) for v in y])
         qid = np.repeat(np.arange(len(queries)), [len(q) for q in queries])
         model = RankingSVM(
-            self.ranking_loss, C=C, gain="linear", tol=0.01, max_iter=300
+            C=C, loss=self.ranking_loss, gain="linear", tol=0.01, max_iter=300
         )
         return model.fit(x, grade, qid=qid)
 

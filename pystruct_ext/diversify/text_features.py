@@ -16,7 +16,8 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, TfidfVectorizer
 from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_is_fitted
 
-from pystruct_ext.spaces import DiverseQuery
+from pystruct_ext.outputs import DiverseQuery
+from pystruct_ext.persistence.registry import storable
 
 FEATURE_NAMES = (
     "-log rank",
@@ -51,6 +52,7 @@ WORD_NAMES = tuple(
 )
 
 
+@storable
 class QueryTextFeatures(TransformerMixin, BaseEstimator):
     """Features, relations, words and topics of a query's results, from their text.
 
@@ -101,8 +103,8 @@ class QueryTextFeatures(TransformerMixin, BaseEstimator):
         ----------
         X : sequence of queries
             Objects with ``query``, ``titles``, ``snippets`` and, where judged, ``relevance``,
-            ``probabilities`` and ``intents``: `pystruct_ext.datasets.AmbiguousQuery` or
-            `pystruct_ext.datasets.AmbientTopic`.
+            ``probabilities`` and ``intents``: `pystruct_ext.io.AmbiguousQuery` or
+            `pystruct_ext.io.AmbientTopic`.
         """
         rows = np.concatenate([self._describe(q)["features"] for q in X])
         self.mean_, self.scale_ = rows.mean(axis=0), rows.std(axis=0)

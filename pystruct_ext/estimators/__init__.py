@@ -1,6 +1,8 @@
 """scikit-learn estimators."""
 
+from pystruct_ext.estimators._arguments import c_to_lam
 from pystruct_ext.estimators.alignment import AlignmentSVM
+from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.estimators.callbacks import HeldOutScore
 from pystruct_ext.estimators.constituency import ConstituencySVM
 from pystruct_ext.estimators.dependency import DependencySVM
@@ -10,10 +12,11 @@ from pystruct_ext.estimators.multiclass import MulticlassSVM
 from pystruct_ext.estimators.ranking import RankingSVM
 from pystruct_ext.estimators.segments import SegmentSVM
 from pystruct_ext.estimators.sequence import SequenceSVM
-from pystruct_ext.estimators.structural import StructuralSVM, c_to_lam
+from pystruct_ext.estimators.structural import StructuralSVM
 
 __all__ = [
     "AlignmentSVM",
+    "BaseStructuralSVM",
     "ConstituencySVM",
     "DependencySVM",
     "DiverseRankingSVM",

@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 
-from pystruct_ext.spaces.slate import DiverseQuery
+from pystruct_ext.outputs import DiverseQuery
+from pystruct_ext.persistence.registry import storable
 
 
+@storable
 class MixtureTopics(BaseEstimator):
     """Turns the topics of a query into elements covered to a learned degree.
 

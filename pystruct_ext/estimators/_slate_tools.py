@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pystruct_ext.metrics import satisfied_mass
-from pystruct_ext.spaces.slate import DiverseQuery, SlateSpace
+from pystruct_ext.outputs import DiverseQuery
+from pystruct_ext.spaces.slate import SlateSpace
 
 
 def step_features(

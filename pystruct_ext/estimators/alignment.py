@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
-from pystruct_ext.estimators._structures import BaseStructureSVM
+from numpy.typing import NDArray
+
+from pystruct_ext.estimators._scores import micro_f1
+from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.metrics import alignment_report
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import AlignmentSpace
-from pystruct_ext.spaces._kernels import alignment as kernel
 
 
-class AlignmentSVM(BaseStructureSVM):
+@storable
+class AlignmentSVM(BaseStructuralSVM):
     """Structural SVM that aligns two sequences with learned substitution and gap scores.
 
     Minimises ``1/2 ||w||^2 + C sum_i s_i H_i(w)`` where the hinge is over all alignments and
@@ -38,7 +42,8 @@ n_iter_, n_oracle_calls_, history_
     -----
     X is a list of pairs of sequences of letters (strings, or tuples of letters of several
     channels); y of alignments: per letter of the first sequence the position in the second,
-    or -1. `predict_marginals` gives (n, m) probabilities of aligned pairs.
+    or -1. `predict_marginals` gives (n, m) probabilities of aligned pairs. `score` is F1 of the
+    aligned pairs of all examples together, each counted with the weight of its example.
 
     Examples
     --------
@@ -48,11 +53,13 @@ n_iter_, n_oracle_calls_, history_
     [(0, -1, 1)]
     """
 
-    _kernel: ClassVar[Any] = kernel
+    _space_class = AlignmentSpace
+    space_: AlignmentSpace
 
     def __init__(
         self,
         C: float = 0.1,
+        *,
         mode: str = "global",
         window: int = 0,
         symmetric: bool = True,
@@ -69,7 +76,9 @@ n_iter_, n_oracle_calls_, history_
         verbose: int = 0,
         callback: Any = None,
     ) -> None:
-        self.C = C
+        super().__init__(
+            C, solver, tol, max_iter, max_time, n_jobs, random_state, verbose, callback
+        )
         self.mode = mode
         self.window = window
         self.symmetric = symmetric
@@ -77,28 +86,11 @@ n_iter_, n_oracle_calls_, history_
         self.miss_cost = miss_cost
         self.max_cells = max_cells
         self.dtype = dtype
-        self.solver = solver
-        self.tol = tol
-        self.max_iter = max_iter
-        self.max_time = max_time
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
-        self.callback = callback
 
-    def _make_space(self) -> AlignmentSpace:
-        return AlignmentSpace(
-            self.mode,
-            self.window,
-            self.symmetric,
-            self.false_cost,
-            self.miss_cost,
-            self.max_cells,
-            self.dtype,
-        )
-
-    def _default_metric(self, y_true: Any, y_pred: Any) -> float:
-        return alignment_report(y_true, y_pred).f1
+    def _default_metric(
+        self, y_true: Any, y_pred: Any, sample_weight: NDArray | None = None
+    ) -> float:
+        return micro_f1(alignment_report, y_true, y_pred, sample_weight)
 
     def substitution_scores(self, channel: int = 0, offset: int = 0) -> Any:
         """Learned scores of aligned letters, (k, k) in the order of ``space_.letters_``."""

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.validation import check_is_fitted
 
-from pystruct_ext.estimators._structures import BaseStructureSVM
+from pystruct_ext.estimators._scores import micro_f1
+from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.metrics import bracket_report
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import ConstituencySpace
-from pystruct_ext.spaces._kernels import constituency as kernel
 
 
-class ConstituencySVM(BaseStructureSVM):
+@storable
+class ConstituencySVM(BaseStructuralSVM):
     """Structural SVM for constituency trees, scored by spans or by the rules of a grammar.
 
     Minimises ``1/2 ||w||^2 + C sum_i s_i H_i(w)`` where the hinge is over all trees (of the
@@ -43,7 +42,9 @@ n_iter_, n_oracle_calls_, history_
     Notes
     -----
     X is a list of `Sentence` (words and their tags), y of `Tree`. `predict_marginals` gives
-    (n + 1, n + 1, K) probabilities of labelled spans; model="spans" only.
+    (n + 1, n + 1, K) probabilities of labelled spans; model="spans" only. `score` is F1 of the
+    labelled brackets of all trees together (`pystruct_ext.metrics.bracket_report`), each
+    counted with the weight of its tree.
 
     Memory of a fit: 16 bytes per word, two times the weights (``2^bits K`` numbers of 4
     bytes for K labels), and the working set, about 16 bytes per word and cut.
@@ -57,11 +58,13 @@ n_iter_, n_oracle_calls_, history_
     (S (NP (D a) (N cat)) (VP (V sleeps)))
     """
 
-    _kernel: ClassVar[Any] = kernel
+    _space_class = ConstituencySpace
+    space_: ConstituencySpace
 
     def __init__(
         self,
         C: float = 0.1,
+        *,
         model: str = "spans",
         horizontal: int = 1,
         vertical: int = 1,
@@ -80,7 +83,9 @@ n_iter_, n_oracle_calls_, history_
         verbose: int = 0,
         callback: Any = None,
     ) -> None:
-        self.C = C
+        super().__init__(
+            C, solver, tol, max_iter, max_time, n_jobs, random_state, verbose, callback
+        )
         self.model = model
         self.horizontal = horizontal
         self.vertical = vertical
@@ -90,45 +95,11 @@ n_iter_, n_oracle_calls_, history_
         self.split_bits = split_bits
         self.max_length = max_length
         self.dtype = dtype
-        self.solver = solver
-        self.tol = tol
-        self.max_iter = max_iter
-        self.max_time = max_time
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
-        self.callback = callback
 
-    def _make_space(self) -> ConstituencySpace:
-        return ConstituencySpace(
-            self.model,
-            self.horizontal,
-            self.vertical,
-            self.span_features,
-            self.splits,
-            self.bits,
-            self.split_bits,
-            self.max_length,
-            self.dtype,
-        )
-
-    def _default_metric(self, y_true: Any, y_pred: Any) -> float:
-        return bracket_report(y_true, y_pred).f1
-
-    def log_partition(
-        self, X: Sequence[Any], temperature: float = 1.0
-    ) -> NDArray[np.float64]:
-        """``log sum_y exp(<w, psi(x, y)> / temperature)`` of every example, (n,)."""
-        check_is_fitted(self, "_w")
-        if not temperature > 0:
-            raise ValueError(f"temperature must be > 0, got {temperature!r}")
-        oracle = self.space_.bind(self.space_.pack(X))
-        return np.array(
-            [
-                kernel.log_partition(oracle, self._w, i, float(temperature))
-                for i in range(oracle.n_blocks)
-            ]
-        )
+    def _default_metric(
+        self, y_true: Any, y_pred: Any, sample_weight: NDArray | None = None
+    ) -> float:
+        return micro_f1(bracket_report, y_true, y_pred, sample_weight, "n_gold")
 
 
 __all__ = ["ConstituencySVM"]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
-from pystruct_ext.estimators._structures import BaseStructureSVM
+from numpy.typing import NDArray
+
+from pystruct_ext.estimators._scores import micro_accuracy
+from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.metrics import attachment_report
 from pystruct_ext.outputs.sentences import tree_to_networkx
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import DependencySpace
-from pystruct_ext.spaces._kernels import dependency as kernel
 
 
-class DependencySVM(BaseStructureSVM):
+@storable
+class DependencySVM(BaseStructuralSVM):
     """Structural SVM for dependency trees: first-order, projective or not, labelled or not.
 
     Minimises ``1/2 ||w||^2 + C sum_i s_i H_i(w)`` where the hinge is over all trees with a
@@ -24,7 +28,7 @@ class DependencySVM(BaseStructureSVM):
         Weight of the sum of hinges.
     labelled, projective, siblings, loss, ignore_labels, nonprojective, bits, label_bits, \
 max_length, dtype
-        See `DependencySpace`; `loss` is its `label_loss`.
+        See `DependencySpace`; `loss` is its `task_loss`.
     solver, tol, max_iter, max_time, n_jobs, random_state, verbose, callback
         See `StructuralSVM`.
 
@@ -40,7 +44,8 @@ n_iter_, n_oracle_calls_, history_
     -----
     X is a list of `Sentence` (or of arc features), y of `DependencyTree`. `predict_marginals`
     gives (n + 1, n) probabilities of arcs, [head][word], 0 for the root; labels are summed
-    out.
+    out. `score` is the share of words with the right head and label (LAS; the right head,
+    UAS, if not `labelled`), each counted with the weight of its sentence.
 
     Memory of a fit: 16 bytes per word, two times the weights (``2^bits + 2^label_bits K``
     numbers of 4 bytes for K labels), and the working set, about 100 bytes per word. Features
@@ -56,15 +61,17 @@ n_iter_, n_oracle_calls_, history_
     (2, 3, 0)
     """
 
-    _kernel: ClassVar[Any] = kernel
+    _space_class = DependencySpace
+    space_: DependencySpace
 
     def __init__(
         self,
         C: float = 0.03,
+        *,
+        loss: str = "las",
         labelled: bool = True,
         projective: bool = True,
         siblings: bool = False,
-        loss: str = "las",
         ignore_labels: tuple[str, ...] = (),
         nonprojective: str = "lift",
         bits: int = 22,
@@ -80,43 +87,25 @@ n_iter_, n_oracle_calls_, history_
         verbose: int = 0,
         callback: Any = None,
     ) -> None:
-        self.C = C
+        super().__init__(
+            C, solver, tol, max_iter, max_time, n_jobs, random_state, verbose, callback
+        )
+        self.loss = loss
         self.labelled = labelled
         self.projective = projective
         self.siblings = siblings
-        self.loss = loss
         self.ignore_labels = ignore_labels
         self.nonprojective = nonprojective
         self.bits = bits
         self.label_bits = label_bits
         self.max_length = max_length
         self.dtype = dtype
-        self.solver = solver
-        self.tol = tol
-        self.max_iter = max_iter
-        self.max_time = max_time
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
-        self.callback = callback
 
-    def _make_space(self) -> DependencySpace:
-        return DependencySpace(
-            self.labelled,
-            self.projective,
-            self.siblings,
-            self.loss,
-            self.ignore_labels,
-            self.nonprojective,
-            self.bits,
-            self.label_bits,
-            self.max_length,
-            self.dtype,
-        )
-
-    def _default_metric(self, y_true: Any, y_pred: Any) -> float:
-        report = attachment_report(y_true, y_pred)
-        return report.las if self.labelled else report.uas
+    def _default_metric(
+        self, y_true: Any, y_pred: Any, sample_weight: NDArray | None = None
+    ) -> float:
+        share = "las" if self.labelled else "uas"
+        return micro_accuracy(attachment_report, y_true, y_pred, sample_weight, share)
 
     def to_networkx(self, x: Any, tree: Any) -> Any:
         """A tree as a ``networkx.DiGraph`` from heads to modifiers.

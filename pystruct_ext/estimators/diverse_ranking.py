@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
+from pystruct_ext.estimators._arguments import c_to_lam
 from pystruct_ext.estimators._mixture import MixtureTopics
 from pystruct_ext.estimators._slate_tools import (
     Explanation,
@@ -20,16 +21,13 @@ from pystruct_ext.estimators._slate_tools import (
     greedy_bound,
     step_features,
 )
-from pystruct_ext.estimators.structural import (
-    BaseStructuralSVM,
-    c_to_lam,
-    effective_n_jobs,
-)
+from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.metrics import alpha_ndcg, err_ia, intent_satisfaction, ndcg_ia
+from pystruct_ext.outputs import DiverseQuery
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import OracleWarning, Solver
 from pystruct_ext.spaces.slate import (
     SLATE_LOSSES,
-    DiverseQuery,
     PackedSlates,
     SlateSpace,
     bind_steps,
@@ -43,11 +41,16 @@ MODELS = {
 }
 
 
+@storable
 class DiverseRankingSVM(BaseStructuralSVM):
     """Ranks the documents of ambiguous queries: each one is judged by those above it.
 
     Parameters
     ----------
+    C : float, default=1.0
+    loss : {"alpha_ndcg", "err_ia", "ndcg_ia", "intents"}, default="alpha_ndcg"
+        One minus the metric over that of the ideal slate; "intents" is the probability mass
+        of intents without a relevant document (SVM-div's loss).
     model : {"sequential", "coverage", "mixture"}, default="sequential"
         "sequential": a document scores by its features and by its relations to the documents
         above (maximum, mean and minimum of every relation channel, share of newly covered
@@ -55,10 +58,6 @@ class DiverseRankingSVM(BaseStructuralSVM):
         covers, plus the features. "mixture": the elements are candidate intents
         (``DiverseQuery.topics``) whose popularity is learned, covered to a degree that is
         learned, too.
-    loss : {"alpha_ndcg", "err_ia", "ndcg_ia", "intents"}, default="alpha_ndcg"
-        One minus the metric over that of the ideal slate; "intents" is the probability mass
-        of intents without a relevant document (SVM-div's loss).
-    C : float, default=1.0
     top : int, default=10
         Length of a slate; shorter lists are ranked whole.
     alpha : float, default=0.5
@@ -110,11 +109,16 @@ status_, n_iter_, n_oracle_calls_, history_
     True
     """
 
+    _space_class = SlateSpace
+    _grouped_in_queries = True
+    space_: Any
+
     def __init__(
         self,
-        model: str = "sequential",
-        loss: str = "alpha_ndcg",
         C: float = 1.0,
+        *,
+        loss: str = "alpha_ndcg",
+        model: str = "sequential",
         top: int = 10,
         alpha: float = 0.5,
         training: str = "auto",
@@ -129,26 +133,20 @@ status_, n_iter_, n_oracle_calls_, history_
         verbose: int = 0,
         callback: Any = None,
     ) -> None:
-        self.model = model
+        super().__init__(
+            C, solver, tol, max_iter, max_time, n_jobs, random_state, verbose, callback
+        )
         self.loss = loss
-        self.C = C
+        self.model = model
         self.top = top
         self.alpha = alpha
         self.training = training
         self.rounds = rounds
         self.decode = decode
-        self.solver = solver
-        self.tol = tol
-        self.max_iter = max_iter
-        self.max_time = max_time
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
-        self.callback = callback
 
-    def _make_space(self) -> Any:
+    def _space_params(self) -> dict[str, Any]:
         parts, discounted = MODELS[self.model]
-        return SlateSpace(self.loss, self.top, self.alpha, parts, discounted)
+        return {**super()._space_params(), "parts": parts, "discounted": discounted}
 
     def _check(self) -> None:
         c_to_lam(self.C, 1)
@@ -300,26 +298,24 @@ status_, n_iter_, n_oracle_calls_, history_
         )
         return oracle, np.array(weights)
 
-    @property
-    def coef_(self) -> NDArray[np.float64]:
-        """Weights, (size_psi,)."""
-        check_is_fitted(self, "_w")
-        return np.asarray(self._w)
-
     def _ready(self, X: Sequence[DiverseQuery]) -> list[DiverseQuery]:
         check_is_fitted(self, "_w")
+        return self._queries(X)
+
+    def _queries(self, X: Sequence[DiverseQuery]) -> list[DiverseQuery]:
         queries = check_queries(X)
         if self.model == "mixture":
             queries = [self.topics_.transform(q) for q in queries]
         return queries
 
-    def _slates(self, queries: list[DiverseQuery]) -> list[list[int]]:
+    def _slates(
+        self, queries: list[DiverseQuery], w: NDArray[np.floating] | None = None
+    ) -> list[list[int]]:
+        w = self._w if w is None else w
         if self.decode == "exact":
-            return [exact_slate(self.space_, self._w, q) for q in queries]
+            return [exact_slate(self.space_, w, q) for q in queries]
         oracle = self.space_.bind(PackedSlates(queries))
-        codes, offsets = oracle.decode_flat(
-            self._w, None, effective_n_jobs(self.n_jobs)
-        )
+        codes, offsets = oracle.decode_flat(w, None, self._threads())
         return [[int(d) for d in codes[b:e] if d >= 0] for b, e in pairwise(offsets)]
 
     def predict(self, X: Sequence[DiverseQuery]) -> list[NDArray[np.intp]]:
@@ -381,21 +377,40 @@ status_, n_iter_, n_oracle_calls_, history_
         gains = self.predict_scores([query])[0]
         return explain(query, slate, gains)
 
-    def score(
-        self, X: Sequence[DiverseQuery], y: Any = None, sample_weight: Any = None
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Mean of the metric of `loss` at depth `top` over judged queries.
+
+        Parameters
+        ----------
+        X : sequence of DiverseQuery
+            With relevance.
+        y : ignored
+        sample_weight : (n_queries,) array-like, optional
+        """
+        return super().score(X, X, sample_weight)
+
+    def _default_metric(
+        self, y_true: Any, y_pred: Any, sample_weight: NDArray | None = None
     ) -> float:
-        """Mean of the metric of `loss` at depth `top` over judged queries."""
         values = [
             slate_score(q, s, self.loss, self.top, self.alpha)
-            for q, s in zip(X, self.predict(X), strict=True)
+            for q, s in zip(y_true, y_pred, strict=True)
         ]
         return float(np.average(values, weights=sample_weight))
 
-    def _decode(self, w: NDArray[np.floating], X: Any) -> Any:
-        return self._slates(list(X))
+    def _held_out_scorer(
+        self, X: Any, y: Any, metric: Callable[[Any, Any], float] | None
+    ) -> Callable[[NDArray[np.floating]], float]:
+        # What is relevant stands in the queries themselves.
+        return super()._held_out_scorer(X, X if y is None else y, metric)
 
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "_w")
+    def _decode(self, w: NDArray[np.floating], X: Any) -> Any:
+        return self._slates(self._queries(X), w)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = False
+        return tags
 
 
 def slate_score(

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from pystruct_ext.estimators._structures import BaseStructureSVM
+from pystruct_ext.estimators._scores import micro_f1
+from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.metrics import base_pair_report
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import FoldingSpace
-from pystruct_ext.spaces._kernels import fold as kernel
 
 
-class FoldingSVM(BaseStructureSVM):
+@storable
+class FoldingSVM(BaseStructuralSVM):
     """Structural SVM for nested secondary structures of RNA.
 
     Minimises ``1/2 ||w||^2 + C sum_i s_i H_i(w)`` where the hinge is over all nested folds
@@ -45,7 +48,8 @@ n_iter_, n_oracle_calls_, history_
     Notes
     -----
     X is a list of strings of A, C, G, U; y of dot-bracket strings. `predict_marginals` gives
-    (n, n) probabilities of pairs, above the diagonal.
+    (n, n) probabilities of pairs, above the diagonal. `score` is F1 of the base pairs of all
+    molecules together, each counted with the weight of its molecule.
 
     Memory of a fit: 5 bytes per base, ``8 n^2 w`` bytes of tables for the longest sequence
     of n bases and weights of w bytes, and the working set, 4 bytes per base and cut.
@@ -58,12 +62,13 @@ n_iter_, n_oracle_calls_, history_
     ['.(((....))).']
     """
 
-    _kernel: ClassVar[Any] = kernel
+    _space_class = FoldingSpace
     space_: FoldingSpace
 
     def __init__(
         self,
         C: float = 0.001,
+        *,
         false_cost: float = 0.1,
         miss_cost: float = 1.0,
         canonical: bool = True,
@@ -80,7 +85,9 @@ n_iter_, n_oracle_calls_, history_
         verbose: int = 0,
         callback: Any = None,
     ) -> None:
-        self.C = C
+        super().__init__(
+            C, solver, tol, max_iter, max_time, n_jobs, random_state, verbose, callback
+        )
         self.false_cost = false_cost
         self.miss_cost = miss_cost
         self.canonical = canonical
@@ -88,28 +95,11 @@ n_iter_, n_oracle_calls_, history_
         self.unfit = unfit
         self.max_length = max_length
         self.dtype = dtype
-        self.solver = solver
-        self.tol = tol
-        self.max_iter = max_iter
-        self.max_time = max_time
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
-        self.callback = callback
 
-    def _make_space(self) -> FoldingSpace:
-        return FoldingSpace(
-            self.canonical,
-            self.false_cost,
-            self.miss_cost,
-            self.prior,
-            self.unfit,
-            self.max_length,
-            self.dtype,
-        )
-
-    def _default_metric(self, y_true: Any, y_pred: Any) -> float:
-        return base_pair_report(y_true, y_pred).f1
+    def _default_metric(
+        self, y_true: Any, y_pred: Any, sample_weight: NDArray | None = None
+    ) -> float:
+        return micro_f1(base_pair_report, y_true, y_pred, sample_weight)
 
     def predict(
         self, X: Sequence[str], constraints: Sequence[str] | None = None

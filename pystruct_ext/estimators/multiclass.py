@@ -14,7 +14,8 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from pystruct_ext.estimators.structural import BaseStructuralSVM, c_to_lam
+from pystruct_ext.estimators.base import BaseStructuralSVM
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import MulticlassSpace, OutputSpace
 
@@ -22,6 +23,7 @@ from pystruct_ext.spaces import MulticlassSpace, OutputSpace
 _SMALL = 100_000
 
 
+@storable
 class MulticlassSVM(ClassifierMixin, BaseStructuralSVM):
     """Crammer-Singer multiclass SVM with a certificate and any cost matrix.
 
@@ -55,6 +57,10 @@ class MulticlassSVM(ClassifierMixin, BaseStructuralSVM):
 n_oracle_calls_, history_
         See `StructuralSVM`.
 
+    Notes
+    -----
+    `score` is the (weighted) share of right classes.
+
     References
     ----------
     Crammer and Singer, JMLR 2001.
@@ -67,9 +73,14 @@ n_oracle_calls_, history_
     True
     """
 
+    _space_class = MulticlassSpace
+    _takes_matrices = True
+    space_: MulticlassSpace
+
     def __init__(
         self,
         C: float = 1.0,
+        *,
         loss: Any = "zero_one",
         fit_intercept: bool = True,
         intercept_scaling: float = 1.0,
@@ -83,24 +94,13 @@ n_oracle_calls_, history_
         verbose: int = 0,
         callback: Any = None,
     ) -> None:
-        self.C = C
+        super().__init__(
+            C, solver, tol, max_iter, max_time, n_jobs, random_state, verbose, callback
+        )
         self.loss = loss
         self.fit_intercept = fit_intercept
         self.intercept_scaling = intercept_scaling
         self.dtype = dtype
-        self.solver = solver
-        self.tol = tol
-        self.max_iter = max_iter
-        self.max_time = max_time
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
-        self.callback = callback
-
-    def _make_space(self) -> MulticlassSpace:
-        return MulticlassSpace(
-            self.loss, self.fit_intercept, self.intercept_scaling, self.dtype
-        )
 
     def _make_solver(self) -> Solver:
         solver = super()._make_solver()
@@ -135,8 +135,6 @@ n_oracle_calls_, history_
         -------
         self
         """
-        c_to_lam(self.C, 1)
-        self._make_solver()
         X, y = validate_data(
             self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], order="C"
         )
@@ -151,20 +149,33 @@ n_oracle_calls_, history_
                 f"y has the single class {classes.tolist()[0]!r}, expected at least 2 "
                 "(MulticlassSVM needs more than one class)"
             )
-        self.space_ = self._make_space()
-        packed = self.space_.fit_pack(X, y)
-        self.classes_ = classes
-        self._solve(packed, sample_weight)
-        self.coef_, self.intercept_ = self.space_.split(self._w)
+        self._solve(self._pack_for_fit(X, y), sample_weight)
         return self
+
+    def _set_domain_attributes(self, X: Any, y: Any) -> None:
+        self.classes_ = np.unique(y)
+        self.n_features_in_ = self.space_.n_features_
+
+    @property
+    def coef_(self) -> NDArray[np.floating]:
+        """Weights of the features, (K, n_features)."""
+        w = self._fitted_weights()
+        return self.space_.split(w)[0]
+
+    @property
+    def intercept_(self) -> NDArray[np.floating]:
+        """Constants of the classes, (K,)."""
+        w = self._fitted_weights()
+        return self.space_.split(w)[1]
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.floating]:
         """Scores of the classes: (n, K), or (n,) for two classes (second minus first)."""
         check_is_fitted(self)
-        X = validate_data(
+        rows: Any = validate_data(
             self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
         )
-        scores = X @ self.coef_.T + self.intercept_
+        coef, intercept = self.space_.split(self._w)
+        scores = rows @ coef.T + intercept
         if len(self.classes_) == 2:
             return np.asarray(scores[:, 1] - scores[:, 0])
         return np.asarray(scores)
@@ -176,8 +187,11 @@ n_oracle_calls_, history_
             return np.asarray(self.classes_[(scores > 0).astype(int)])
         return np.asarray(self.classes_[scores.argmax(axis=1)])
 
-    def _default_metric(self, y_true: Any, y_pred: Any) -> float:
-        return float(np.mean(np.asarray(y_true) == np.asarray(y_pred)))
+    def _default_metric(
+        self, y_true: Any, y_pred: Any, sample_weight: NDArray | None = None
+    ) -> float:
+        right = np.asarray(y_true) == np.asarray(y_pred)
+        return float(np.average(right, weights=sample_weight))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -10,12 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from pystruct_ext._core.ragged import PackedRows
-from pystruct_ext.estimators.structural import (
-    BaseStructuralSVM,
-    c_to_lam,
-    check_weights,
-)
+from pystruct_ext.estimators._arguments import c_to_lam, check_weights
+from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.metrics import ndcg
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces.ranking import (
     PackedQueries,
@@ -29,6 +27,7 @@ from pystruct_ext.utils.queries import check_relevance, group_queries
 _LONG = 2000
 
 
+@storable
 class RankingSVM(BaseStructuralSVM):
     """Linear ranking with a loss of whole rankings, to a certified optimum.
 
@@ -39,6 +38,8 @@ class RankingSVM(BaseStructuralSVM):
 
     Parameters
     ----------
+    C : float, default=1.0
+        Weight of the sum over queries.
     loss : str, default="ndcg"
         ==============  ============================================================
         "pairs"         share of pairs of different relevance that are swapped
@@ -48,8 +49,6 @@ class RankingSVM(BaseStructuralSVM):
         "precision"     1 - precision@top / the best possible, relevant if y > 0
         "mrr"           1 - 1 / rank of the first relevant document, y > 0
         ==============  ============================================================
-    C : float, default=1.0
-        Weight of the sum over queries.
     top : int or None, default=10
         Truncation of "ndcg" and "precision"; None looks at the whole list.
     gain : {"exponential", "linear"}, default="exponential"
@@ -102,10 +101,16 @@ status_, n_iter_, n_oracle_calls_, history_
     [array([1, 0, 2, 3])]
     """
 
+    _space_class = RankingSpace
+    _grouped_in_queries = True
+    _takes_matrices = True
+    space_: Any
+
     def __init__(
         self,
-        loss: str = "ndcg",
         C: float = 1.0,
+        *,
+        loss: str = "ndcg",
         top: int | None = 10,
         gain: str = "exponential",
         dtype: str = "float64",
@@ -118,38 +123,26 @@ status_, n_iter_, n_oracle_calls_, history_
         verbose: int = 0,
         callback: Any = None,
     ) -> None:
+        super().__init__(
+            C, solver, tol, max_iter, max_time, n_jobs, random_state, verbose, callback
+        )
         self.loss = loss
-        self.C = C
         self.top = top
         self.gain = gain
         self.dtype = dtype
-        self.solver = solver
-        self.tol = tol
-        self.max_iter = max_iter
-        self.max_time = max_time
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
-        self.callback = callback
 
-    def _make_space(self) -> Any:
-        return RankingSpace(self.loss, self.top, self.gain, self.dtype)
-
-    def _make_solver(self) -> Solver:
-        if not isinstance(self.solver, str) or self.solver != "auto":
-            return super()._make_solver()
-        try:
-            self.solver = "one_slack" if getattr(self, "_long", False) else "bcfw"
-            return super()._make_solver()
-        finally:
-            self.solver = "auto"
+    def _solver_name(self) -> str | Solver:
+        if isinstance(self.solver, str) and self.solver == "auto":
+            return "one_slack" if getattr(self, "_long", False) else "bcfw"
+        return self.solver
 
     def fit(
         self,
         X: ArrayLike,
         y: ArrayLike,
-        qid: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
+        *,
+        qid: ArrayLike | None = None,
         document_weight: ArrayLike | None = None,
     ) -> RankingSVM:
         """Train on documents X with relevance y, grouped into queries by qid.
@@ -179,7 +172,7 @@ status_, n_iter_, n_oracle_calls_, history_
             query has documents of different relevance.
         """
         c_to_lam(self.C, 1)
-        space = self._make_space()
+        space: Any = self._make_space()
         space.check()
         checked: Any
         checked, y = validate_data(
@@ -226,12 +219,6 @@ status_, n_iter_, n_oracle_calls_, history_
         self._solve(packed, None if weight is None else weight[keep])
         return self
 
-    @property
-    def coef_(self) -> NDArray[np.floating]:
-        """Weights, (n_features,)."""
-        check_is_fitted(self, "_w")
-        return self._w
-
     def predict(self, X: ArrayLike) -> NDArray[np.float64]:
         """Score of every document, (n_documents,): larger is better."""
         check_is_fitted(self, "_w")
@@ -267,21 +254,29 @@ status_, n_iter_, n_oracle_calls_, history_
         self,
         X: ArrayLike,
         y: ArrayLike,
-        qid: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
+        *,
+        qid: ArrayLike | None = None,
     ) -> float:
         """Mean NDCG@10 over queries (exponential gain); see `pystruct_ext.metrics.ndcg`.
 
         Queries without a relevant document count 0, as trec_eval has it.
+
+        Parameters
+        ----------
+        X : (n_documents, n_features) array-like or sparse matrix
+        y : (n_documents,) array-like
+            Relevance >= 0.
+        sample_weight : array-like, optional
+            Weight of each query, as for `fit`.
+        qid : (n_documents,) array-like, optional
+            None means a single query.
         """
         predicted = self.predict(X)
         order, offsets = group_queries(qid, len(predicted))
         weight = _per_query(sample_weight, order, offsets)
         values = ndcg(y, predicted, qid=qid, k=10, gain="exponential", average=False)
         return float(np.average(values, weights=weight))
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "_w")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -292,7 +287,9 @@ status_, n_iter_, n_oracle_calls_, history_
     def _decode(self, w: NDArray[np.floating], X: Any) -> Any:
         return np.asarray(X @ w)
 
-    def _default_metric(self, y_true: Any, y_pred: Any) -> float:
+    def _default_metric(
+        self, y_true: Any, y_pred: Any, sample_weight: NDArray | None = None
+    ) -> float:
         raise ValueError(
             "HeldOutScore on rankings needs metric=, a function of (y, scores) that knows "
             "the queries"
@@ -315,7 +312,8 @@ def _per_query(
             q = int(np.searchsorted(offsets, bad[0], side="right")) - 1
             raise ValueError(
                 f"sample_weight differs within the {q}-th query; expected one weight per "
-                "query (weights of single documents are document_weight)"
+                "query (weights of single documents are document_weight, and queries are named "
+                "by the keyword qid)"
             )
         return np.asarray(flat[offsets[:-1]])
     if given.shape != (n_queries,):

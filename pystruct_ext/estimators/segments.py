@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from functools import partial
+from typing import Any
 
-from pystruct_ext.estimators._structures import BaseStructureSVM
+from numpy.typing import NDArray
+
+from pystruct_ext.estimators._scores import micro_f1
+from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.metrics import segment_report
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import SegmentSpace
-from pystruct_ext.spaces._kernels import segments as kernel
 
 
-class SegmentSVM(BaseStructureSVM):
+@storable
+class SegmentSVM(BaseStructuralSVM):
     """Structural SVM that cuts sequences into labelled segments.
 
     Minimises ``1/2 ||w||^2 + C sum_i s_i H_i(w)`` where the hinge is over all segmentations
@@ -22,7 +27,7 @@ class SegmentSVM(BaseStructureSVM):
     C : float, default=0.1
         Weight of the sum of hinges.
     loss, outside, max_length, boundary, n_lengths, template, min_count, hash_bits, dtype
-        See `SegmentSpace`; `loss` is its `segment_loss`.
+        See `SegmentSpace`; `loss` is its `task_loss`.
     solver, tol, max_iter, max_time, n_jobs, random_state, verbose, callback
         See `StructuralSVM`.
 
@@ -38,7 +43,9 @@ n_iter_, n_oracle_calls_, history_
     -----
     X as for `SequenceSVM`; y is a list of segmentations: lists of (start, end, label), end
     exclusive. `pystruct_ext.outputs.segments` converts BIO tags and labels per token.
-    `predict_marginals` gives (n + 1, n + 1, K) probabilities of segments.
+    `predict_marginals` gives (n + 1, n + 1, K) probabilities of segments. `score` is F1 of the
+    segments of all examples together, those labelled `outside` left out, each counted with the
+    weight of its example.
 
     Memory of a fit: the features, weights (three rows of K numbers of 4 bytes per feature
     and label, K padded to a multiple of 8) twice, and the working set.
@@ -52,11 +59,13 @@ n_iter_, n_oracle_calls_, history_
     [[(0, 2, 'NP'), (2, 3, 'VP')]]
     """
 
-    _kernel: ClassVar[Any] = kernel
+    _space_class = SegmentSpace
+    space_: SegmentSpace
 
     def __init__(
         self,
         C: float = 0.1,
+        *,
         loss: str = "tokens",
         outside: Any = None,
         max_length: Any = None,
@@ -75,7 +84,9 @@ n_iter_, n_oracle_calls_, history_
         verbose: int = 0,
         callback: Any = None,
     ) -> None:
-        self.C = C
+        super().__init__(
+            C, solver, tol, max_iter, max_time, n_jobs, random_state, verbose, callback
+        )
         self.loss = loss
         self.outside = outside
         self.max_length = max_length
@@ -85,30 +96,12 @@ n_iter_, n_oracle_calls_, history_
         self.min_count = min_count
         self.hash_bits = hash_bits
         self.dtype = dtype
-        self.solver = solver
-        self.tol = tol
-        self.max_iter = max_iter
-        self.max_time = max_time
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
-        self.callback = callback
 
-    def _make_space(self) -> SegmentSpace:
-        return SegmentSpace(
-            self.loss,
-            self.outside,
-            self.max_length,
-            self.boundary,
-            self.n_lengths,
-            self.template,
-            self.min_count,
-            self.hash_bits,
-            self.dtype,
-        )
-
-    def _default_metric(self, y_true: Any, y_pred: Any) -> float:
-        return segment_report(y_true, y_pred, self.outside).f1
+    def _default_metric(
+        self, y_true: Any, y_pred: Any, sample_weight: NDArray | None = None
+    ) -> float:
+        report = partial(segment_report, outside=self.outside)
+        return micro_f1(report, y_true, y_pred, sample_weight)
 
 
 __all__ = ["SegmentSVM"]

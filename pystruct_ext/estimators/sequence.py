@@ -9,17 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from pystruct_ext.estimators.structural import (
-    BaseStructuralSVM,
-    c_to_lam,
-    check_weights,
-    effective_n_jobs,
-)
+from pystruct_ext.estimators.base import BaseStructuralSVM
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import SequenceSpace
-from pystruct_ext.spaces._kernels import chain as chain_kernel
 
 
+@storable
 class SequenceSVM(BaseStructuralSVM):
     """Structural SVM for sequence labelling with a first-order chain.
 
@@ -38,7 +34,7 @@ class SequenceSVM(BaseStructuralSVM):
         `pystruct_ext.spaces.allowed_transitions`.
     template : str or None, default=None
         Text of a CRF++ feature template. X is then what
-        `pystruct_ext.datasets.read_conll` returns, or a list of sequences whose tokens
+        `pystruct_ext.io.read_conll` returns, or a list of sequences whose tokens
         are tuples of columns.
     features : {"all", "seen"}, default="all"
         Weights for all pairs of feature and label, or (smaller) those seen in training.
@@ -70,7 +66,9 @@ n_iter_, n_oracle_calls_, history_
     -----
     X is a list of sequences, each a (T, d) array, a (T, d) CSR matrix, or a list of T
     feature collections: lists of names, or dicts name -> value (CRFsuite's convention).
-    Packed features (`pystruct_ext.PackedRows`) are used as they are.
+    Packed features (`pystruct_ext.PackedRows`) are used as they are. `predict_marginals` gives
+    (T, K) probabilities of labels, whose rows sum to 1. `score` is the share of right tokens,
+    each with the weight of its sequence; labels never seen at fit count as mistakes.
 
     Memory of a fit: features (4 bytes per name and token, or the array), weights
     (``n_features * K * 4`` bytes, K padded to a multiple of 8) twice, and the working
@@ -85,9 +83,13 @@ n_iter_, n_oracle_calls_, history_
     [['DET', 'NOUN']]
     """
 
+    _space_class = SequenceSpace
+    space_: SequenceSpace
+
     def __init__(
         self,
         C: float = 1.0,
+        *,
         loss: Any = "hamming",
         constraints: Any = None,
         template: str | None = None,
@@ -104,7 +106,9 @@ n_iter_, n_oracle_calls_, history_
         verbose: int = 0,
         callback: Any = None,
     ) -> None:
-        self.C = C
+        super().__init__(
+            C, solver, tol, max_iter, max_time, n_jobs, random_state, verbose, callback
+        )
         self.loss = loss
         self.constraints = constraints
         self.template = template
@@ -112,25 +116,6 @@ n_iter_, n_oracle_calls_, history_
         self.min_count = min_count
         self.hash_bits = hash_bits
         self.dtype = dtype
-        self.solver = solver
-        self.tol = tol
-        self.max_iter = max_iter
-        self.max_time = max_time
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
-        self.callback = callback
-
-    def _make_space(self) -> SequenceSpace:
-        return SequenceSpace(
-            self.loss,
-            self.constraints,
-            self.template,
-            self.features,
-            self.min_count,
-            self.hash_bits,
-            self.dtype,
-        )
 
     def fit(
         self,
@@ -160,22 +145,18 @@ n_iter_, n_oracle_calls_, history_
         ValueError, TypeError
             Naming the argument, the example, what was seen and what was expected.
         """
-        c_to_lam(self.C, 1)
-        self._make_solver()
-        self.space_ = self._make_space()
-        packed = self.space_.fit_pack(X, y, token_weight)
+        packed = self._pack_for_fit(X, y, token_weight=token_weight)
         self._solve(packed, sample_weight)
-        self.n_features_in_ = self.space_.n_features_
         return self
+
+    def _set_domain_attributes(self, X: Any, y: Any) -> None:
+        self.n_features_in_ = self.space_.n_features_
 
     # Fitted attributes that are views of the weights.
 
     def _part(self, name: str) -> Any:
-        if not hasattr(self, "_w"):
-            raise AttributeError(
-                f"this {type(self).__name__} is not fitted yet; call fit first"
-            )
-        return self.space_.split(self._w)[name]
+        w = self._fitted_weights()
+        return self.space_.split(w)[name]
 
     @property
     def coef_(self) -> Any:
@@ -214,87 +195,24 @@ n_iter_, n_oracle_calls_, history_
 
     # Prediction.
 
-    def predict(self, X: Any) -> list[list[Any]]:
-        """Best label sequence of every example: a list of lists of labels."""
-        check_is_fitted(self, "_w")
-        return self._decode(self._w, X)  # type: ignore[no-any-return]
-
-    def predict_k_best(
-        self, X: Sequence[Any], k: int
-    ) -> list[list[tuple[float, list[Any]]]]:
-        """The k best label sequences of every example.
-
-        Parameters
-        ----------
-        X : list of n sequences
-        k : int
-            Fewer are returned where there are fewer.
-
-        Returns
-        -------
-        list of n lists of (score, labels)
-            Best first; distinct sequences.
-        """
-        check_is_fitted(self, "_w")
-        if not isinstance(k, (int, np.integer)) or k < 1:
-            raise ValueError(f"k must be an integer >= 1, got {k!r}")
-        oracle = self.space_.bind(self.space_.pack(X))
-        table = self.space_.classes_
-        out = []
-        for i in range(oracle.n_blocks):
-            codes, scores = chain_kernel.k_best(oracle, self._w, i, int(k))
-            out.append(
-                [
-                    (float(s), [table[c] for c in code])
-                    for s, code in zip(scores, codes.tolist(), strict=True)
-                ]
-            )
-        return out
-
-    def predict_marginals(
-        self, X: Sequence[Any], temperature: float = 1.0
-    ) -> list[NDArray[np.float64]]:
-        """Marginals of the Gibbs distribution ``exp(<w, psi> / temperature)``.
-
-        These are scores, not calibrated probabilities: a structural SVM is not trained
-        as a probabilistic model.
-
-        Parameters
-        ----------
-        X : list of n sequences
-        temperature : float, default=1.0
-            Larger is flatter.
-
-        Returns
-        -------
-        list of n (T, K) arrays
-            Rows sum to 1.
-        """
-        check_is_fitted(self, "_w")
-        if not temperature > 0:
-            raise ValueError(f"temperature must be > 0, got {temperature!r}")
-        oracle = self.space_.bind(self.space_.pack(X))
-        return [
-            chain_kernel.marginals(oracle, self._w, i, float(temperature))[0]
-            for i in range(oracle.n_blocks)
-        ]
+    def _default_metric(
+        self, y_true: Any, y_pred: Any, sample_weight: NDArray | None = None
+    ) -> float:
+        right = total = 0.0
+        for i, (a, b) in enumerate(zip(y_true, y_pred, strict=True)):
+            if len(a) != len(b):
+                raise ValueError(
+                    f"y: example {i} has {len(a)} labels, but X has {len(b)} tokens there"
+                )
+            c = 1.0 if sample_weight is None else float(sample_weight[i])
+            right += c * sum(p == q for p, q in zip(a, b, strict=True))
+            total += c * len(a)
+        return right / total if total else float("nan")
 
     def decision_function(self, X: Sequence[Any]) -> list[NDArray[np.floating]]:
         """State scores of every token, without transitions: n (T, K) arrays."""
         check_is_fitted(self, "_w")
-        oracle = self.space_.bind(self.space_.pack(X))
-        return [
-            chain_kernel.potentials(oracle, self._w, i) for i in range(oracle.n_blocks)
-        ]
-
-    def score(
-        self, X: Sequence[Any], y: Sequence[Any], sample_weight: ArrayLike | None = None
-    ) -> float:
-        """Token accuracy; labels never seen at fit count as mistakes."""
-        return _token_accuracy(y, self.predict(X), sample_weight)
-
-    def _default_metric(self, y_true: Any, y_pred: Any) -> float:
-        return _token_accuracy(y_true, y_pred, None)
+        return self.space_.state_scores(self._w, self.space_.pack(X))
 
     def _held_out_scorer(
         self, X: Any, y: Any, metric: Callable[[Any, Any], float] | None
@@ -302,7 +220,7 @@ n_iter_, n_oracle_calls_, history_
         # Pack once; only the decoding is repeated.
         space = self.space_
         oracle = space.bind(space.pack(X))
-        threads = effective_n_jobs(self.n_jobs)
+        threads = self._threads()
 
         def score(w: NDArray[np.floating]) -> float:
             predicted = space.labels_of(*oracle.decode_flat(w, None, threads))
@@ -349,35 +267,10 @@ n_iter_, n_oracle_calls_, history_
             for p, q in zip(rows, columns, strict=True)
         ]
 
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "_w")
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.estimator_type = None
-        tags.target_tags.required = True
-        tags.input_tags.two_d_array = False
         tags.input_tags.sparse = True
-        tags.no_validation = True
         return tags
 
 
-def _token_accuracy(
-    y_true: Sequence[Any], y_pred: Sequence[Any], sample_weight: ArrayLike | None
-) -> float:
-    if len(y_true) != len(y_pred):
-        raise ValueError(
-            f"X and y must have the same number of examples, got {len(y_pred)} and "
-            f"{len(y_true)}"
-        )
-    weight = check_weights(sample_weight, len(y_true))
-    right = total = 0.0
-    for i, (a, b) in enumerate(zip(y_true, y_pred, strict=True)):
-        if len(a) != len(b):
-            raise ValueError(
-                f"y: example {i} has {len(a)} labels, but X has {len(b)} tokens there"
-            )
-        c = 1.0 if weight is None else float(weight[i])
-        right += c * sum(p == q for p, q in zip(a, b, strict=True))
-        total += c * len(a)
-    return right / total if total else float("nan")
+__all__ = ["SequenceSVM"]

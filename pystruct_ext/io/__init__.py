@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pystruct_ext._core.features import ColumnTable
 from pystruct_ext._core.templates import DEFAULT_TEMPLATE
+from pystruct_ext._moved import IO_NAMES, warn_moved
 from pystruct_ext.io._alignments import (
     SequencePairs,
     alignment_rows,
@@ -17,10 +20,10 @@ from pystruct_ext.io._conll import read_conll, write_conll
 from pystruct_ext.io._conllu import Treebank, read_conllu, write_conllu
 from pystruct_ext.io._letor import LetorData, iter_letor, read_letor, write_letor
 from pystruct_ext.io._rna import (
-    RnaStructures,
-    read_structures,
+    RnaFolds,
+    read_folds,
     without_pseudoknots,
-    write_structures,
+    write_folds,
 )
 from pystruct_ext.io._trec import (
     Topic,
@@ -39,7 +42,7 @@ __all__ = [
     "AmbiguousQuery",
     "ColumnTable",
     "LetorData",
-    "RnaStructures",
+    "RnaFolds",
     "SequencePairs",
     "Topic",
     "Treebank",
@@ -52,10 +55,10 @@ __all__ = [
     "read_conll",
     "read_conllu",
     "read_diversity_qrels",
+    "read_folds",
     "read_letor",
     "read_qrels",
     "read_run",
-    "read_structures",
     "read_topics",
     "without_pseudoknots",
     "write_alignments",
@@ -63,8 +66,17 @@ __all__ = [
     "write_conll",
     "write_conllu",
     "write_diversity_qrels",
+    "write_folds",
     "write_letor",
     "write_qrels",
     "write_run",
-    "write_structures",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Old names, with a warning."""
+    new = IO_NAMES.get(name)
+    if new is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    warn_moved(f"{__name__}.{name}", f"{__name__}.{new}")
+    return globals()[new]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pystruct_ext._moved import warn_moved
 from pystruct_ext.io._files import read_lines, write_lines
 from pystruct_ext.outputs.sentences import DependencyTree, Sentence, check_heads
 
@@ -18,18 +19,24 @@ class Treebank:
     Attributes
     ----------
     sentences : list of n Sentence
-    trees : list of n DependencyTree, or None
+    dependencies : list of n DependencyTree, or None
         None where the file has no heads.
     lines : list of n lists of str
         All lines of each sentence: comments, multiword tokens and empty nodes included.
     """
 
     sentences: list[Sentence]
-    trees: list[DependencyTree] | None
+    dependencies: list[DependencyTree] | None
     lines: list[list[str]] = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.sentences)
+
+    @property
+    def trees(self) -> list[DependencyTree] | None:
+        """Deprecated name of `dependencies`."""
+        warn_moved("Treebank.trees", "Treebank.dependencies")
+        return self.dependencies
 
     @property
     def n_words(self) -> int:
@@ -52,7 +59,7 @@ def read_conllu(path: str | os.PathLike[str]) -> Treebank:
     Returns
     -------
     Treebank
-        ``trees`` is None if no word has a head ("_").
+        ``dependencies`` is None if no word has a head ("_").
 
     Raises
     ------

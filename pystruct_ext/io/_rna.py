@@ -1,4 +1,4 @@
-"""RNA sequences with secondary structures: dot-bracket, CT, BPSEQ and tables."""
+"""RNA sequences and their folds (secondary structures): dot-bracket, CT, BPSEQ and tables."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pystruct_ext._moved import warn_moved
 from pystruct_ext.io._files import read_lines, write_lines
 from pystruct_ext.outputs.dot_bracket import crossing_pairs, pairs_of
 
@@ -16,28 +17,34 @@ _LEVELS = ("()", "[]", "{}", "<>", "Aa", "Bb", "Cc", "Dd")
 
 
 @dataclass
-class RnaStructures:
-    """Named sequences and, where known, their structures.
+class RnaFolds:
+    """Named sequences and, where known, their folds.
 
     Attributes
     ----------
     names, sequences : lists of n str
-    structures : list of n dot-bracket str, or None
+    folds : list of n dot-bracket str, or None
     columns : dict of str to list of n str
         Other columns of a table.
     """
 
     names: list[str]
     sequences: list[str]
-    structures: list[str] | None
+    folds: list[str] | None
     columns: dict[str, list[str]] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.sequences)
 
+    @property
+    def structures(self) -> list[str] | None:
+        """Deprecated name of `folds`."""
+        warn_moved("RnaFolds.structures", "RnaFolds.folds")
+        return self.folds
 
-def read_structures(path: str | os.PathLike[str]) -> RnaStructures:
-    """Read RNA sequences with or without structures.
+
+def read_folds(path: str | os.PathLike[str]) -> RnaFolds:
+    """Read RNA sequences with or without folds.
 
     The format is told by the file's name: ``.ct``, ``.bpseq``, ``.csv`` (with columns
     "sequence" and "structure"), each optionally with ``.gz``; anything else is FASTA with
@@ -50,7 +57,7 @@ def read_structures(path: str | os.PathLike[str]) -> RnaStructures:
 
     Returns
     -------
-    RnaStructures
+    RnaFolds
 
     Raises
     ------
@@ -73,36 +80,32 @@ def read_structures(path: str | os.PathLike[str]) -> RnaStructures:
     known = [s for _, _, s in found if s is not None]
     if known and len(known) != len(found):
         k = next(k for k, (_, _, s) in enumerate(found) if s is None)
-        raise ValueError(f"{path}: sequence {k + 1} has no structure, but others have")
-    return RnaStructures(
-        [n for n, _, _ in found], [s for _, s, _ in found], known or None
-    )
+        raise ValueError(f"{path}: sequence {k + 1} has no fold, but others have")
+    return RnaFolds([n for n, _, _ in found], [s for _, s, _ in found], known or None)
 
 
-def write_structures(
+def write_folds(
     path: str | os.PathLike[str],
     names: Sequence[str],
     sequences: Sequence[str],
-    structures: Sequence[str],
+    folds: Sequence[str],
 ) -> None:
-    """Write sequences and structures: ``.ct``, ``.bpseq``, else FASTA with dot-bracket.
+    """Write sequences and folds: ``.ct``, ``.bpseq``, else FASTA with dot-bracket.
 
     Parameters
     ----------
     path : path-like
         Written beside it under a temporary name, then renamed; "-" is stdout.
-    names, sequences, structures : lists of n str
+    names, sequences, folds : lists of n str
     """
-    rows = list(zip(names, sequences, structures, strict=True))
+    rows = list(zip(names, sequences, folds, strict=True))
     suffixes = Path(str(path)).suffixes
     kind = next((s for s in reversed(suffixes) if s != ".gz"), "")
     if kind == ".ct":
         write_lines(path, _ct_lines(rows))
     elif kind == ".bpseq":
         if len(rows) != 1:
-            raise ValueError(
-                f"{path}: a BPSEQ file holds one structure, got {len(rows)}"
-            )
+            raise ValueError(f"{path}: a BPSEQ file holds one fold, got {len(rows)}")
         write_lines(path, _bpseq_lines(*rows[0]))
     else:
         write_lines(
@@ -113,18 +116,18 @@ def write_structures(
 def _read_dot_bracket(
     path: Any,
 ) -> Iterator[tuple[str, str, str | None]]:
-    name, sequence, structure, first = "", "", "", 0
+    name, sequence, fold, first = "", "", "", 0
 
     def done() -> tuple[str, str, str | None]:
         where = f"{path}:{first}"
-        if structure:
-            if len(structure) != len(sequence):
+        if fold:
+            if len(fold) != len(sequence):
                 raise ValueError(
-                    f"{where}: the structure has {len(structure)} characters, but the "
+                    f"{where}: the fold has {len(fold)} characters, but the "
                     f"sequence has {len(sequence)}"
                 )
-            pairs_of(structure, where)
-        return name, sequence, structure or None
+            pairs_of(fold, where)
+        return name, sequence, fold or None
 
     for number, raw in read_lines(path):
         line = raw.strip()
@@ -133,15 +136,15 @@ def _read_dot_bracket(
         if line.startswith(">"):
             if sequence:
                 yield done()
-            name, sequence, structure, first = line[1:].strip(), "", "", number
+            name, sequence, fold, first = line[1:].strip(), "", "", number
         elif set(line.split()[0]) <= set(".()[]{}<>"):
             if not sequence:
-                raise ValueError(f"{path}:{number}: a structure without a sequence")
-            structure += line.split()[0]
+                raise ValueError(f"{path}:{number}: a fold without a sequence")
+            fold += line.split()[0]
         else:
-            if structure or (sequence and not first):
+            if fold or (sequence and not first):
                 yield done()
-                name, sequence, structure = "", "", ""
+                name, sequence, fold = "", "", ""
             first = first or number
             if not sequence:
                 first = number
@@ -223,7 +226,7 @@ def _read_bpseq(path: Any) -> Iterator[tuple[str, str, str | None]]:
         yield name, sequence, _from_partners(partner, len(sequence), str(path))
 
 
-def _read_table(path: Any) -> RnaStructures:
+def _read_table(path: Any) -> RnaFolds:
     reader = csv.DictReader(line for _, line in read_lines(path))
     rows = list(reader)
     columns = list(reader.fieldnames or [])
@@ -232,50 +235,48 @@ def _read_table(path: Any) -> RnaStructures:
     if not rows:
         raise ValueError(f"{path}: holds no sequences")
     names = [r.get("id") or str(k + 1) for k, r in enumerate(rows)]
-    structures = [r["structure"] for r in rows] if "structure" in columns else None
-    for k, text in enumerate(structures or []):
+    folds = [r["structure"] for r in rows] if "structure" in columns else None
+    for k, text in enumerate(folds or []):
         pairs_of(text, f"{path}:{k + 2}")
         if len(text) != len(rows[k]["sequence"]):
             raise ValueError(
-                f"{path}:{k + 2}: the structure has {len(text)} characters, but the "
+                f"{path}:{k + 2}: the fold has {len(text)} characters, but the "
                 f"sequence has {len(rows[k]['sequence'])}"
             )
     known = ("id", "sequence", "structure")
-    return RnaStructures(
+    return RnaFolds(
         names,
         [r["sequence"] for r in rows],
-        structures,
+        folds,
         {c: [r[c] for r in rows] for c in columns if c not in known},
     )
 
 
-def _partners(structure: str) -> list[int]:
-    partner = [0] * len(structure)
-    for i, j in pairs_of(structure, "structure"):
+def _partners(fold: str) -> list[int]:
+    partner = [0] * len(fold)
+    for i, j in pairs_of(fold, "fold"):
         partner[i], partner[j] = j + 1, i + 1
     return partner
 
 
 def _ct_lines(rows: Iterable[tuple[str, str, str]]) -> Iterator[str]:
-    for name, sequence, structure in rows:
+    for name, sequence, fold in rows:
         n = len(sequence)
         yield f"{n}\t{name}"
         for k, (base, p) in enumerate(
-            zip(sequence, _partners(structure), strict=True), start=1
+            zip(sequence, _partners(fold), strict=True), start=1
         ):
             yield f"{k}\t{base}\t{k - 1}\t{(k + 1) % (n + 1)}\t{p}\t{k}"
 
 
-def _bpseq_lines(name: str, sequence: str, structure: str) -> Iterator[str]:
+def _bpseq_lines(name: str, sequence: str, fold: str) -> Iterator[str]:
     if name:
         yield f"# {name}"
-    for k, (base, p) in enumerate(
-        zip(sequence, _partners(structure), strict=True), start=1
-    ):
+    for k, (base, p) in enumerate(zip(sequence, _partners(fold), strict=True), start=1):
         yield f"{k} {base} {p}"
 
 
-def without_pseudoknots(structure: str) -> str:
+def without_pseudoknots(fold: str) -> str:
     """Drop all pairs that are not written with round brackets, or that cross.
 
     Examples
@@ -283,14 +284,14 @@ def without_pseudoknots(structure: str) -> str:
     >>> without_pseudoknots("((<<))>>")
     '((..))..'
     """
-    kept = "".join(c if c in "()" else "." for c in structure)
-    crossing = {t for pair in crossing_pairs(pairs_of(kept, "structure")) for t in pair}
+    kept = "".join(c if c in "()" else "." for c in fold)
+    crossing = {t for pair in crossing_pairs(pairs_of(kept, "fold")) for t in pair}
     return "".join("." if t in crossing else c for t, c in enumerate(kept))
 
 
 __all__ = [
-    "RnaStructures",
-    "read_structures",
+    "RnaFolds",
+    "read_folds",
     "without_pseudoknots",
-    "write_structures",
+    "write_folds",
 ]

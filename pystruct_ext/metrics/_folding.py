@@ -18,11 +18,11 @@ class BasePairReport:
     ----------
     sensitivity, ppv, f1 : float
         Fractions of true and of predicted pairs that are right, and their harmonic mean;
-        over all structures together.
+        over all folds together.
     mcc : float
         Matthews correlation over all pairs of positions.
     mean_f1 : float
-        Mean over structures; 1 where neither has pairs.
+        Mean over folds; 1 where neither has pairs.
     n_true, n_predicted, n_correct, n_structures : int
     """
 
@@ -54,7 +54,7 @@ def base_pair_report(
     """Sensitivity, positive predictive value, F1 and MCC of base pairs.
 
     ``MCC = (TP TN - FP FN) / sqrt((TP + FP)(TP + FN)(TN + FP)(TN + FN))`` over the
-    n (n - 1) / 2 pairs of positions of every structure.
+    n (n - 1) / 2 pairs of positions of every fold.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def base_pair_report(
     """
     if len(y_true) != len(y_pred):
         raise ValueError(
-            f"y_true has {len(y_true)} structures and y_pred {len(y_pred)}, expected the "
+            f"y_true has {len(y_true)} folds and y_pred {len(y_pred)}, expected the "
             "same number"
         )
     n_true = n_pred = found_true = found_pred = cells = 0

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 
-from pystruct_ext.estimators.structural import BaseStructuralSVM, c_to_lam
+from pystruct_ext.estimators import BaseStructuralSVM, c_to_lam
 
 
 @dataclass
@@ -78,8 +78,8 @@ def c_path(
 
     Parameters
     ----------
-    estimator : StructuralSVM, MulticlassSVM or SequenceSVM
-        Not changed.
+    estimator : BaseStructuralSVM
+        Any of this package whose examples are not queries; not changed.
     X, y : training examples
     Cs : sequence of floats
         Sorted before use.
@@ -107,10 +107,7 @@ def c_path(
     """
     import time
 
-    from pystruct_ext.estimators.diverse_ranking import DiverseRankingSVM
-    from pystruct_ext.estimators.ranking import RankingSVM
-
-    if isinstance(estimator, (RankingSVM, DiverseRankingSVM)):
+    if estimator._grouped_in_queries:
         raise TypeError(
             f"c_path does not take a {type(estimator).__name__}, whose data are queries; use "
             "GridSearchCV with GroupKFold, or a loop over C"
@@ -120,17 +117,17 @@ def c_path(
         c_to_lam(C, 1)
     first = clone(estimator)
     first.set_params(C=float(values[0]))
-    space = first._make_space()
+    space: Any = first._make_space()
     packed = space.fit_pack(X, y)
     oracle = space.bind(packed)
     path, working_set = CPath(), None
     for C in values:
         point = clone(estimator).set_params(C=float(C))
         point.space_ = copy(space)
+        point._set_domain_attributes(X, y)
         began = time.perf_counter()
         result = point._solve(packed, sample_weight, working_set, oracle)
         seconds = time.perf_counter() - began
-        _finish(point, y)
         working_set = result.working_set
         score = float("nan")
         if X_dev is not None and y_dev is not None:
@@ -143,16 +140,3 @@ def c_path(
         if point.status_ == "interrupted":
             break
     return path
-
-
-def _finish(point: Any, y: Any) -> None:
-    """Fitted attributes that a subclass's fit sets beside those of the solve."""
-    from pystruct_ext.estimators.multiclass import MulticlassSVM
-    from pystruct_ext.estimators.sequence import SequenceSVM
-
-    if isinstance(point, MulticlassSVM):
-        point.classes_ = np.unique(y)
-        point.n_features_in_ = point.space_.n_features_
-        point.coef_, point.intercept_ = point.space_.split(point._w)
-    elif isinstance(point, SequenceSVM):
-        point.n_features_in_ = point.space_.n_features_

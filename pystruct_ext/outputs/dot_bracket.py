@@ -9,7 +9,7 @@ _CLOSE = ")]}>abcdefghijklmnopqrstuvwxyz"
 _PAIRS = dict(zip(_CLOSE, _OPEN, strict=True))
 
 
-def pairs_of(structure: str, where: str) -> list[tuple[int, int]]:
+def pairs_of(fold: str, where: str) -> list[tuple[int, int]]:
     """Pairs (i, j), i < j, of a dot-bracket string, by i.
 
     "." and ":" are free bases; besides "()", the brackets "[]", "{}", "<>" and "Aa" ...
@@ -27,7 +27,7 @@ def pairs_of(structure: str, where: str) -> list[tuple[int, int]]:
     """
     stacks: dict[str, list[int]] = {}
     found: list[tuple[int, int]] = []
-    for t, c in enumerate(structure):
+    for t, c in enumerate(fold):
         if c in ".:-_,":
             continue
         if c in _PAIRS:

@@ -69,106 +69,148 @@ class DiverseQuery:
         )
 
     def __post_init__(self) -> None:
-        where = f"query {self.query_id!r}"
-        x = self.features.toarray() if sparse.issparse(self.features) else self.features
-        self.features = _numbers(x, f"{where}: features", 2)
-        k = len(self.features)
-        if k == 0:
-            raise ValueError(f"{where}: features has no documents")
-        if self.relations is not None:
-            self.relations = _numbers(self.relations, f"{where}: relations", 3)
-            if self.relations.shape[:2] != (k, k):
-                raise ValueError(
-                    f"{where}: relations has shape {self.relations.shape}, expected "
-                    f"({k}, {k}, channels)"
-                )
-        if self.coverage is not None:
-            cover = sparse.csr_array(self.coverage, dtype=np.float64)
-            cover.sum_duplicates()
-            cover.eliminate_zeros()
-            if cover.shape[0] != k:
-                raise ValueError(
-                    f"{where}: coverage has {cover.shape[0]} rows, expected {k}"
-                )
-            if not np.isfinite(cover.data).all() or (
-                cover.nnz and (cover.data.min() < 0 or cover.data.max() > 1)
-            ):
-                raise ValueError(f"{where}: coverage must be degrees in [0, 1]")
-            self.coverage = cover
-        if self.element_features is not None:
-            phi = _numbers(self.element_features, f"{where}: element_features", 2)
-            m = None if self.coverage is None else self.coverage.shape[1]
-            if len(phi) != m:
-                raise ValueError(
-                    f"{where}: element_features has {len(phi)} rows, expected one per column "
-                    f"of coverage: {m}"
-                )
-            self.element_features = phi
-        if self.topics is not None:
-            self.topics = _numbers(self.topics, f"{where}: topics", 2)
-            if len(self.topics) != k or ((self.topics < 0) | (self.topics > 1)).any():
-                raise ValueError(
-                    f"{where}: topics must be degrees in [0, 1] of shape ({k}, J), got shape "
-                    f"{self.topics.shape}"
-                )
-        if self.topic_features is not None:
-            self.topic_features = _numbers(
-                self.topic_features, f"{where}: topic_features", 2
+        self._check_features()
+        self._check_relations()
+        self._check_coverage()
+        self._check_element_features()
+        self._check_topics()
+        self._check_topic_features()
+        self._check_relevance()
+        self._check_probabilities()
+        self._check_names()
+
+    @property
+    def _where(self) -> str:
+        return f"query {self.query_id!r}"
+
+    def _check_features(self) -> None:
+        x = (
+            self.features.toarray()
+            if hasattr(self.features, "tocsr")
+            else self.features
+        )
+        self.features = _numbers(x, f"{self._where}: features", 2)
+        if len(self) == 0:
+            raise ValueError(f"{self._where}: features has no documents")
+
+    def _check_relations(self) -> None:
+        if self.relations is None:
+            return
+        self.relations = _numbers(self.relations, f"{self._where}: relations", 3)
+        k = len(self)
+        if self.relations.shape[:2] != (k, k):
+            raise ValueError(
+                f"{self._where}: relations has shape {self.relations.shape}, expected "
+                f"({k}, {k}, channels)"
             )
-            n_topics = 0 if self.topics is None else self.topics.shape[1]
-            if len(self.topic_features) != n_topics:
-                raise ValueError(
-                    f"{where}: topic_features has {len(self.topic_features)} rows, expected "
-                    f"one per column of topics: {n_topics}"
-                )
-        if self.relevance is not None:
-            self.relevance = _numbers(self.relevance, f"{where}: relevance", 2)
-            if len(self.relevance) != k:
-                raise ValueError(
-                    f"{where}: relevance has {len(self.relevance)} rows, expected {k}"
-                )
-            if (self.relevance < 0).any():
-                d, i = np.argwhere(self.relevance < 0)[0]
-                raise ValueError(
-                    f"{where}: relevance of document {d} to intent {i} is "
-                    f"{self.relevance[d, i]:g}, expected a grade >= 0"
-                )
-        if self.probabilities is not None:
-            if self.relevance is None:
-                raise ValueError(f"{where}: probabilities need relevance beside them")
-            p = _numbers(self.probabilities, f"{where}: probabilities", 1)
-            if len(p) != self.relevance.shape[1]:
-                raise ValueError(
-                    f"{where}: {len(p)} probabilities for {self.relevance.shape[1]} intents"
-                )
-            if (p < 0).any() or abs(p.sum() - 1) > 1e-6:
-                raise ValueError(
-                    f"{where}: probabilities must be >= 0 and sum to 1, got a sum of "
-                    f"{p.sum():g}"
-                )
-            orphan = np.flatnonzero((p > 0) & ~(self.relevance > 0).any(axis=0))
-            if orphan.size:
-                i = int(orphan[0])
-                name = self.intents[i] if self.intents else str(i)
-                raise ValueError(
-                    f"{where}: intent {name!r} has probability {p[i]:g} but no relevant "
-                    "document; leave it out and renormalise"
-                )
-            self.probabilities = p
+
+    def _check_coverage(self) -> None:
+        if self.coverage is None:
+            return
+        cover = sparse.csr_array(self.coverage, dtype=np.float64)
+        cover.sum_duplicates()
+        cover.eliminate_zeros()
+        if cover.shape[0] != len(self):
+            raise ValueError(
+                f"{self._where}: coverage has {cover.shape[0]} rows, expected {len(self)}"
+            )
+        if not np.isfinite(cover.data).all() or (
+            cover.nnz and (cover.data.min() < 0 or cover.data.max() > 1)
+        ):
+            raise ValueError(f"{self._where}: coverage must be degrees in [0, 1]")
+        self.coverage = cover
+
+    def _check_element_features(self) -> None:
+        if self.element_features is None:
+            return
+        phi = _numbers(self.element_features, f"{self._where}: element_features", 2)
+        m = None if self.coverage is None else self.coverage.shape[1]
+        if len(phi) != m:
+            raise ValueError(
+                f"{self._where}: element_features has {len(phi)} rows, expected one per "
+                f"column of coverage: {m}"
+            )
+        self.element_features = phi
+
+    def _check_topics(self) -> None:
+        if self.topics is None:
+            return
+        self.topics = _numbers(self.topics, f"{self._where}: topics", 2)
+        k = len(self)
+        if len(self.topics) != k or ((self.topics < 0) | (self.topics > 1)).any():
+            raise ValueError(
+                f"{self._where}: topics must be degrees in [0, 1] of shape ({k}, J), got "
+                f"shape {self.topics.shape}"
+            )
+
+    def _check_topic_features(self) -> None:
+        if self.topic_features is None:
+            return
+        self.topic_features = _numbers(
+            self.topic_features, f"{self._where}: topic_features", 2
+        )
+        n_topics = 0 if self.topics is None else self.topics.shape[1]
+        if len(self.topic_features) != n_topics:
+            raise ValueError(
+                f"{self._where}: topic_features has {len(self.topic_features)} rows, "
+                f"expected one per column of topics: {n_topics}"
+            )
+
+    def _check_relevance(self) -> None:
+        if self.relevance is None:
+            return
+        self.relevance = _numbers(self.relevance, f"{self._where}: relevance", 2)
+        if len(self.relevance) != len(self):
+            raise ValueError(
+                f"{self._where}: relevance has {len(self.relevance)} rows, expected "
+                f"{len(self)}"
+            )
+        if (self.relevance < 0).any():
+            d, i = np.argwhere(self.relevance < 0)[0]
+            raise ValueError(
+                f"{self._where}: relevance of document {d} to intent {i} is "
+                f"{self.relevance[d, i]:g}, expected a grade >= 0"
+            )
+
+    def _check_probabilities(self) -> None:
+        if self.probabilities is None:
+            return
+        if self.relevance is None:
+            raise ValueError(f"{self._where}: probabilities need relevance beside them")
+        p = _numbers(self.probabilities, f"{self._where}: probabilities", 1)
+        if len(p) != self.relevance.shape[1]:
+            raise ValueError(
+                f"{self._where}: {len(p)} probabilities for {self.relevance.shape[1]} "
+                "intents"
+            )
+        if (p < 0).any() or abs(p.sum() - 1) > 1e-6:
+            raise ValueError(
+                f"{self._where}: probabilities must be >= 0 and sum to 1, got a sum of "
+                f"{p.sum():g}"
+            )
+        orphan = np.flatnonzero((p > 0) & ~(self.relevance > 0).any(axis=0))
+        if orphan.size:
+            i = int(orphan[0])
+            name = self.intents[i] if self.intents else str(i)
+            raise ValueError(
+                f"{self._where}: intent {name!r} has probability {p[i]:g} but no relevant "
+                "document; leave it out and renormalise"
+            )
+        self.probabilities = p
+
+    def _check_names(self) -> None:
+        k = len(self)
         if self.doc_ids is None:
             self.doc_ids = [str(d) for d in range(k)]
+        n_intents = None if self.relevance is None else self.relevance.shape[1]
         for name, values, n in (
             ("doc_ids", self.doc_ids, k),
             ("titles", self.titles, k),
-            (
-                "intents",
-                self.intents,
-                None if self.relevance is None else self.relevance.shape[1],
-            ),
+            ("intents", self.intents, n_intents),
         ):
             if values is not None and n is not None and len(values) != n:
                 raise ValueError(
-                    f"{where}: {name} has {len(values)} entries, expected {n}"
+                    f"{self._where}: {name} has {len(values)} entries, expected {n}"
                 )
         if len(set(self.doc_ids)) < k:
             seen: set[str] = set()
@@ -176,7 +218,7 @@ class DiverseQuery:
                 if twice in seen:
                     break
                 seen.add(twice)
-            raise ValueError(f"{where}: the document id {twice!r} occurs twice")
+            raise ValueError(f"{self._where}: the document id {twice!r} occurs twice")
 
     def intent_probabilities(self) -> NDArray[np.float64]:
         """Probabilities, uniform over the intents that some document serves if not given."""

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from pystruct_ext._moved import warn_moved
+from pystruct_ext.plotting._base import ExampleDisplay
 from pystruct_ext.plotting._style import INK, PALETTE, import_pyplot, tint
 
 _WIDTH = 60
 
 
-class AlignmentDisplay:
+class AlignmentDisplay(ExampleDisplay):
     """An alignment of two sequences.
+
+    `from_estimator` and `from_predictions` draw; the constructor only checks, for the text.
 
     Parameters
     ----------
@@ -21,6 +25,11 @@ class AlignmentDisplay:
     gold : sequence of int or None
         Truth.
 
+    Raises
+    ------
+    ValueError
+        If a length is wrong, or positions do not increase.
+
     Attributes
     ----------
     ax_, figure_ : matplotlib Axes and Figure
@@ -28,7 +37,7 @@ class AlignmentDisplay:
 
     Examples
     --------
-    >>> print(AlignmentDisplay.from_alignment("ACGT", "AGA", (0, -1, 1, 2)))
+    >>> print(AlignmentDisplay("ACGT", "AGA", (0, -1, 1, 2)))
     ACGT
     | |.
     A-GA
@@ -37,22 +46,6 @@ class AlignmentDisplay:
     def __init__(
         self, a: str, b: str, y: Sequence[int], gold: Sequence[int] | None = None
     ) -> None:
-        self.a = a
-        self.b = b
-        self.y = y
-        self.gold = gold
-
-    @classmethod
-    def from_alignment(
-        cls, a: str, b: str, y: Sequence[int], gold: Sequence[int] | None = None
-    ) -> AlignmentDisplay:
-        """Check the alignments and make the display.
-
-        Raises
-        ------
-        ValueError
-            If a length is wrong, or positions do not increase.
-        """
         for name, code in (("y", y), ("gold", gold)):
             if code is None:
                 continue
@@ -66,6 +59,22 @@ class AlignmentDisplay:
                     f"{name} must hold {len(a)} positions below {len(b)} that increase, or "
                     f"-1; got {list(code)}"
                 )
+        self.a = a
+        self.b = b
+        self.y = y
+        self.gold = gold
+
+    @classmethod
+    def _of(cls, x: Any, y_true: Any, y_pred: Any) -> AlignmentDisplay:
+        a, b = (_letters(s) for s in x)
+        return cls(a, b, y_pred, y_true)
+
+    @classmethod
+    def from_alignment(
+        cls, a: str, b: str, y: Sequence[int], gold: Sequence[int] | None = None
+    ) -> AlignmentDisplay:
+        """Deprecated: the constructor checks, `from_predictions` draws."""
+        warn_moved("AlignmentDisplay.from_alignment", "AlignmentDisplay(...)")
         return cls(a, b, y, gold)
 
     def to_text(self) -> str:
@@ -108,8 +117,20 @@ class AlignmentDisplay:
     def __str__(self) -> str:
         return self.to_text()
 
-    def plot(self, ax: Any = None) -> AlignmentDisplay:
-        """Draw aligned letters as filled cells, the truth as outlined ones."""
+    def plot(self, ax: Any = None, *, title: str | None = None) -> AlignmentDisplay:
+        """Draw aligned letters as filled cells, the truth as outlined ones.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            By default a figure is made.
+        title : str, optional
+
+        Returns
+        -------
+        AlignmentDisplay
+            ``self``.
+        """
         plt = import_pyplot()
         from matplotlib.patches import Rectangle
 
@@ -165,7 +186,15 @@ class AlignmentDisplay:
                 fontsize=9,
                 color=INK,
             )
+        if title:
+            ax.set_title(title, fontsize=10, color=INK, loc="left")
         return self
+
+
+def _letters(sequence: Any) -> str:
+    """One character a letter: of letters with several channels the first one's first."""
+    firsts = (c if isinstance(c, str) else str(c[0]) for c in sequence)
+    return "".join(c[:1] for c in firsts)
 
 
 __all__ = ["AlignmentDisplay"]

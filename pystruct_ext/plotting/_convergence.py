@@ -57,7 +57,7 @@ class ConvergenceDisplay:
 
     The gap, (P - D) / max(|P|, tiny), bounds how far the objective still is from its
     optimum, so solvers of quite different kind can be compared on it. Create the
-    display with :meth:`from_estimators` or :meth:`from_histories`.
+    display with :meth:`from_estimator`, :meth:`from_estimators` or :meth:`from_histories`.
 
     Parameters
     ----------
@@ -132,6 +132,42 @@ class ConvergenceDisplay:
         ConvergenceDisplay
         """
         return cls(histories).plot(ax=ax, **kwargs)
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any = None,
+        y: Any = None,
+        *,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> ConvergenceDisplay:
+        """Plot the ``history_`` of one fitted estimator, under the name of its class.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Fitted.
+        X, y : ignored
+            The history is drawn, whatever the data; for the signature of all displays.
+        ax : matplotlib Axes, optional
+            Where to plot; see :meth:`plot`.
+        **kwargs
+            Passed to :meth:`plot`.
+
+        Returns
+        -------
+        ConvergenceDisplay
+
+        Raises
+        ------
+        ValueError
+            If the estimator has no ``history_``.
+        """
+        return cls.from_estimators(
+            {type(estimator).__name__: estimator}, ax=ax, **kwargs
+        )
 
     @classmethod
     def from_estimators(

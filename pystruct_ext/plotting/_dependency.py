@@ -4,23 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
+from pystruct_ext._moved import warn_moved
 from pystruct_ext.outputs.sentences import DependencyTree, as_sentence, as_tree
+from pystruct_ext.plotting._base import ExampleDisplay
 from pystruct_ext.plotting._style import FAINT, INK, PALETTE, import_pyplot
 
 _WRONG, _MISSED = PALETTE[1], PALETTE[0]
 
 
-class DependencyDisplay:
+class DependencyDisplay(ExampleDisplay):
     """A dependency tree drawn as arcs over the words.
+
+    `from_estimator` and `from_predictions` draw; the constructor only checks, for the text.
 
     Parameters
     ----------
-    sentence : Sentence
-    tree : DependencyTree
+    sentence : Sentence, or pair (forms, tags)
+    tree : DependencyTree, heads, or (heads, labels)
         What is drawn above the words.
-    gold : DependencyTree or None
+    gold : DependencyTree, heads, (heads, labels), or None
         Truth: arcs of `tree` that are wrong get another colour, arcs that are missing are
         drawn below the words, dashed.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ, or a tree is none.
 
     Attributes
     ----------
@@ -29,7 +38,7 @@ class DependencyDisplay:
 
     Examples
     --------
-    >>> display = DependencyDisplay.from_tree(
+    >>> display = DependencyDisplay(
     ...     (["dogs", "bark"], ["NOUN", "VERB"]), ([2, 0], ["nsubj", "root"])
     ... )
     >>> print(display)
@@ -37,38 +46,21 @@ class DependencyDisplay:
     2  bark  VERB  <- ROOT  root
     """
 
-    def __init__(
-        self, sentence: Any, tree: Any, gold: DependencyTree | None = None
-    ) -> None:
-        self.sentence = sentence
-        self.tree = tree
-        self.gold = gold
+    def __init__(self, sentence: Any, tree: Any, gold: Any = None) -> None:
+        self.sentence = as_sentence(sentence, "sentence")
+        n = len(self.sentence.forms)
+        self.tree = _checked(tree, n, "tree")
+        self.gold = None if gold is None else _checked(gold, n, "gold")
+
+    @classmethod
+    def _of(cls, x: Any, y_true: Any, y_pred: Any) -> DependencyDisplay:
+        return cls(x, y_pred, y_true)
 
     @classmethod
     def from_tree(cls, sentence: Any, tree: Any, gold: Any = None) -> DependencyDisplay:
-        """Check the trees and make the display.
-
-        Parameters
-        ----------
-        sentence : Sentence, or pair (forms, tags)
-        tree, gold : DependencyTree, heads, or (heads, labels)
-
-        Raises
-        ------
-        ValueError
-            If the lengths differ, or a tree is none.
-        """
-        x = as_sentence(sentence, "sentence")
-        n = len(x.forms)
-
-        def checked(y: Any, where: str) -> DependencyTree:
-            labels = getattr(y, "labels", None)
-            pair = len(y) == 2 and all(hasattr(part, "__len__") for part in y)
-            return as_tree(y, n, bool(labels) if labels is not None else pair, where)
-
-        return cls(
-            x, checked(tree, "tree"), None if gold is None else checked(gold, "gold")
-        )
+        """Deprecated: the constructor checks, `from_predictions` draws."""
+        warn_moved("DependencyDisplay.from_tree", "DependencyDisplay(...)")
+        return cls(sentence, tree, gold)
 
     def _right(self, t: int) -> bool:
         if self.gold is None:
@@ -102,8 +94,21 @@ class DependencyDisplay:
     def __str__(self) -> str:
         return self.to_text()
 
-    def plot(self, ax: Any = None) -> DependencyDisplay:
-        """Draw; a figure as wide as the words need is made if `ax` is None."""
+    def plot(self, ax: Any = None, *, title: str | None = None) -> DependencyDisplay:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            By default a figure is made, as wide as the words need.
+        title : str, optional
+            By default the attachment scores, where the truth is known.
+
+        Returns
+        -------
+        DependencyDisplay
+            ``self``.
+        """
         plt = import_pyplot()
         size = 11
         forms, tags = self.sentence.forms, self.sentence.tags
@@ -148,7 +153,7 @@ class DependencyDisplay:
         ax.set_xlim(0, total)
         ax.set_ylim(-1.15 - (bottom + 0.9 if bottom else 0), top + 0.9)
         ax.axis("off")
-        if self.gold is not None:
+        if self.gold is not None and title is None:
             n = len(forms)
             heads = sum(
                 p == q for p, q in zip(self.tree.heads, self.gold.heads, strict=True)
@@ -156,6 +161,7 @@ class DependencyDisplay:
             title = f"UAS {100 * heads / n:.0f} %"
             if self.tree.labels and self.gold.labels:
                 title += f", LAS {100 * (n - len(missing)) / n:.0f} %"
+        if title:
             ax.set_title(title, fontsize=10, color=INK, loc="left")
         return self
 
@@ -234,6 +240,12 @@ class DependencyDisplay:
             color=color,
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
         )
+
+
+def _checked(y: Any, n: int, where: str) -> DependencyTree:
+    labels = getattr(y, "labels", None)
+    pair = len(y) == 2 and all(hasattr(part, "__len__") for part in y)
+    return as_tree(y, n, bool(labels) if labels is not None else pair, where)
 
 
 def _levels(heads: Any, only: Any = None) -> dict[int, int]:

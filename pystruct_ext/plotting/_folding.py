@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from pystruct_ext._moved import warn_moved
 from pystruct_ext.outputs.dot_bracket import pairs_of
+from pystruct_ext.plotting._base import ExampleDisplay
 from pystruct_ext.plotting._style import FAINT, INK, PALETTE, import_pyplot
 
 _WRONG, _MISSED = PALETTE[1], PALETTE[0]
@@ -12,15 +14,24 @@ _BASE_COLORS = {"A": PALETTE[2], "C": PALETTE[0], "G": PALETTE[1], "U": PALETTE[
 _LETTERS = 120
 
 
-class FoldingDisplay:
+class FoldingDisplay(ExampleDisplay):
     """A fold as arcs above the sequence, the truth mirrored below.
+
+    `from_estimator` and `from_predictions` draw; the constructor only checks, for the text.
 
     Parameters
     ----------
-    sequence, structure : str
+    sequence : str
+    fold : str
+        Dot-bracket.
     gold : str or None
-        Truth. Pairs of `structure` that it does not have get another colour; those missed
+        Truth. Pairs of `fold` that it does not have get another colour; those missed
         are dashed below.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ or brackets do not balance.
 
     Attributes
     ----------
@@ -29,30 +40,15 @@ class FoldingDisplay:
 
     Examples
     --------
-    >>> print(FoldingDisplay.from_structures("GGAAACC", "((...))", "(.....)"))
+    >>> print(FoldingDisplay("GGAAACC", "((...))", "(.....)"))
     GGAAACC
     ((...)) predicted
     (.....) gold
      x   x  (x wrong, o missed)
     """
 
-    def __init__(self, sequence: str, structure: str, gold: str | None = None) -> None:
-        self.sequence = sequence
-        self.structure = structure
-        self.gold = gold
-
-    @classmethod
-    def from_structures(
-        cls, sequence: str, structure: str, gold: str | None = None
-    ) -> FoldingDisplay:
-        """Check the structures and make the display.
-
-        Raises
-        ------
-        ValueError
-            If lengths differ or brackets do not balance.
-        """
-        for name, text in (("structure", structure), ("gold", gold)):
+    def __init__(self, sequence: str, fold: str, gold: str | None = None) -> None:
+        for name, text in (("fold", fold), ("gold", gold)):
             if text is None:
                 continue
             if len(text) != len(sequence):
@@ -61,17 +57,31 @@ class FoldingDisplay:
                     f"{len(sequence)}"
                 )
             pairs_of(text, name)
+        self.sequence = sequence
+        self.fold = fold
+        self.gold = gold
+
+    @classmethod
+    def _of(cls, x: Any, y_true: Any, y_pred: Any) -> FoldingDisplay:
+        return cls(x, y_pred, y_true)
+
+    @classmethod
+    def from_structures(
+        cls, sequence: str, structure: str, gold: str | None = None
+    ) -> FoldingDisplay:
+        """Deprecated: the constructor checks, `from_predictions` draws."""
+        warn_moved("FoldingDisplay.from_structures", "FoldingDisplay(...)")
         return cls(sequence, structure, gold)
 
     def _sets(self) -> tuple[set[tuple[int, int]], set[tuple[int, int]] | None]:
-        predicted = set(pairs_of(self.structure, "structure"))
+        predicted = set(pairs_of(self.fold, "fold"))
         gold = None if self.gold is None else set(pairs_of(self.gold, "gold"))
         return predicted, gold
 
     def to_text(self) -> str:
-        """Sequence and structures, with marks under the ends of wrong and missed pairs."""
+        """Sequence and folds, with marks under the ends of wrong and missed pairs."""
         if self.gold is None:
-            return f"{self.sequence}\n{self.structure}"
+            return f"{self.sequence}\n{self.fold}"
         predicted, gold = self._sets()
         marks = [" "] * len(self.sequence)
         for pair in gold or ():
@@ -83,15 +93,28 @@ class FoldingDisplay:
                 for t in pair:
                     marks[t] = "x"
         return (
-            f"{self.sequence}\n{self.structure} predicted\n{self.gold} gold\n"
+            f"{self.sequence}\n{self.fold} predicted\n{self.gold} gold\n"
             f"{''.join(marks)} (x wrong, o missed)"
         )
 
     def __str__(self) -> str:
         return self.to_text()
 
-    def plot(self, ax: Any = None) -> FoldingDisplay:
-        """Draw; a figure is made if `ax` is None."""
+    def plot(self, ax: Any = None, *, title: str | None = None) -> FoldingDisplay:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            By default a figure is made.
+        title : str, optional
+            By default what the colours mean, with F1 where the truth is known.
+
+        Returns
+        -------
+        FoldingDisplay
+            ``self``.
+        """
         plt = import_pyplot()
         from matplotlib.patches import Arc
 
@@ -150,8 +173,9 @@ class FoldingDisplay:
         )
         ax.set_aspect("equal")
         ax.axis("off")
-        title = "predicted"
-        if gold is not None:
+        if title is None and gold is None:
+            title = "predicted"
+        elif title is None and gold is not None:
             both = len(predicted & gold)
             f1 = 2 * both / max(1, len(predicted) + len(gold))
             title = (

@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pystruct_ext._moved import warn_moved
+
+from ._base import pick
 from ._style import DASHES, FAINT, INK, MARKERS, PALETTE, calm, import_pyplot
+
+# One slate per query, or such slates of several rankers by name.
+Slates = Sequence[Sequence[int]]
 
 
 class RankingDisplay:
@@ -16,7 +22,8 @@ class RankingDisplay:
 
     A place is one row with the title of its document and a ribbon for each intent that the
     document serves; the line at the right of each ranking is the probability mass of the users
-    satisfied down to that place. Create it with :meth:`from_slates`.
+    satisfied down to that place. Create it with :meth:`from_estimator`,
+    :meth:`from_estimators` or :meth:`from_predictions`.
 
     Attributes
     ----------
@@ -51,32 +58,131 @@ class RankingDisplay:
         self.query = query
 
     @classmethod
-    def from_slates(
-        cls, query: Any, slates: Mapping[str, Sequence[int]]
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Sequence[Any],
+        y: Sequence[ArrayLike] | None = None,
+        *,
+        index: int = 0,
+        **kwargs: Any,
     ) -> RankingDisplay:
-        """Draw rankings of a judged query.
+        """Rank one query with a fitted ranker and draw the slate.
 
         Parameters
         ----------
-        query : DiverseQuery or AmbiguousQuery
-            With titles, intents and relevance.
-        slates : mapping of name to sequence of document indices, best first
+        estimator : DiverseRankingSVM, or a baseline of `pystruct_ext.diversify`
+        X : sequence of n DiverseQuery
+            Judged, unless `y` is given.
+        y : sequence of n (k, n_intents) array-likes, optional
+            Relevance of the documents; by default that of the queries.
+        index : int, default=0
+            Which query to draw.
+        **kwargs
+            Passed to :meth:`plot`.
 
         Returns
         -------
         RankingDisplay
         """
-        p = query.probabilities
-        if p is None:
-            p = np.full(len(query.intents), 1 / len(query.intents))
-        name = str(getattr(query, "query", None) or getattr(query, "query_id", ""))
-        return cls(query.titles, query.intents, query.relevance, p, slates, name).plot()
+        named = {type(estimator).__name__: estimator}
+        return cls.from_estimators(named, X, y, index=index, **kwargs)
 
-    def plot(self) -> RankingDisplay:
-        """Draw; the figure is in ``figure_``."""
+    @classmethod
+    def from_estimators(
+        cls,
+        estimators: Mapping[str, Any],
+        X: Sequence[Any],
+        y: Sequence[ArrayLike] | None = None,
+        *,
+        index: int = 0,
+        **kwargs: Any,
+    ) -> RankingDisplay:
+        """As `from_estimator`, for several rankers side by side under their names."""
+        import_pyplot()
+        x = pick(X, index, "X", len(X))
+        relevance = None if y is None else pick(y, index, "y", len(X))
+        slates = {name: ranker.predict([x])[0] for name, ranker in estimators.items()}
+        return cls._of(x, relevance, slates).plot(**kwargs)
+
+    @classmethod
+    def from_predictions(
+        cls,
+        X: Sequence[Any],
+        y_true: Sequence[ArrayLike] | None,
+        y_pred: Slates | Mapping[str, Slates],
+        *,
+        index: int = 0,
+        **kwargs: Any,
+    ) -> RankingDisplay:
+        """Draw the slates of one query.
+
+        Parameters
+        ----------
+        X : sequence of n DiverseQuery or AmbiguousQuery
+            With titles and intents, and judged unless `y_true` is given.
+        y_true : sequence of n (k, n_intents) array-likes, or None
+            Relevance of the documents; None takes that of the queries.
+        y_pred : sequence of n slates, or mapping of name to such
+            Indices of documents, best first.
+        index : int, default=0
+            Which query to draw.
+        **kwargs
+            Passed to :meth:`plot`.
+
+        Returns
+        -------
+        RankingDisplay
+        """
+        x = pick(X, index, "X", len(X))
+        relevance = None if y_true is None else pick(y_true, index, "y_true", len(X))
+        slates = {
+            name: pick(per_query, index, f"y_pred[{name!r}]", len(X))
+            for name, per_query in _named(y_pred).items()
+        }
+        return cls._of(x, relevance, slates).plot(**kwargs)
+
+    @classmethod
+    def from_slates(
+        cls, query: Any, slates: Mapping[str, Sequence[int]]
+    ) -> RankingDisplay:
+        """Deprecated: `from_predictions` takes lists of queries."""
+        warn_moved("RankingDisplay.from_slates", "RankingDisplay.from_predictions")
+        return cls._of(query, None, slates).plot()
+
+    @classmethod
+    def _of(
+        cls, query: Any, relevance: Any, slates: Mapping[str, Sequence[int]]
+    ) -> RankingDisplay:
+        grades = _relevance(query, relevance)
+        n = grades.shape[1]
+        p = query.probabilities
+        intents = query.intents or [f"intent {i + 1}" for i in range(n)]
+        titles = query.titles or query.doc_ids
+        name = str(getattr(query, "query", None) or getattr(query, "query_id", ""))
+        if p is None:
+            p = np.full(n, 1 / n)
+        return cls(titles, intents, grades, p, slates, name)
+
+    def plot(self, *, depth: int | None = None) -> RankingDisplay:
+        """Draw on a new figure, one panel for each ranking.
+
+        Parameters
+        ----------
+        depth : int, optional
+            Draw the first places only; by default all.
+
+        Returns
+        -------
+        RankingDisplay
+            ``self``.
+        """
+        if depth is not None and depth < 1:
+            raise ValueError(f"depth must be at least 1, got {depth!r}")
         plt = import_pyplot()
         n = len(self.slates)
-        depth = max(len(s) for s in self.slates.values())
+        longest = max(len(s) for s in self.slates.values())
+        depth = longest if depth is None else min(depth, longest)
         self.figure_, axes = plt.subplots(
             1,
             n,
@@ -86,7 +192,7 @@ class RankingDisplay:
         )
         self.axes_ = list(axes[0])
         for ax, (name, slate) in zip(self.axes_, self.slates.items(), strict=True):
-            self._one(ax, name, slate, depth)
+            self._one(ax, name, slate[:depth], depth)
         handles = [
             plt.Rectangle((0, 0), 1, 1, color=self._color(i))
             for i in range(len(self.intents))
@@ -169,36 +275,118 @@ class IntentCoverageDisplay:
         self.curves = {k: np.asarray(v, dtype=np.float64) for k, v in curves.items()}
 
     @classmethod
-    def from_slates(
-        cls, queries: Sequence[Any], slates: Mapping[str, Sequence[Sequence[int]]]
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Sequence[Any],
+        y: Sequence[ArrayLike] | None = None,
+        *,
+        ax: Any = None,
+        **kwargs: Any,
     ) -> IntentCoverageDisplay:
-        """Average over judged queries.
+        """Rank queries with a fitted ranker and draw the mean curve.
 
         Parameters
         ----------
-        queries : sequence of DiverseQuery or AmbiguousQuery
-        slates : mapping of ranker to one slate per query
+        estimator : DiverseRankingSVM, or a baseline of `pystruct_ext.diversify`
+        X : sequence of n DiverseQuery
+            Judged, unless `y` is given.
+        y : sequence of n (k, n_intents) array-likes, optional
+            Relevance of the documents; by default that of the queries.
+        ax : matplotlib Axes, optional
+            Where to draw; by default a figure is made.
+        **kwargs
+            Passed to :meth:`plot`.
+
+        Returns
+        -------
+        IntentCoverageDisplay
         """
-        from pystruct_ext.metrics import satisfied_mass
+        named = {type(estimator).__name__: estimator}
+        return cls.from_estimators(named, X, y, ax=ax, **kwargs)
 
-        curves = {}
-        for name, per_query in slates.items():
-            if len(per_query) != len(queries):
-                raise ValueError(
-                    f"slates of {name!r}: {len(per_query)}, expected one per query: "
-                    f"{len(queries)}"
-                )
-            depth = max(len(s) for s in per_query)
-            rows = np.zeros((len(queries), depth))
-            for i, (q, slate) in enumerate(zip(queries, per_query, strict=True)):
-                mass = satisfied_mass(q.relevance, list(slate), q.probabilities)
-                rows[i, : len(mass)] = mass
-                rows[i, len(mass) :] = mass[-1]
-            curves[name] = rows.mean(axis=0)
-        return cls(curves).plot()
+    @classmethod
+    def from_estimators(
+        cls,
+        estimators: Mapping[str, Any],
+        X: Sequence[Any],
+        y: Sequence[ArrayLike] | None = None,
+        *,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> IntentCoverageDisplay:
+        """As `from_estimator`, with a curve for each of several rankers."""
+        import_pyplot()
+        slates = {name: ranker.predict(X) for name, ranker in estimators.items()}
+        return cls.from_predictions(X, y, slates, ax=ax, **kwargs)
 
-    def plot(self, ax: Any = None) -> IntentCoverageDisplay:
-        """Draw on `ax`, or on a new figure."""
+    @classmethod
+    def from_predictions(
+        cls,
+        X: Sequence[Any],
+        y_true: Sequence[ArrayLike] | None,
+        y_pred: Slates | Mapping[str, Slates],
+        *,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> IntentCoverageDisplay:
+        """Draw the mean curve of given slates.
+
+        Parameters
+        ----------
+        X : sequence of n DiverseQuery or AmbiguousQuery
+            Judged, unless `y_true` is given.
+        y_true : sequence of n (k, n_intents) array-likes, or None
+            Relevance of the documents; None takes that of the queries.
+        y_pred : sequence of n slates, or mapping of ranker to such
+        ax : matplotlib Axes, optional
+            Where to draw; by default a figure is made.
+        **kwargs
+            Passed to :meth:`plot`.
+
+        Returns
+        -------
+        IntentCoverageDisplay
+        """
+        if y_true is not None and len(y_true) != len(X):
+            raise ValueError(f"y_true has {len(y_true)} examples, but X has {len(X)}")
+        grades = [
+            _relevance(q, None if y_true is None else y_true[i])
+            for i, q in enumerate(X)
+        ]
+        curves = {
+            name: _mean_mass(name, X, grades, per_query)
+            for name, per_query in _named(y_pred).items()
+        }
+        return cls(curves).plot(ax=ax, **kwargs)
+
+    @classmethod
+    def from_slates(
+        cls, queries: Sequence[Any], slates: Mapping[str, Slates]
+    ) -> IntentCoverageDisplay:
+        """Deprecated: `from_predictions` has the order of arguments of all displays."""
+        warn_moved(
+            "IntentCoverageDisplay.from_slates",
+            "IntentCoverageDisplay.from_predictions",
+        )
+        return cls.from_predictions(queries, None, slates)
+
+    def plot(
+        self, ax: Any = None, *, title: str | None = None
+    ) -> IntentCoverageDisplay:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            By default a figure is made.
+        title : str, optional
+
+        Returns
+        -------
+        IntentCoverageDisplay
+            ``self``.
+        """
         plt = import_pyplot()
         if ax is None:
             _, ax = plt.subplots(figsize=(6.4, 4.0), layout="constrained")
@@ -218,4 +406,40 @@ class IntentCoverageDisplay:
         ax.set_ylim(0, 102)
         ax.legend(frameon=False, fontsize=9, loc="lower right")
         calm(ax)
+        if title:
+            ax.set_title(title, fontsize=10, color=INK, loc="left")
         return self
+
+
+def _named(y_pred: Slates | Mapping[str, Slates]) -> Mapping[str, Slates]:
+    return y_pred if isinstance(y_pred, Mapping) else {"predicted": y_pred}
+
+
+def _relevance(query: Any, given: ArrayLike | None) -> NDArray[np.float64]:
+    """Relevance of the documents of a query; ValueError if nobody has judged it."""
+    grades = query.relevance if given is None else given
+    if grades is None or np.size(grades) == 0:
+        name = getattr(query, "query", None) or getattr(query, "query_id", "")
+        raise ValueError(f"X: query {name!r} is not judged, and no relevance is given")
+    return np.asarray(grades, dtype=np.float64)
+
+
+def _mean_mass(
+    name: str,
+    queries: Sequence[Any],
+    grades: Sequence[NDArray[np.float64]],
+    slates: Slates,
+) -> NDArray[np.float64]:
+    """Satisfied mass at every depth, the mean over queries; short slates stay as they end."""
+    from pystruct_ext.metrics import satisfied_mass
+
+    if len(slates) != len(queries):
+        raise ValueError(
+            f"slates of {name!r}: {len(slates)}, expected one per query: {len(queries)}"
+        )
+    rows = np.zeros((len(queries), max(len(s) for s in slates)))
+    for i, (q, slate) in enumerate(zip(queries, slates, strict=True)):
+        mass = satisfied_mass(grades[i], list(slate), q.probabilities)
+        rows[i, : len(mass)] = mass
+        rows[i, len(mass) :] = mass[-1]
+    return np.asarray(rows.mean(axis=0))

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pystruct_ext.outputs.segments import segments_to_bio
+
 from ._style import FAINT, INK, PALETTE, import_pyplot, tint
 
 _FONT = 10.0
@@ -59,24 +61,69 @@ def _is_one_sequence(tokens: Any) -> bool:
     return isinstance(first, str) or _is_image(first)
 
 
+def _readable(X: Any) -> Any:
+    """What to show of inputs: words and images as they are, else a name or a number."""
+    if isinstance(X, str) or not hasattr(X, "__len__") or len(X) == 0:
+        return X
+    if _is_one_sequence(X):
+        return X
+    return [_names(x) for x in X]
+
+
+def _names(x: Any) -> Any:
+    if isinstance(x, np.ndarray) and x.dtype != object and x.ndim == 3:
+        return x
+    # Rows of features, dense or sparse, have no name.
+    if isinstance(x, np.ndarray) and x.dtype.kind not in "OSU":
+        return [str(t + 1) for t in range(len(x))]
+    if hasattr(x, "toarray"):
+        return [str(t + 1) for t in range(x.shape[0])]
+    return [_name(token, t) for t, token in enumerate(x)]
+
+
+def _name(token: Any, t: int) -> Any:
+    if isinstance(token, str) or _is_image(token):
+        return token
+    first = next(iter(token), None) if hasattr(token, "__iter__") else None
+    if isinstance(token, Mapping) and isinstance(token.get(first), str):
+        return token[first]
+    return first if isinstance(first, str) else str(t + 1)
+
+
+def _per_token(row: Any, n: int) -> Any:
+    """Segments (start, end, label) as BIO tags; labels of n tokens as they are."""
+    covered = 0
+    for part in row:
+        if not (isinstance(part, tuple) and len(part) == 3 and part[0] == covered):
+            return row
+        covered = part[1]
+    if covered != n or not len(row):
+        return row
+    return segments_to_bio([(a, b, str(label)) for a, b, label in row])
+
+
 class TaggingDisplay:
     """Tokens, gold labels and predicted labels of sequences, mistakes outlined.
 
-    Create the display with :meth:`from_predictions`.
+    Create the display with :meth:`from_estimator`, :meth:`from_estimators` or
+    :meth:`from_predictions`.
 
     Parameters
     ----------
     tokens : list of sequences, or one sequence
         A sequence holds one str per token, or one (h, w) array per token (also as an
         array of shape (T, h, w)), which is drawn as an image, large values dark.
-    y_true : list of sequences of labels, or one sequence
-        Gold labels; anything with a readable ``str``.
+    y_true : list of sequences of labels, one sequence, or None
+        Gold labels; anything with a readable ``str``, or the segments (start, end, label)
+        of a `SegmentSVM`, which are shown as BIO tags. Without them there is no gold row, and
+        nothing is outlined.
     y_pred : dict of str to predictions, or predictions
         One row per entry, under its name; predictions are shaped as `y_true`.
 
     Attributes
     ----------
-    tokens, y_true : list of list
+    tokens : list of list
+    y_true : list of list of str, or None
     y_pred : dict of str to list of list
     figure_ : matplotlib Figure
     ax_ : matplotlib Axes
@@ -109,6 +156,8 @@ class TaggingDisplay:
 
     def __init__(self, tokens: Any, y_true: Any, y_pred: Any) -> None:
         for name, value in (("tokens", tokens), ("y_true", y_true)):
+            if name == "y_true" and value is None:
+                continue
             if isinstance(value, str) or not isinstance(value, Sequence | np.ndarray):
                 raise TypeError(
                     f"{name} must be a list of sequences, got {type(value).__name__}"
@@ -123,10 +172,10 @@ class TaggingDisplay:
         if "gold" in predictions:
             raise ValueError("y_pred must not use the name 'gold'")
         if _is_one_sequence(tokens):
-            tokens, y_true = [tokens], [y_true]
+            tokens, y_true = [tokens], None if y_true is None else [y_true]
             predictions = {name: [rows] for name, rows in predictions.items()}
         self.tokens = [list(row) for row in tokens]
-        self.y_true = self._rows(y_true, "y_true")
+        self.y_true = None if y_true is None else self._rows(y_true, "y_true")
         self.y_pred = {
             str(name): self._rows(rows, f"y_pred[{name!r}]")
             for name, rows in predictions.items()
@@ -143,6 +192,7 @@ class TaggingDisplay:
                 raise TypeError(
                     f"{name}[{i}] must be a sequence of labels, got {row!r:.60}"
                 )
+            row = _per_token(row, len(tokens))
             if len(row) != len(tokens):
                 raise ValueError(
                     f"sequence {i}: {name} has {len(row)} labels for {len(tokens)} "
@@ -153,14 +203,26 @@ class TaggingDisplay:
 
     @classmethod
     def from_predictions(
-        cls, tokens: Any, y_true: Any, y_pred: Any, *, ax: Any = None, **kwargs: Any
+        cls,
+        X: Any,
+        y_true: Any,
+        y_pred: Any,
+        *,
+        tokens: Any = None,
+        ax: Any = None,
+        **kwargs: Any,
     ) -> TaggingDisplay:
         """Plot tokens, gold labels and predictions.
 
         Parameters
         ----------
-        tokens, y_true, y_pred
+        X : list of sequences, or one sequence
+            What to show above the labels: words, images, or what an estimator predicts
+            from, of which the first feature of each token is shown.
+        y_true, y_pred
             As for the constructor.
+        tokens : list of sequences, optional
+            What to show instead of `X`.
         ax : matplotlib Axes, optional
             Where to plot; by default a figure is made that fits the texts.
         **kwargs
@@ -170,42 +232,62 @@ class TaggingDisplay:
         -------
         TaggingDisplay
         """
-        return cls(tokens, y_true, y_pred).plot(ax=ax, **kwargs)
+        shown = _readable(X) if tokens is None else tokens
+        return cls(shown, y_true, y_pred).plot(ax=ax, **kwargs)
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: Any = None,
+        *,
+        tokens: Any = None,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> TaggingDisplay:
+        """Predict with a fitted estimator and plot.
+
+        Parameters
+        ----------
+        estimator : estimator
+            With ``predict(X)`` that returns one label sequence per item of `X`.
+        X : list
+            What the estimator predicts from.
+        y : list of sequences of labels, optional
+            Gold labels.
+        tokens : list of sequences, optional
+            What to show above the labels, words or images; by default the first feature
+            of each token, or its number.
+        ax : matplotlib Axes, optional
+            Where to plot; by default a figure is made that fits the texts.
+        **kwargs
+            Passed to :meth:`plot`.
+
+        Returns
+        -------
+        TaggingDisplay
+        """
+        named = {type(estimator).__name__: estimator}
+        return cls.from_estimators(named, X, y, tokens=tokens, ax=ax, **kwargs)
 
     @classmethod
     def from_estimators(
         cls,
         estimators: Mapping[str, Any],
         X: Any,
-        y_true: Any,
+        y: Any = None,
         *,
-        tokens: Any,
+        tokens: Any = None,
         ax: Any = None,
         **kwargs: Any,
     ) -> TaggingDisplay:
-        """Predict with fitted estimators and plot.
-
-        Parameters
-        ----------
-        estimators : dict of str to estimator
-            Each with ``predict(X)`` that returns one label sequence per item of `X`.
-        X : list
-            What the estimators predict from.
-        y_true : list of sequences of labels
-            Gold labels.
-        tokens : list of sequences
-            What to show above the labels, words or images.
-        ax : matplotlib Axes, optional
-            Where to plot; by default a figure is made that fits the texts.
-        **kwargs
-            Passed to :meth:`plot`.
-
-        Returns
-        -------
-        TaggingDisplay
-        """
+        """As `from_estimator`, with a row for each of several estimators."""
+        import_pyplot()
         y_pred = {name: est.predict(X) for name, est in estimators.items()}
-        return cls.from_predictions(tokens, y_true, y_pred, ax=ax, **kwargs)
+        # A list of matrices is a list of sequences here, not one sequence of images.
+        shown = [_names(x) for x in X] if tokens is None else tokens
+        return cls(shown, y, y_pred).plot(ax=ax, **kwargs)
 
     def plot(
         self,
@@ -239,7 +321,9 @@ class TaggingDisplay:
         plt = import_pyplot()
         if not wrap > 0:
             raise ValueError(f"wrap must be positive, got {wrap!r}")
-        rows = {"gold": self.y_true, **self.y_pred}
+        rows = dict(self.y_pred)
+        if self.y_true is not None:
+            rows = {"gold": self.y_true, **rows}
         gutter = max(_text_width(name) for name in rows) + 2 * _PAD
         lines = self._layout(rows, 72 * wrap - gutter)
         images = any(_is_image(token) for row in self.tokens for token in row)
@@ -252,7 +336,7 @@ class TaggingDisplay:
             for name, predicted in self.y_pred.items()
             for i, row in enumerate(predicted)
             for t, label in enumerate(row)
-            if label != self.y_true[i][t]
+            if self._wrong(i, t, label)
         ]
         if self.mistakes_:
             height += _NOTE_HEIGHT
@@ -285,6 +369,9 @@ class TaggingDisplay:
         ax.set(xlim=(0, width), ylim=(height, 0), aspect="equal")
         ax.set_axis_off()
         return self
+
+    def _wrong(self, i: int, t: int, label: str) -> bool:
+        return self.y_true is not None and label != self.y_true[i][t]
 
     def _layout(self, rows: dict[str, list[list[str]]], room: float) -> list[_Line]:
         """Give every token a width, and break sequences into lines that fit."""
@@ -374,7 +461,7 @@ class TaggingDisplay:
         for t, (a, b) in enumerate(pairwise(line.edges), start=line.first):
             key = (name, line.sequence, t)
             label = labels[line.sequence][t]
-            wrong = label != self.y_true[line.sequence][t]
+            wrong = self._wrong(line.sequence, t, label)
             cell = Rectangle(
                 (left + a + 1, y + 1),
                 b - a - 2,

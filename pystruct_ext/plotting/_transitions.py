@@ -116,6 +116,8 @@ class TransitionDisplay:
     def from_estimator(
         cls,
         estimator: Any,
+        X: Any = None,
+        y: Any = None,
         *,
         forbidden: ArrayLike | None = None,
         ax: Any = None,
@@ -128,6 +130,8 @@ class TransitionDisplay:
         estimator : estimator
             With ``transitions_`` (K, K) and, if it has them, ``start_`` and ``end_``
             (K,) and ``classes_`` (K,).
+        X, y : ignored
+            Weights are drawn, whatever the data; for the signature of all displays.
         forbidden : array-like of bool, shape (K, K), optional
             Further forbidden transitions.
         ax : matplotlib Axes, optional

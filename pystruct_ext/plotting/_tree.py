@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from pystruct_ext._moved import warn_moved
 from pystruct_ext.outputs.phrase_trees import Tree
+from pystruct_ext.outputs.sentences import as_sentence
+from pystruct_ext.plotting._base import ExampleDisplay
 from pystruct_ext.plotting._style import FAINT, INK, PALETTE, import_pyplot
 
 _WRONG = PALETTE[1]
 _WIDEST = 100
 
 
-class TreeDisplay:
+class TreeDisplay(ExampleDisplay):
     """A constituency tree, words on one line.
+
+    `from_estimator` and `from_predictions` draw; the constructor only checks, for the text.
 
     Parameters
     ----------
@@ -22,6 +27,11 @@ class TreeDisplay:
         Truth: constituents of `tree` that it does not have get another colour, those that
         are missing are listed below.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If one is no Tree, or they have different words.
+
     Attributes
     ----------
     ax_, figure_ : matplotlib Axes and Figure
@@ -29,7 +39,7 @@ class TreeDisplay:
 
     Examples
     --------
-    >>> print(TreeDisplay.from_tree(Tree.parse("(S (NP (N dogs)) (VP (V bark)))")))
+    >>> print(TreeDisplay(Tree.parse("(S (NP (N dogs)) (VP (V bark)))")))
         S
      +--+--+
      NP    VP
@@ -40,18 +50,6 @@ class TreeDisplay:
     """
 
     def __init__(self, tree: Tree, gold: Tree | None = None) -> None:
-        self.tree = tree
-        self.gold = gold
-
-    @classmethod
-    def from_tree(cls, tree: Tree, gold: Tree | None = None) -> TreeDisplay:
-        """Check the trees and make the display.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If one is no Tree, or they have different words.
-        """
         for name, value in (("tree", tree), ("gold", gold)):
             if value is not None and not isinstance(value, Tree):
                 raise TypeError(f"{name} must be a Tree, got {type(value).__name__}")
@@ -59,6 +57,23 @@ class TreeDisplay:
             raise ValueError(
                 f"gold has the words {gold.words()}, expected those of tree: {tree.words()}"
             )
+        self.tree = tree
+        self.gold = gold
+
+    @classmethod
+    def _of(cls, x: Any, y_true: Any, y_pred: Any) -> TreeDisplay:
+        display = cls(y_pred, y_true)
+        forms = as_sentence(x, "X").forms
+        if tuple(y_pred.words()) != forms:
+            raise ValueError(
+                f"y_pred has the words {y_pred.words()}, expected those of X: {forms}"
+            )
+        return display
+
+    @classmethod
+    def from_tree(cls, tree: Tree, gold: Tree | None = None) -> TreeDisplay:
+        """Deprecated: the constructor checks, `from_predictions` draws."""
+        warn_moved("TreeDisplay.from_tree", "TreeDisplay(...)")
         return cls(tree, gold)
 
     def missed(self) -> list[tuple[int, int, str]]:
@@ -83,8 +98,20 @@ class TreeDisplay:
     def __str__(self) -> str:
         return self.to_text()
 
-    def plot(self, ax: Any = None) -> TreeDisplay:
-        """Draw; a figure as wide as the words need is made if `ax` is None."""
+    def plot(self, ax: Any = None, *, title: str | None = None) -> TreeDisplay:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            By default a figure is made, as wide as the words need.
+        title : str, optional
+
+        Returns
+        -------
+        TreeDisplay
+            ``self``.
+        """
         plt = import_pyplot()
         words = self.tree.words()
         space = [
@@ -157,6 +184,8 @@ class TreeDisplay:
         ax.set_xlim(0, x)
         ax.set_ylim(-depth - 0.4 - 0.45 * len(missed), 0.4)
         ax.axis("off")
+        if title:
+            ax.set_title(title, fontsize=10, color=INK, loc="left")
         return self
 
 

@@ -25,6 +25,7 @@ from sklearn.exceptions import ConvergenceWarning
 from pystruct_ext._core import Oracle
 from pystruct_ext.solvers._progress import progress_bar
 from pystruct_ext.solvers.result import History, SolverResult, WorkingSet, relative
+from pystruct_ext.utils.callers import user_stacklevel
 
 
 class InterruptedWarning(UserWarning):
@@ -76,6 +77,7 @@ Tick = Callable[[int], None]
 class SolverRun(ABC):
     """The state of one solve; an algorithm implements these."""
 
+    problem: Problem
     n_oracle_calls: int = 0
     has_dual: bool = True
     finished: bool = False  # nothing is left to do (perceptron without mistakes)
@@ -94,7 +96,11 @@ class SolverRun(ABC):
 
     @abstractmethod
     def primal(self, tick: Tick) -> float:
-        """``P(coef())`` by an exact pass."""
+        """``P(coef())`` by a pass over all blocks; an upper bound of it where that is known."""
+
+    def certificate(self) -> str:
+        """What the gap proves; the values are those of `SolverResult.certificate`."""
+        return self.problem.oracle.exactness if self.has_dual else "none"
 
     def gap_estimate(self) -> float:
         """Estimate of the gap from the last epoch, in the scale of P; nan if unknown."""
@@ -161,133 +167,205 @@ def run_loop(
     callback: Callback | None,
 ) -> SolverResult:
     """Drive a run until a stopping rule holds; see the module's docstring."""
-    start = time.perf_counter()
-    history = History()
-    n = problem.n
-    best_primal, best_coef, best_dual = math.inf, None, 0.0
-    primal = gap = math.nan
-    status, epoch, checked_at = "max_iter", 0, -1
-    certificate = problem.oracle.exactness if run.has_dual else "none"
+    certificate = run.certificate()
     if certificate == "none" and run.has_dual:
         warnings.warn(
             "the oracle does not promise the maximum (greedy or beam search): the dual is "
             "a lower bound, but the primal is under-estimated and the gap proves nothing",
             OracleWarning,
-            stacklevel=4,
+            stacklevel=user_stacklevel(),
         )
+    with progress_bar(settings.verbose, settings.name, problem.n) as bar:
+        loop = _Loop(run, settings, callback, bar)
+        loop.epochs()
+        loop.finish()
+    _warn_at_end(run, settings, loop.status, certificate, loop.gap, loop.best_primal)
+    return loop.result(certificate)
 
-    with progress_bar(settings.verbose, settings.name, n) as bar:
 
-        def tick(done: int) -> None:
-            bar.update(done)
-            if (
-                settings.max_time is not None
-                and time.perf_counter() - start > settings.max_time
-            ):
-                raise _TimeUp
+class _Loop:
+    """One solve between its epochs: the best values so far, the history, the clock.
 
-        def quiet_tick(_: int) -> None:
-            bar.update(0)
+    Attributes
+    ----------
+    status : str
+        As in `SolverResult`; "max_iter" until something else ends the loop.
+    epoch, checked_at : int
+        The last epoch begun, and the one of the last exact pass (-1 before the first).
+    primal, gap : float
+        Of the last exact pass, nan before; the gap is that of the best values.
+    best_primal, best_dual : float
+    best_coef : (D,) ndarray or None
+        Weights of `best_primal`; None while they are those of the run.
+    """
 
-        def exact_pass() -> None:
-            nonlocal primal, gap, best_primal, best_coef, best_dual, checked_at
-            primal = run.primal(quiet_tick)
-            best_dual = max(best_dual, run.dual())
-            checked_at = epoch
-            # Without a dual there is no problem to be best at: the last weights count.
-            if primal < best_primal or not run.has_dual:
-                best_primal = primal
-                # No copy if this is the end anyway: the run is not moved after it.
-                best_coef = None
-                if relative(primal - best_dual, primal) > settings.tol:
-                    best_coef = run.coef().copy()
-            gap = best_primal - best_dual
+    def __init__(
+        self,
+        run: SolverRun,
+        settings: LoopSettings,
+        callback: Callback | None,
+        bar: Any,
+    ) -> None:
+        self.run = run
+        self.settings = settings
+        self.callback = callback
+        self.bar = bar
+        self.start = time.perf_counter()
+        self.history = History()
+        self.status = "max_iter"
+        self.epoch, self.checked_at = 0, -1
+        self.primal = self.gap = math.nan
+        self.best_primal, self.best_dual = math.inf, 0.0
+        self.best_coef: NDArray[np.floating] | None = None
 
-        def record(score: float = math.nan) -> None:
-            fresh = checked_at == epoch
-            dual = max(best_dual, run.dual())
-            history.append(
-                {
-                    "epoch": epoch,
-                    "seconds": time.perf_counter() - start,
-                    "oracle_calls": run.n_oracle_calls,
-                    "primal": best_primal if fresh else math.nan,
-                    "dual": dual,
-                    "gap": gap if fresh else math.nan,
-                    "relative_gap": relative(gap, best_primal) if fresh else math.nan,
-                    "score": score,
-                    "n_cuts": run.n_cuts(),
-                }
-            )
+    def seconds(self) -> float:
+        """Time since the start."""
+        return time.perf_counter() - self.start
 
+    def relative_gap(self) -> float:
+        """Gap of the best values over the best primal."""
+        return relative(self.gap, self.best_primal)
+
+    def tick(self, done: int) -> None:
+        """Called by an epoch every few blocks; raises when the time is up."""
+        self.bar.update(done)
+        limit = self.settings.max_time
+        if limit is not None and self.seconds() > limit:
+            raise _TimeUp
+
+    def quiet_tick(self, _: int) -> None:
+        """Called by an exact pass, which is not counted and always ends."""
+        self.bar.update(0)
+
+    def epochs(self) -> None:
+        """Step until something says stop."""
         try:
-            for epoch in range(1, settings.max_iter + 1):
-                bar.start_epoch(epoch, gap, best_primal)
-                run.epoch(tick)
-                estimate = run.gap_estimate()
-                reference = best_primal if math.isfinite(best_primal) else run.dual()
-                due = epoch - max(checked_at, 0) >= settings.check_every
-                promising = estimate <= 1.2 * settings.tol * max(abs(reference), 1e-12)
-                if due or promising or epoch == settings.max_iter:
-                    exact_pass()
-                score = math.nan
-                stop = False
-                if callback is not None:
-                    state = Progress(
-                        epoch=epoch,
-                        seconds=time.perf_counter() - start,
-                        oracle_calls=run.n_oracle_calls,
-                        primal=best_primal,
-                        dual=best_dual,
-                        gap=gap,
-                        coef=run.coef(),
-                    )
-                    stop = bool(callback(state))
-                    score = state.score
-                record(score)
-                if checked_at == epoch and relative(gap, best_primal) <= settings.tol:
-                    status = "converged"
-                    break
-                if stop:
-                    status = "callback"
-                    break
-                if run.finished:
-                    status = "converged"
+            while self.epoch < self.settings.max_iter:
+                self.epoch += 1
+                status = self.step()
+                if status is not None:
+                    self.status = status
                     break
         except KeyboardInterrupt:
-            status = "interrupted"
+            self.status = "interrupted"
         except _TimeUp:
-            status = "max_time"
+            self.status = "max_time"
 
-        if checked_at != epoch or status in ("interrupted", "max_time"):
-            # A second interrupt here gives up the certificate, not the model.
-            try:
-                exact_pass()
-                # The last epoch again, now with its certificate.
-                score = math.nan
-                if history and history[-1]["epoch"] == epoch:
-                    score = history.pop()["score"]
-                record(score)
-            except KeyboardInterrupt:
-                status = "interrupted"
-                if best_coef is None:
-                    primal = best_primal = gap = math.nan
+    def step(self) -> str | None:
+        """One epoch, with all that belongs to it; the status if it is the last one."""
+        self.bar.start_epoch(self.epoch, self.gap, self.best_primal)
+        self.run.epoch(self.tick)
+        if self.wants_exact_pass():
+            self.exact_pass()
+        stop, score = self.call_back()
+        self.record(score)
+        checked = self.checked_at == self.epoch
+        if checked and self.relative_gap() <= self.settings.tol:
+            return "converged"
+        if stop:
+            return "callback"
+        if checked and self.has_stalled():
+            return "stalled"
+        return "converged" if self.run.finished else None
 
-    _warn_at_end(run, settings, status, certificate, gap, best_primal)
-    coef = run.coef() if best_coef is None else best_coef
-    return SolverResult(
-        coef=coef,
-        primal=best_primal,
-        dual=best_dual,
-        gap=gap,
-        certificate=certificate,
-        status=status,
-        n_iter=epoch,
-        n_oracle_calls=run.n_oracle_calls,
-        history=history,
-        working_set=run.working_set(),
-        extra=run.extra(),
-    )
+    def has_stalled(self) -> bool:
+        """Whether a search that is not exact finds nothing more, though its bound allows it."""
+        if self.run.certificate() != "bounded":
+            return False
+        reference = max(abs(self.best_primal), 1e-12)
+        return self.run.gap_estimate() <= self.settings.tol * reference
+
+    def wants_exact_pass(self) -> bool:
+        """Whether one is due, or the estimate of the gap says that it may be over."""
+        estimate = self.run.gap_estimate()
+        known = math.isfinite(self.best_primal)
+        reference = self.best_primal if known else self.run.dual()
+        due = self.epoch - max(self.checked_at, 0) >= self.settings.check_every
+        promising = estimate <= 1.2 * self.settings.tol * max(abs(reference), 1e-12)
+        return due or promising or self.epoch == self.settings.max_iter
+
+    def exact_pass(self) -> None:
+        """The primal by a pass over all blocks, and what follows from it."""
+        run = self.run
+        self.primal = primal = run.primal(self.quiet_tick)
+        self.best_dual = max(self.best_dual, run.dual())
+        self.checked_at = self.epoch
+        # Without a dual there is no problem to be best at: the last weights count.
+        if primal < self.best_primal or not run.has_dual:
+            self.best_primal = primal
+            # No copy if this is the end anyway: the run is not moved after it.
+            self.best_coef = None
+            if relative(primal - self.best_dual, primal) > self.settings.tol:
+                self.best_coef = run.coef().copy()
+        self.gap = self.best_primal - self.best_dual
+
+    def call_back(self) -> tuple[bool, float]:
+        """Whether the callback wants to stop, and the score it left."""
+        if self.callback is None:
+            return False, math.nan
+        state = Progress(
+            epoch=self.epoch,
+            seconds=self.seconds(),
+            oracle_calls=self.run.n_oracle_calls,
+            primal=self.best_primal,
+            dual=self.best_dual,
+            gap=self.gap,
+            coef=self.run.coef(),
+        )
+        stop = bool(self.callback(state))
+        return stop, state.score
+
+    def record(self, score: float = math.nan) -> None:
+        """Add this epoch to the history; nan where there was no exact pass."""
+        fresh = self.checked_at == self.epoch
+        self.history.append(
+            {
+                "epoch": self.epoch,
+                "seconds": self.seconds(),
+                "oracle_calls": self.run.n_oracle_calls,
+                "primal": self.best_primal if fresh else math.nan,
+                "dual": max(self.best_dual, self.run.dual()),
+                "gap": self.gap if fresh else math.nan,
+                "relative_gap": self.relative_gap() if fresh else math.nan,
+                "score": score,
+                "n_cuts": self.run.n_cuts(),
+            }
+        )
+
+    def finish(self) -> None:
+        """The certificate of what the last epoch left, if it has none."""
+        cut_short = self.status in ("interrupted", "max_time")
+        if self.checked_at == self.epoch and not cut_short:
+            return
+        # A second interrupt here gives up the certificate, not the model.
+        try:
+            self.exact_pass()
+            # The last epoch again, now with its certificate.
+            score = math.nan
+            if self.history and self.history[-1]["epoch"] == self.epoch:
+                score = self.history.pop()["score"]
+            self.record(score)
+        except KeyboardInterrupt:
+            self.status = "interrupted"
+            if self.best_coef is None:
+                self.best_primal = self.gap = math.nan
+
+    def result(self, certificate: str) -> SolverResult:
+        """What the solver returns."""
+        run = self.run
+        return SolverResult(
+            coef=run.coef() if self.best_coef is None else self.best_coef,
+            primal=self.best_primal,
+            dual=self.best_dual,
+            gap=self.gap,
+            certificate=certificate,
+            status=self.status,
+            n_iter=self.epoch,
+            n_oracle_calls=run.n_oracle_calls,
+            history=self.history,
+            working_set=run.working_set(),
+            extra=run.extra(),
+        )
 
 
 def _warn_at_end(
@@ -303,14 +381,14 @@ def _warn_at_end(
             "training was interrupted; the model is the best so far "
             f"(relative gap {relative(gap, primal):.2e})",
             InterruptedWarning,
-            stacklevel=5,
+            stacklevel=user_stacklevel(),
         )
     elif status == "max_iter" and run.has_dual and relative(gap, primal) > settings.tol:
         warnings.warn(
             f"{settings.name} stopped after max_iter={settings.max_iter} epochs at a "
             f"relative gap of {relative(gap, primal):.2e}, above tol={settings.tol:g}",
             ConvergenceWarning,
-            stacklevel=5,
+            stacklevel=user_stacklevel(),
         )
     if certificate != "exact":
         return
@@ -321,12 +399,12 @@ def _warn_at_end(
             f"shortfall {run.extra()['worst_weak']:.3g}): loss_augmented_decode is not the "
             "maximum it claims to be, and the duality gap is not a certificate",
             OracleWarning,
-            stacklevel=5,
+            stacklevel=user_stacklevel(),
         )
     elif gap < -1e-4 * max(abs(primal), 1e-12):
         warnings.warn(
             f"the primal value is below the dual by {-gap:.3g}: loss_augmented_decode is "
             "not the maximum it claims to be",
             OracleWarning,
-            stacklevel=5,
+            stacklevel=user_stacklevel(),
         )

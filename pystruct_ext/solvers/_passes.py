@@ -43,18 +43,14 @@ class Stretches:
 def primal_of(
     problem: Problem, w: NDArray[np.floating], n_threads: int, tick: Tick
 ) -> float:
-    """``P(w)`` by an exact pass."""
+    """``P(w)`` by a pass over all blocks; an upper bound of it for a bounded oracle."""
     hinge = 0.0
 
     def work(begin: int, end: int) -> None:
         nonlocal hinge
-        hinge += problem.oracle.cut_sum(
-            w,
-            problem.ids[begin:end],
-            problem.weight[begin:end],
-            n_threads,
-            dpsi=False,
-        )[2]
+        hinge += problem.oracle.hinge_sum(
+            w, problem.ids[begin:end], problem.weight[begin:end], n_threads
+        )
 
     Stretches(64).run(problem.n, work, lambda _: tick(0))
     return 0.5 * problem.lam * sqnorm(w) + hinge / problem.n

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
 from pystruct_ext._core import Oracle
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers._loop import (
     Callback,
     LoopSettings,
@@ -22,6 +23,7 @@ from pystruct_ext.solvers._loop import (
 from pystruct_ext.solvers.result import SolverResult, WorkingSet
 
 
+@storable(kind="solver", abstract=True)
 class Solver(BaseEstimator, ABC):
     """Minimises ``lam/2 ||w||^2 + 1/n sum_i c_i H_i(w)`` over what an oracle shows.
 

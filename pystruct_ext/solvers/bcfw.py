@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers._block import BlockState
 from pystruct_ext.solvers._block_run import BlockRun
 from pystruct_ext.solvers._loop import Problem, Tick
@@ -14,6 +15,7 @@ from pystruct_ext.solvers.base import Solver, generator
 from pystruct_ext.solvers.result import WorkingSet
 
 
+@storable
 class BCFW(Solver):
     """Block-coordinate Frank-Wolfe over per-block working sets of output codes.
 

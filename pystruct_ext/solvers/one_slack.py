@@ -8,13 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers._loop import Problem, SolverRun, Tick
 from pystruct_ext.solvers._online import simplex_qp
-from pystruct_ext.solvers._passes import Stretches, sqnorm
+from pystruct_ext.solvers._passes import Stretches, primal_of, sqnorm
 from pystruct_ext.solvers.base import Solver
 from pystruct_ext.solvers.result import WorkingSet
 
 
+@storable
 class OneSlack(Solver):
     """1-slack cutting plane with a stabilised query point.
 
@@ -102,6 +104,7 @@ class _Run(SolverRun):
         self.stabilise = stabilise
         self.prune_after = prune_after
         oracle = problem.oracle
+        self.bounded = oracle.exactness == "bounded"
         self.query = np.zeros(oracle.size_psi, dtype=oracle.dtype)
         if w_init is not None:
             self.query[:] = w_init
@@ -131,6 +134,15 @@ class _Run(SolverRun):
                 self.n_threads,
                 dpsi=dpsi,
             )
+            if self.bounded:
+                # The cut is what separation found, the primal what it may have missed.
+                h = problem.oracle.hinge_sum(
+                    self.query,
+                    problem.ids[begin:end],
+                    problem.weight[begin:end],
+                    self.n_threads,
+                )
+                self.n_oracle_calls += end - begin
             loss += a
             hinge += h
             self.n_oracle_calls += end - begin
@@ -194,7 +206,7 @@ class _Run(SolverRun):
         for a, cut in zip(self.alpha[1:], self.cuts, strict=True):
             if a <= 0:
                 continue
-            if sparse.issparse(cut):
+            if hasattr(cut, "indices"):
                 w[cut.indices] += a * cut.data
             else:
                 w += a * cut[0]
@@ -209,8 +221,6 @@ class _Run(SolverRun):
     def primal(self, tick: Tick) -> float:
         # The pass that made the cut has already paid for it.
         if np.isinf(self.best_primal):
-            from pystruct_ext.solvers._passes import primal_of
-
             self.n_oracle_calls += self.problem.n
             return primal_of(self.problem, self.best, self.n_threads, tick)
         return float(self.best_primal)

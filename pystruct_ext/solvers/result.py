@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pystruct_ext.persistence.registry import storable
 
+
+@storable(old_tag="history")
 class History(list):  # type: ignore[type-arg]
     """One dict per recorded epoch.
 
@@ -20,6 +23,20 @@ class History(list):  # type: ignore[type-arg]
     def column(self, key: str) -> NDArray[np.float64]:
         """One key over all rows."""
         return np.array([row[key] for row in self], dtype=np.float64)
+
+    def to_stored(self) -> dict[str, NDArray[np.float64]]:
+        """One array per key: what a model file holds."""
+        return {key: self.column(key) for key in (self[0] if self else ())}
+
+    @classmethod
+    def from_stored(cls, columns: dict[str, NDArray[np.float64]]) -> History:
+        """The inverse of `to_stored`."""
+        rows = zip(*(c.tolist() for c in columns.values()), strict=True)
+        history = cls(dict(zip(columns, row, strict=True)) for row in rows)
+        for row in history:
+            for key in ("epoch", "oracle_calls", "n_cuts"):
+                row[key] = int(row[key])
+        return history
 
     def __repr__(self) -> str:
         if not self:
@@ -79,11 +96,13 @@ class SolverResult:
     primal, dual, gap : float
         ``P(coef)``, the best dual value, and ``primal - dual``. In the scale of
         ``P = lam/2 ||w||^2 + 1/n sum_i c_i H_i``.
-    certificate : {"exact", "relaxed", "none"}
-        What the gap proves; see ``SpaceTags.exactness``. "none" also for solvers
-        without a dual.
-    status : {"converged", "max_iter", "max_time", "interrupted", "callback"}
-        Why the solver stopped.
+    certificate : {"exact", "bounded", "relaxed", "none"}
+        What the gap proves; see ``SpaceTags.exactness``. "bounded": the primal counts an
+        upper bound of every hinge, so that the gap is one of the real problem, though it
+        may not close. "none" also for solvers without a dual.
+    status : {"converged", "stalled", "max_iter", "max_time", "interrupted", "callback"}
+        Why the solver stopped. "stalled": a bounded search finds nothing more that it could
+        add, but its bound does not prove that there is nothing.
     n_iter : int
         Epochs.
     n_oracle_calls : int

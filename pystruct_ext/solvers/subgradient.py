@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers._loop import Problem, SolverRun, Tick
 from pystruct_ext.solvers._online import OnlineState
 from pystruct_ext.solvers._passes import Stretches, primal_of, sqnorm
@@ -14,6 +15,7 @@ from pystruct_ext.solvers.base import Solver, generator
 from pystruct_ext.solvers.result import WorkingSet
 
 
+@storable
 class Subgradient(Solver):
     """Subgradient descent over randomly reshuffled blocks, step 1 / (lam t), averaged.
 

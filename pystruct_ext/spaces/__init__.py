@@ -2,6 +2,7 @@
 
 from pystruct_ext.spaces.alignment import AlignmentSpace
 from pystruct_ext.spaces.base import OutputSpace, PackedObjects, SpaceTags
+from pystruct_ext.spaces.compiled import CompiledSpace
 from pystruct_ext.spaces.constituency import ConstituencySpace
 from pystruct_ext.spaces.constraints import Allowed, allowed_transitions
 from pystruct_ext.spaces.dependency import DependencySpace
@@ -10,15 +11,15 @@ from pystruct_ext.spaces.multiclass import MulticlassSpace
 from pystruct_ext.spaces.ranking import PackedQueries, RankingSpace
 from pystruct_ext.spaces.segments import SegmentSpace
 from pystruct_ext.spaces.sequence import CodedLabels, PackedSequences, SequenceSpace
-from pystruct_ext.spaces.slate import DiverseQuery, PackedSlates, SlateSpace
+from pystruct_ext.spaces.slate import PackedSlates, SlateSpace
 
 __all__ = [
     "AlignmentSpace",
     "Allowed",
     "CodedLabels",
+    "CompiledSpace",
     "ConstituencySpace",
     "DependencySpace",
-    "DiverseQuery",
     "FoldingSpace",
     "MulticlassSpace",
     "OutputSpace",

@@ -14,6 +14,7 @@ from pystruct_ext._core.features import (
     encode_sequences,
 )
 from pystruct_ext._core.ragged import PackedRows
+from pystruct_ext.persistence.registry import storable
 
 # Dense rows with fewer nonzeros than this are faster, and smaller, as sparse rows.
 _SPARSE_BELOW = 0.4
@@ -63,6 +64,7 @@ def kind_of(X: Any, template: str | None) -> str:
     )
 
 
+@storable(old_tag="encoder")
 class FeatureEncoder:
     """Turns feature sequences into `PackedRows`; remembers the names it has seen.
 
@@ -175,6 +177,8 @@ class FeatureEncoder:
         state = dict(state)
         blob, offsets = state.pop("names_blob", None), state.pop("names_offsets", None)
         self.__dict__.update(state)
+        # Format version 1 of model files has the name of the type.
+        self.dtype = np.dtype(self.dtype)
         self.vocabulary = None
         if blob is not None:
             self.vocabulary = Vocabulary.from_arrays(blob, offsets)

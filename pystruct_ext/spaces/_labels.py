@@ -9,6 +9,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+# Floats of one 256-bit register; the kernels read whole registers of labels.
+_MULTIPLE = 8
+
+
+def padded(n_labels: int) -> int:
+    """Length of a row of one weight per label, as the kernels want it: a multiple of 8.
+
+    Examples
+    --------
+    >>> padded(1), padded(8), padded(9)
+    (8, 8, 16)
+    """
+    return -(-n_labels // _MULTIPLE) * _MULTIPLE
+
 
 def as_lists(Y: Sequence[Any], name: str = "y") -> list[list[Any]]:
     """Label sequences as lists of Python objects.

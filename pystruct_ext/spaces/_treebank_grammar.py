@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pystruct_ext.outputs.phrase_trees import Tree
+from pystruct_ext.persistence.registry import storable
 
 # A binary tree: (symbol, start, end, left, right); left and right are None for leaves.
 Binary = tuple[str, int, int, Any, Any]
@@ -80,6 +81,7 @@ def tree_of_brackets(
     return build(a, b, label)
 
 
+@storable(old_tag="grammar")
 @dataclass
 class TreebankGrammar:
     """Binary rules with the labels that their symbols stand for.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pystruct_ext._core import Oracle
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import alignment as _alignment
-from pystruct_ext.spaces.base import OutputSpace, SpaceTags
+from pystruct_ext.spaces.compiled import CompiledSpace
 
 
 @dataclass
@@ -38,7 +38,8 @@ class PackedAlignments:
         return len(self.a_offsets) - 1
 
 
-class AlignmentSpace(OutputSpace):
+@storable
+class AlignmentSpace(CompiledSpace):
     """Alignments of two sequences, with learned substitution and gap scores.
 
     Scores add up over aligned pairs of letters (and their neighbours within `window`) and
@@ -186,7 +187,7 @@ class AlignmentSpace(OutputSpace):
 
     def bind(self, packed: PackedAlignments) -> Oracle:
         """The oracle over packed pairs of sequences."""
-        return _alignment.bind_alignment(
+        return _alignment.ALIGNMENT.bind(
             {
                 "a_offsets": packed.a_offsets,
                 "b_offsets": packed.b_offsets,
@@ -206,48 +207,19 @@ class AlignmentSpace(OutputSpace):
             np.dtype(self.dtype),
         )
 
-    def decode_batch(
-        self, w: NDArray[np.floating], X: Sequence[Any], n_threads: int = 1
-    ) -> list[tuple[int, ...]]:
-        """Best alignment of every pair."""
-        packed = self.pack(X)
-        codes, offsets = self.bind(packed).decode_flat(self._own(w), None, n_threads)
-        flat, ends = codes.tolist(), offsets.tolist()
-        return [tuple(flat[a:b]) for a, b in itertools.pairwise(ends)]
-
     def output_of(
         self, code: Sequence[int], packed: PackedAlignments, i: int
     ) -> tuple[int, ...]:
         """The output that a code of packed example i stands for."""
         return tuple(code)
 
-    def _own(self, w: NDArray[np.floating]) -> NDArray[np.floating]:
-        return np.ascontiguousarray(w, dtype=np.dtype(self.dtype))
-
     # One example in domain language.
-
-    def joint_feature(self, x: Any, y: Any) -> NDArray[np.float64]:
-        """``psi(x, y)``, (size_psi_,)."""
-        packed = self.pack([x], [y])
-        oracle = self.bind(packed)
-        return np.asarray(oracle.psi(0, packed.codes), dtype=np.float64)
 
     def loss(self, y: Any, y_hat: Any) -> float:
         """Costs of false and missed pairs."""
         a = {(i, j) for i, j in enumerate(y) if j >= 0}
         b = {(i, j) for i, j in enumerate(y_hat) if j >= 0}
         return float(self.false_cost * len(b - a) + self.miss_cost * len(a - b))
-
-    def decode(self, w: NDArray[np.floating], x: Any) -> tuple[int, ...]:
-        """Best alignment of x."""
-        return tuple(self.bind(self.pack([x])).argmax(self._own(w), 0, 0.0).tolist())
-
-    def loss_augmented_decode(
-        self, w: NDArray[np.floating], x: Any, y: Any
-    ) -> tuple[int, ...]:
-        """Most violating alignment of (x, y)."""
-        oracle = self.bind(self.pack([x], [y]))
-        return tuple(oracle.argmax(self._own(w), 0, 1.0).tolist())
 
     def enumerate(self, x: Any) -> Iterable[tuple[int, ...]]:
         """All alignments of x."""
@@ -272,10 +244,6 @@ class AlignmentSpace(OutputSpace):
                 f"X must be a list of pairs of sequences, got {type(X).__name__}"
             )
         super().validate(X, Y)
-
-    def __space_tags__(self) -> SpaceTags:
-        """Exact and compiled."""
-        return SpaceTags(exactness="exact", compiled=True)
 
     # Views into w.
 

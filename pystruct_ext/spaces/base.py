@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from pystruct_ext._core import Oracle, python_oracle
+from pystruct_ext.persistence.registry import storable
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,9 @@ class SpaceTags:
     exactness : {"exact", "relaxed", "none"}
         What ``loss_augmented_decode`` promises: the maximum; the maximum over a
         relaxation, so that hinges are over-estimated (LP); or neither (greedy, beam).
-        It decides what the duality gap of a fit certifies.
+        It decides what the duality gap of a fit certifies. A space of exactness "none" with
+        a method ``bound(w, x, y)``, an upper bound of ``max_z Delta(y, z) + <w, psi(x, z)>``
+        (without Delta where y is None), is certified all the same: "bounded".
     compiled : bool
         Whether ``bind`` gives an oracle that runs without the GIL.
     """
@@ -43,6 +46,7 @@ class PackedObjects:
         return len(self.X)
 
 
+@storable(kind="space", open=True, abstract=True)
 class OutputSpace(BaseEstimator, ABC):
     """A space of structured outputs, its joint feature map, loss and two decoders.
 

@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 from pystruct_ext._core import Oracle
 from pystruct_ext.outputs.phrase_trees import Tree
 from pystruct_ext.outputs.sentences import Sentence, as_sentence
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import constituency as _constituency
+from pystruct_ext.spaces._labels import padded
 from pystruct_ext.spaces._treebank_grammar import (
     TreebankGrammar,
     brackets,
     tree_of_brackets,
 )
-from pystruct_ext.spaces.base import OutputSpace, SpaceTags
-
-_PAD = 8
+from pystruct_ext.spaces.compiled import CompiledSpace
 
 
 @dataclass
@@ -57,7 +57,8 @@ class PackedParses:
         return len(self.sentences)
 
 
-class ConstituencySpace(OutputSpace):
+@storable
+class ConstituencySpace(CompiledSpace):
     """Constituency trees, scored by their spans or by the rules of a grammar.
 
     ``Delta(y, y_hat)`` is the number of labelled brackets that are in one of the trees
@@ -96,7 +97,7 @@ class ConstituencySpace(OutputSpace):
     -----
     x is a `Sentence`, a pair (forms, tags) or a list of (form, tag) pairs; y is a `Tree`
     over the same words. Take function tags and traces off first
-    (`pystruct_ext.datasets.read_brackets` does).
+    (`pystruct_ext.io.read_brackets` does).
 
     Code of "spans": (start * (n + 1) + end, label) of the constituents in preorder, -1
     after the last; of "grammar": (rule, split) in preorder. Ties: the same weights give
@@ -168,7 +169,7 @@ class ConstituencySpace(OutputSpace):
         return self.pack(X, Y)
 
     def _set_sizes(self) -> None:
-        self.stride_ = -(-len(self.labels_) // _PAD) * _PAD
+        self.stride_ = padded(len(self.labels_))
         scored = self.model == "spans" or self.span_features
         size = (self.stride_ << self.bits) if scored else 0
         if self.grammar_ is not None:
@@ -297,10 +298,10 @@ class ConstituencySpace(OutputSpace):
         }
         if self.grammar_ is None:
             arrays["use_splits"] = bool(self.splits)
-            return _constituency.bind_spans(arrays, dtype)
+            return _constituency.SPANS.bind(arrays, dtype)
         arrays.update(self.grammar_.arrays())
         arrays["word_tag"] = packed.word_tag
-        return _constituency.bind_grammar(arrays, dtype)
+        return _constituency.GRAMMAR.bind(arrays, dtype)
 
     def _costs(self) -> NDArray[np.float64]:
         """Brackets in which two collapsed labels differ; row and column 0 are "none"."""
@@ -311,27 +312,6 @@ class ConstituencySpace(OutputSpace):
             for b, y in enumerate(bags):
                 out[a, b] = sum(((x - y) + (y - x)).values())
         return out
-
-    def decode_batch(
-        self, w: NDArray[np.floating], X: Sequence[Any], n_threads: int = 1
-    ) -> list[Tree]:
-        """Best tree of every sentence."""
-        packed = self.pack(X)
-        codes, offsets = self.bind(packed).decode_flat(self._own(w), None, n_threads)
-        return self.trees_of(codes, offsets, packed.sentences)
-
-    def trees_of(
-        self,
-        codes: NDArray[np.int32],
-        offsets: NDArray[np.int64],
-        sentences: Sequence[Sentence],
-    ) -> list[Tree]:
-        """Codes end to end as trees over sentences."""
-        flat, ends = codes.tolist(), offsets.tolist()
-        return [
-            self.tree_of(flat[a:b], s)
-            for a, b, s in zip(ends[:-1], ends[1:], sentences, strict=True)
-        ]
 
     def tree_of(self, code: Sequence[int], sentence: Sentence) -> Tree:
         """One code as a tree; flat where the grammar has no derivation."""
@@ -350,33 +330,12 @@ class ConstituencySpace(OutputSpace):
         """The output that a code of packed example i stands for."""
         return self.tree_of(code, packed.sentences[i])
 
-    def _own(self, w: NDArray[np.floating]) -> NDArray[np.floating]:
-        return np.ascontiguousarray(w, dtype=np.dtype(self.dtype))
-
     # One example in domain language.
-
-    def joint_feature(self, x: Any, y: Any) -> NDArray[np.float64]:
-        """``psi(x, y)``, (size_psi_,)."""
-        packed = self.pack([x], [y])
-        oracle = self.bind(packed)
-        return np.asarray(oracle.psi(0, packed.codes), dtype=np.float64)
 
     def loss(self, y: Any, y_hat: Any) -> float:
         """Number of labelled brackets that are in one of the trees only."""
         a, b = Counter(y.spans()), Counter(y_hat.spans())
         return float(sum(((a - b) + (b - a)).values()))
-
-    def decode(self, w: NDArray[np.floating], x: Any) -> Tree:
-        """Best tree of x."""
-        packed = self.pack([x])
-        code = self.bind(packed).argmax(self._own(w), 0, 0.0)
-        return self.tree_of(code.tolist(), packed.sentences[0])
-
-    def loss_augmented_decode(self, w: NDArray[np.floating], x: Any, y: Any) -> Tree:
-        """Most violating tree of (x, y)."""
-        packed = self.pack([x], [y])
-        code = self.bind(packed).argmax(self._own(w), 0, 1.0)
-        return self.tree_of(code.tolist(), packed.sentences[0])
 
     def enumerate(self, x: Any) -> Iterable[Tree]:
         """All trees of x."""
@@ -412,10 +371,6 @@ class ConstituencySpace(OutputSpace):
             for head in first:
                 for rest in self._all_parts(k, b, before + 1):
                     yield head + rest
-
-    def __space_tags__(self) -> SpaceTags:
-        """Exact and compiled."""
-        return SpaceTags(exactness="exact", compiled=True)
 
     # Grammar.
 

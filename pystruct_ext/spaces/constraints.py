@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pystruct_ext.persistence.registry import storable
 
+
+@storable(old_tag="allowed")
 @dataclass(frozen=True)
 class Allowed:
     """Allowed moves of a chain over K labels.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, product
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -20,11 +21,13 @@ from pystruct_ext.outputs.sentences import (
     check_heads,
     is_projective,
 )
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import dependency as _dependency
-from pystruct_ext.spaces.base import OutputSpace, SpaceTags
+from pystruct_ext.spaces._labels import padded
+from pystruct_ext.spaces.compiled import CompiledSpace
+from pystruct_ext.utils.callers import user_stacklevel
+from pystruct_ext.utils.renamed import renamed_parameters
 
-# Labels per weight row are padded to whole vectors of this many.
-_PAD = 8
 # Tags are told apart between head and modifier as bits of a 64-bit set; the last is "other".
 _TAG_BITS = 64
 _BEGIN, _ROOT, _END = "\0begin", "\0root", "\0end"
@@ -65,7 +68,8 @@ class PackedTrees:
         return len(self.offsets) - 1
 
 
-class DependencySpace(OutputSpace):
+@storable(renamed={"label_loss": "task_loss"})
+class DependencySpace(CompiledSpace):
     """Dependency trees scored by their arcs.
 
     ``<w, psi(x, y)> = sum_m arc(h_m, m) + label(h_m, m, l_m)``, with sibling factors
@@ -81,14 +85,14 @@ class DependencySpace(OutputSpace):
         Chu-Liu/Edmonds, O(n^2).
     siblings : bool, default=False
         Score neighbouring modifiers of one head together; projective trees of words only.
-    label_loss : {"las", "uas"}, default="las"
+    task_loss : {"las", "uas"}, default="las"
         Whether a wrong label costs as much as a wrong head; "uas" without labels.
     ignore_labels : tuple of str, default=()
         Words whose true relation is one of these do not count in the loss ("punct").
     nonprojective : {"lift", "error"}, default="lift"
         What to do with true trees that have crossing arcs if `projective`: move arcs up
         to the head's head, shortest first (Nivre and Nilsson 2005), or refuse.
-    bits, label_bits : int, default=22, 17
+    bits, label_bits : int, default=22, 16
         Arc features are hashed to ``2 ** bits`` weights, label features to
         ``2 ** label_bits`` rows of weights over labels.
     max_length : int, default=400
@@ -127,23 +131,24 @@ class DependencySpace(OutputSpace):
     (1, 1024)
     """
 
+    @renamed_parameters(label_loss="task_loss")
     def __init__(
         self,
         labelled: bool = True,
         projective: bool = True,
         siblings: bool = False,
-        label_loss: str = "las",
+        task_loss: str = "las",
         ignore_labels: tuple[str, ...] = (),
         nonprojective: str = "lift",
         bits: int = 22,
-        label_bits: int = 17,
+        label_bits: int = 16,
         max_length: int = 400,
         dtype: str = "float32",
     ) -> None:
         self.labelled = labelled
         self.projective = projective
         self.siblings = siblings
-        self.label_loss = label_loss
+        self.task_loss = task_loss
         self.ignore_labels = ignore_labels
         self.nonprojective = nonprojective
         self.bits = bits
@@ -193,7 +198,7 @@ class DependencySpace(OutputSpace):
             ]
             self.labels_ = sorted({label for tree in trees for label in tree.labels})
             Y = trees
-        self.stride_ = -(-len(self.labels_) // _PAD) * _PAD
+        self.stride_ = padded(len(self.labels_))
         if self.own_features_:
             self.n_arc_ = self.n_label_rows_ = self.n_features_
         else:
@@ -214,7 +219,7 @@ class DependencySpace(OutputSpace):
 
     def _check_parameters(self) -> None:
         for name, allowed in (
-            ("label_loss", ("las", "uas")),
+            ("task_loss", ("las", "uas")),
             ("nonprojective", ("lift", "error")),
             ("dtype", ("float32", "float64")),
         ):
@@ -359,6 +364,13 @@ class DependencySpace(OutputSpace):
                 for t, label in enumerate(relations):
                     if label in self.ignore_labels:
                         weight[a + t] = 0
+        if packed.n_lifted:
+            warnings.warn(
+                f"y: {packed.n_lifted} of {len(Y)} trees have crossing arcs and were made "
+                "projective by lifting arcs; projective=False keeps them as they are",
+                UserWarning,
+                stacklevel=user_stacklevel(),
+            )
         packed.heads, packed.labels, packed.word_weight = heads, labels, weight
         if labels is None:
             packed.codes = heads
@@ -380,7 +392,7 @@ class DependencySpace(OutputSpace):
         if rows is not None:
             lengths = np.diff(packed.offsets)
             row_offsets = np.concatenate([[0], np.cumsum(lengths * (lengths + 1))])
-        return _dependency.bind_dependency(
+        return _dependency.DEPENDENCY.bind(
             {
                 "offsets": packed.offsets,
                 "heads": packed.heads,
@@ -389,10 +401,11 @@ class DependencySpace(OutputSpace):
                 "word_weight": packed.word_weight,
                 "n_labels": len(self.labels_),
                 "stride": self.stride_,
-                "label_counts": self.labelled and self.label_loss == "las",
+                "label_counts": self.labelled and self.task_loss == "las",
                 "projective": bool(self.projective),
                 "siblings": bool(self.siblings),
                 "n_arc": self.n_arc_,
+                "n_features": self.n_arc_,
                 "n_label_rows": self.n_label_rows_,
                 "bits": self.bits,
                 "label_bits": self.label_bits,
@@ -408,21 +421,6 @@ class DependencySpace(OutputSpace):
             np.dtype(self.dtype),
         )
 
-    def decode_batch(
-        self, w: NDArray[np.floating], X: Sequence[Any], n_threads: int = 1
-    ) -> list[DependencyTree]:
-        """Best tree of every sentence."""
-        packed = self.pack(X)
-        codes, offsets = self.bind(packed).decode_flat(self._own(w), None, n_threads)
-        return self.trees_of(codes, offsets)
-
-    def trees_of(
-        self, codes: NDArray[np.int32], offsets: NDArray[np.int64]
-    ) -> list[DependencyTree]:
-        """Codes end to end as trees."""
-        flat, ends = codes.tolist(), offsets.tolist()
-        return [self.tree_of(flat[a:b]) for a, b in pairwise(ends)]
-
     def tree_of(self, code: Sequence[int]) -> DependencyTree:
         """One code as a tree."""
         if not self.labelled:
@@ -437,16 +435,7 @@ class DependencySpace(OutputSpace):
         """The output that a code of packed example i stands for."""
         return self.tree_of(code)
 
-    def _own(self, w: NDArray[np.floating]) -> NDArray[np.floating]:
-        return np.ascontiguousarray(w, dtype=np.dtype(self.dtype))
-
     # One example in domain language.
-
-    def joint_feature(self, x: Any, y: Any) -> NDArray[np.float64]:
-        """``psi(x, y)``, (size_psi_,)."""
-        packed = self.pack([x], [y])
-        oracle = self.bind(packed)
-        return np.asarray(oracle.psi(0, packed.codes), dtype=np.float64)
 
     def loss(self, y: Any, y_hat: Any) -> float:
         """Number of words with a wrong head (or label), those ignored left out."""
@@ -454,7 +443,7 @@ class DependencySpace(OutputSpace):
         a = as_tree(y, n, self.labelled, "y")
         b = as_tree(y_hat, n, self.labelled, "y_hat")
         relations = a.labels or getattr(y, "labels", ())
-        strict = self.labelled and self.label_loss == "las"
+        strict = self.labelled and self.task_loss == "las"
         total = 0.0
         for t in range(n):
             if relations and relations[t] in self.ignore_labels:
@@ -464,18 +453,6 @@ class DependencySpace(OutputSpace):
                 wrong = a.labels[t] != b.labels[t]
             total += float(wrong)
         return total
-
-    def decode(self, w: NDArray[np.floating], x: Any) -> DependencyTree:
-        """Best tree of x."""
-        code = self.bind(self.pack([x])).argmax(self._own(w), 0, 0.0)
-        return self.tree_of(code.tolist())
-
-    def loss_augmented_decode(
-        self, w: NDArray[np.floating], x: Any, y: Any
-    ) -> DependencyTree:
-        """Most violating tree of (x, y)."""
-        code = self.bind(self.pack([x], [y])).argmax(self._own(w), 0, 1.0)
-        return self.tree_of(code.tolist())
 
     def enumerate(self, x: Any) -> Iterable[DependencyTree]:
         """All trees of x; with labels there are very many."""
@@ -492,10 +469,6 @@ class DependencySpace(OutputSpace):
                 continue
             for labels in product(self.labels_, repeat=n):
                 yield DependencyTree(heads, labels)
-
-    def __space_tags__(self) -> SpaceTags:
-        """Exact and compiled."""
-        return SpaceTags(exactness="exact", compiled=True)
 
 
 def y_or_heads(y: Any) -> Any:

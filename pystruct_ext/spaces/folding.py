@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,9 +13,11 @@ from numpy.typing import NDArray
 
 from pystruct_ext._core import Oracle
 from pystruct_ext.outputs.dot_bracket import crossing_pairs, dot_bracket, pairs_of
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import fold as _fold
 from pystruct_ext.spaces._nearest_neighbour import nearest_neighbour_weights
-from pystruct_ext.spaces.base import OutputSpace, SpaceTags
+from pystruct_ext.spaces.compiled import CompiledSpace
+from pystruct_ext.utils.callers import user_stacklevel
 
 _BASES = {"A": 0, "C": 1, "G": 2, "U": 3, "T": 3}
 _CANONICAL = {(0, 3), (3, 0), (1, 2), (2, 1), (2, 3), (3, 2)}
@@ -56,7 +57,8 @@ class PackedFolds:
         return len(self.offsets) - 1
 
 
-class FoldingSpace(OutputSpace):
+@storable
+class FoldingSpace(CompiledSpace):
     """Secondary structures of RNA: nested pairs of bases.
 
     ``<w, psi(x, y)>`` is a sum over the loops of the fold: stacked pairs, hairpins,
@@ -299,7 +301,7 @@ class FoldingSpace(OutputSpace):
             f"non-canonical pairs, short hairpins, large interior loops); "
             f"{packed.n_dropped} of their pairs were dropped",
             UserWarning,
-            stacklevel=4,
+            stacklevel=user_stacklevel(),
         )
 
     def _misfit(
@@ -347,7 +349,7 @@ class FoldingSpace(OutputSpace):
             prior = (_PRIOR_SCALE * nearest_neighbour_weights()).astype(
                 np.dtype(self.dtype)
             )
-        return _fold.bind_fold(
+        return _fold.FOLD.bind(
             {
                 "offsets": packed.offsets,
                 "bases": packed.bases,
@@ -362,34 +364,11 @@ class FoldingSpace(OutputSpace):
             np.dtype(self.dtype),
         )
 
-    def decode_batch(
-        self, w: NDArray[np.floating], X: Sequence[Any], n_threads: int = 1
-    ) -> list[str]:
-        """Best fold of every sequence."""
-        return self.decode_packed(w, self.pack(X), n_threads)
-
-    def decode_packed(
-        self, w: NDArray[np.floating], packed: PackedFolds, n_threads: int = 1
-    ) -> list[str]:
-        """Best fold of every packed sequence."""
-        codes, offsets = self.bind(packed).decode_flat(self._own(w), None, n_threads)
-        flat, ends = codes.tolist(), offsets.tolist()
-        return [dot_bracket(flat[a:b]) for a, b in itertools.pairwise(ends)]
-
     def output_of(self, code: Sequence[int], packed: PackedFolds, i: int) -> str:
         """The output that a code of packed example i stands for."""
         return dot_bracket(code)
 
-    def _own(self, w: NDArray[np.floating]) -> NDArray[np.floating]:
-        return np.ascontiguousarray(w, dtype=np.dtype(self.dtype))
-
     # One example in domain language.
-
-    def joint_feature(self, x: Any, y: Any) -> NDArray[np.float64]:
-        """``psi(x, y)``, (size_psi_,)."""
-        packed = self.pack([x], [y])
-        oracle = self.bind(packed)
-        return np.asarray(oracle.psi(0, packed.partner), dtype=np.float64)
 
     def loss(self, y: Any, y_hat: Any) -> float:
         """Costs of false and missed pairs."""
@@ -399,16 +378,6 @@ class FoldingSpace(OutputSpace):
             )
         a, b = set(pairs_of(y, "y")), set(pairs_of(y_hat, "y_hat"))
         return float(self.false_cost * len(b - a) + self.miss_cost * len(a - b))
-
-    def decode(self, w: NDArray[np.floating], x: Any) -> str:
-        """Best fold of x."""
-        code = self.bind(self.pack([x])).argmax(self._own(w), 0, 0.0)
-        return dot_bracket(code.tolist())
-
-    def loss_augmented_decode(self, w: NDArray[np.floating], x: Any, y: Any) -> str:
-        """Most violating fold of (x, y)."""
-        code = self.bind(self.pack([x], [y])).argmax(self._own(w), 0, 1.0)
-        return dot_bracket(code.tolist())
 
     def enumerate(self, x: Any) -> Iterable[str]:
         """All folds of x."""
@@ -433,10 +402,6 @@ class FoldingSpace(OutputSpace):
                 for i, j in pairs:
                     partner[i], partner[j] = j, i
                 yield dot_bracket(partner)
-
-    def __space_tags__(self) -> SpaceTags:
-        """Exact and compiled."""
-        return SpaceTags(exactness="exact", compiled=True)
 
 
 def _bases_of(x: Any, where: str) -> NDArray[np.uint8]:

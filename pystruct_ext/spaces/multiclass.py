@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from pystruct_ext._core import Oracle
 from pystruct_ext._core.ragged import PackedRows
 from pystruct_ext.losses import cost_matrix
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import multiclass as _multiclass
-from pystruct_ext.spaces.base import OutputSpace, SpaceTags
-
-_PAD = 8
+from pystruct_ext.spaces._labels import padded
+from pystruct_ext.spaces.compiled import CompiledSpace
+from pystruct_ext.utils.renamed import renamed_parameters
 
 
 @dataclass
@@ -29,14 +30,15 @@ class PackedClasses:
         return self.rows.n_examples
 
 
-class MulticlassSpace(OutputSpace):
+@storable(renamed={"label_loss": "task_loss"})
+class MulticlassSpace(CompiledSpace):
     """Classes with one weight vector each (Crammer and Singer 2001).
 
     ``<w, psi(x, y)> = <w_y, x>`` and ``Delta(y, y_hat) = cost(y, y_hat)``.
 
     Parameters
     ----------
-    label_loss : "zero_one", (K, K) array or mapping, default="zero_one"
+    task_loss : "zero_one", (K, K) array or mapping, default="zero_one"
         Cost of a wrong class; see `pystruct_ext.losses.cost_matrix`.
     fit_intercept : bool, default=True
         Append a constant feature, regularised like the others (as LinearSVC does).
@@ -60,14 +62,15 @@ class MulticlassSpace(OutputSpace):
     1
     """
 
+    @renamed_parameters(label_loss="task_loss")
     def __init__(
         self,
-        label_loss: Any = "zero_one",
+        task_loss: Any = "zero_one",
         fit_intercept: bool = True,
         intercept_scaling: float = 1.0,
         dtype: str = "float64",
     ) -> None:
-        self.label_loss = label_loss
+        self.task_loss = task_loss
         self.fit_intercept = fit_intercept
         self.intercept_scaling = intercept_scaling
         self.dtype = dtype
@@ -102,8 +105,8 @@ class MulticlassSpace(OutputSpace):
                 f"X and y must have the same number of examples, got {rows.n_examples} "
                 f"and {len(codes)}"
             )
-        self.stride_ = -(-len(labels) // _PAD) * _PAD
-        self.cost_ = cost_matrix(self.label_loss, self.classes_)
+        self.stride_ = padded(len(labels))
+        self.cost_ = cost_matrix(self.task_loss, self.classes_)
         self.size_psi_ = rows.n_features * self.stride_
         return PackedClasses(rows, np.ascontiguousarray(codes, dtype=np.int32))
 
@@ -142,7 +145,7 @@ class MulticlassSpace(OutputSpace):
         k, rows = len(self.classes_), packed.rows
         cost = np.zeros((k, self.stride_), dtype=dtype)
         cost[:, :k] = self.cost_
-        return _multiclass.bind_multiclass(
+        return _multiclass.MULTICLASS.bind(
             {
                 "indptr": rows.indptr,
                 "indices": rows.indices,
@@ -157,21 +160,12 @@ class MulticlassSpace(OutputSpace):
             dtype,
         )
 
-    def decode_batch(
-        self, w: NDArray[np.floating], X: Sequence[Any], n_threads: int = 1
-    ) -> list[Any]:
-        """Best class of every row."""
-        packed = self.pack(X)
-        codes, _ = self.bind(packed).decode_flat(self._own(w), None, n_threads)
-        return [self.classes_[c] for c in codes]
+    def output_of(self, code: Sequence[int], packed: PackedClasses, i: int) -> Any:
+        """The output that a code of packed example i stands for."""
+        return self.classes_[code[0]]
 
-    def _own(self, w: NDArray[np.floating]) -> NDArray[np.floating]:
-        return np.ascontiguousarray(w, dtype=np.dtype(self.dtype))
-
-    def joint_feature(self, x: Any, y: Any) -> NDArray[np.float64]:
-        """``psi(x, y)``, (size_psi_,)."""
-        packed = self.pack(_row(x), [y])
-        return np.asarray(self.bind(packed).psi(0, packed.labels), dtype=np.float64)
+    def _one(self, x: Any) -> Any:
+        return _row(x)
 
     def loss(self, y: Any, y_hat: Any) -> float:
         """``cost(y, y_hat)``; a class unknown at fit costs 1 unless right."""
@@ -179,24 +173,9 @@ class MulticlassSpace(OutputSpace):
             return float(y != y_hat)
         return float(self.cost_[self.classes_.index(y), self.classes_.index(y_hat)])
 
-    def decode(self, w: NDArray[np.floating], x: Any) -> Any:
-        """Best class of x."""
-        return self.classes_[
-            self.bind(self.pack(_row(x))).argmax(self._own(w), 0, 0.0)[0]
-        ]
-
-    def loss_augmented_decode(self, w: NDArray[np.floating], x: Any, y: Any) -> Any:
-        """Most violating class of (x, y)."""
-        oracle = self.bind(self.pack(_row(x), [y]))
-        return self.classes_[oracle.argmax(self._own(w), 0, 1.0)[0]]
-
     def enumerate(self, x: Any) -> Iterable[Any]:
         """All classes."""
         return list(self.classes_)
-
-    def __space_tags__(self) -> SpaceTags:
-        """Exact and compiled."""
-        return SpaceTags(exactness="exact", compiled=True)
 
     def split(self, w: NDArray[np.floating]) -> tuple[NDArray, NDArray]:
         """``coef`` (K, n_features) and ``intercept`` (K,) as they stand in w."""

@@ -15,10 +15,12 @@ from pystruct_ext._core import Oracle
 from pystruct_ext._core.ragged import PackedRows
 from pystruct_ext.losses import pair_weights, ranking_loss, swapped_pairs
 from pystruct_ext.outputs.rankings import Ranking, RankingQuery, SwappedPairs
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import ranking as _ranking
 from pystruct_ext.spaces._kernels.ranking import descending_order
 from pystruct_ext.spaces.base import OutputSpace, SpaceTags
 from pystruct_ext.utils.gains import discounts, gain_of
+from pystruct_ext.utils.renamed import renamed_parameters
 
 RANKING_LOSSES = ("pairs", "roc", "map", "ndcg", "precision", "mrr")
 _KIND = {"pairs": 0, "roc": 0, "map": 1, "mrr": 2, "ndcg": 3, "precision": 3}
@@ -51,6 +53,7 @@ class PackedQueries:
         return self.rows.n_examples
 
 
+@storable(kind="space", renamed={"label_loss": "task_loss"})
 class RankingSpace(OutputSpace):
     """The rankings of a query's documents.
 
@@ -66,7 +69,7 @@ class RankingSpace(OutputSpace):
 
     Parameters
     ----------
-    label_loss : {"ndcg", "pairs", "roc", "map", "precision", "mrr"}, default="ndcg"
+    task_loss : {"ndcg", "pairs", "roc", "map", "precision", "mrr"}, default="ndcg"
         See `RankingSVM`.
     top : int or None, default=10
         Truncation of "ndcg" and "precision"; None looks at the whole list.
@@ -84,23 +87,24 @@ class RankingSpace(OutputSpace):
     Chakrabarti, Khanna, Sawant and Bhattacharyya, KDD 2008.
     """
 
+    @renamed_parameters(label_loss="task_loss")
     def __init__(
         self,
-        label_loss: str = "ndcg",
+        task_loss: str = "ndcg",
         top: int | None = 10,
         gain: str = "exponential",
         dtype: str = "float64",
     ) -> None:
-        self.label_loss = label_loss
+        self.task_loss = task_loss
         self.top = top
         self.gain = gain
         self.dtype = dtype
 
     def check(self) -> None:
         """Raise ValueError for a parameter out of its range."""
-        if self.label_loss not in RANKING_LOSSES:
+        if self.task_loss not in RANKING_LOSSES:
             raise ValueError(
-                f"loss must be one of {RANKING_LOSSES}, got {self.label_loss!r}"
+                f"loss must be one of {RANKING_LOSSES}, got {self.task_loss!r}"
             )
         whole = isinstance(self.top, (int, np.integer)) and not isinstance(
             self.top, bool
@@ -186,17 +190,17 @@ class RankingSpace(OutputSpace):
 
     def bind(self, packed: PackedQueries) -> Oracle:
         """The oracle over packed queries."""
-        kind = _KIND[self.label_loss]
+        kind = _KIND[self.task_loss]
         if packed.weight is not None and kind != 0:
             raise ValueError(
                 "document_weight is for loss='pairs' or 'roc', where a document may weigh "
-                f"more than another of its grade, got loss={self.label_loss!r}"
+                f"more than another of its grade, got loss={self.task_loss!r}"
             )
         rows = packed.rows
         offsets = rows.offsets
         query = np.repeat(np.arange(len(packed)), rows.lengths)
         grade = packed.relevance
-        if self.label_loss in _BINARY:
+        if self.task_loss in _BINARY:
             grade = (grade > 0).astype(np.float64)
         level, n_levels = _levels(grade, query, len(packed))
         sizes = np.zeros((len(packed), int(n_levels.max())), dtype=np.int64)
@@ -214,11 +218,11 @@ class RankingSpace(OutputSpace):
         if kind == 3:
             if n_levels.max() > 100:
                 raise ValueError(
-                    f"loss={self.label_loss!r} takes at most 100 relevance levels per "
+                    f"loss={self.task_loss!r} takes at most 100 relevance levels per "
                     f"query, got {int(n_levels.max())}; round the grades, or use "
                     "loss='pairs'"
                 )
-            if self.label_loss == "ndcg":
+            if self.task_loss == "ndcg":
                 gains, discount = gain_of(grade, self.gain), discounts(top)
             else:
                 gains, discount = grade, np.ones(top)
@@ -227,7 +231,7 @@ class RankingSpace(OutputSpace):
                     f"y: the gain 2^{grade.max():g} - 1 overflows; use gain='linear'"
                 )
             ideal = _ideal(gains, offsets, discount)
-            states = _states(sizes, top, self.label_loss)
+            states = _states(sizes, top, self.task_loss)
         longest = int(rows.lengths.max())
         return _ranking.bind_ranking(
             {
@@ -262,7 +266,7 @@ class RankingSpace(OutputSpace):
 
     def _grade(self, relevance: Any) -> NDArray[np.float64]:
         grade = np.asarray(relevance, dtype=np.float64)
-        return (grade > 0).astype(np.float64) if self.label_loss in _BINARY else grade
+        return (grade > 0).astype(np.float64) if self.task_loss in _BINARY else grade
 
     def _own(self, w: NDArray[np.floating]) -> NDArray[np.floating]:
         return np.ascontiguousarray(w, dtype=np.dtype(self.dtype))
@@ -287,7 +291,7 @@ class RankingSpace(OutputSpace):
                 f"y ranks {len(y)} documents and y_hat {len(y_hat)}, expected as many"
             )
         grade = self._grade(_judged(y.relevance, "y"))
-        if _KIND[self.label_loss] == 0:
+        if _KIND[self.task_loss] == 0:
             pairs = pair_weights(grade, y.weight)
             if isinstance(y_hat, SwappedPairs):
                 return float(y_hat.mass / pairs.sum())
@@ -296,9 +300,9 @@ class RankingSpace(OutputSpace):
             )
         if isinstance(y_hat, SwappedPairs):
             raise TypeError(
-                f"y_hat must be a Ranking for loss={self.label_loss!r}, got SwappedPairs"
+                f"y_hat must be a Ranking for loss={self.task_loss!r}, got SwappedPairs"
             )
-        return ranking_loss(self.label_loss, grade, y_hat.order, self.top, self.gain)
+        return ranking_loss(self.task_loss, grade, y_hat.order, self.top, self.gain)
 
     def decode(self, w: NDArray[np.floating], x: RankingQuery) -> Ranking:
         """Best ranking of x; equally relevant documents by score, then by index."""
@@ -368,7 +372,7 @@ class RankingSpace(OutputSpace):
         order = _order_of(above, grade, np.zeros(k) if prefer is None else prefer)
         if order is not None:
             own = swapped_pairs(grade, order)
-            if _KIND[self.label_loss] != 0:
+            if _KIND[self.task_loss] != 0:
                 return x.ranking(order)
             same = (
                 own.sum() == _number(values[k:])
@@ -386,7 +390,7 @@ class RankingSpace(OutputSpace):
     def enumerate(self, x: RankingQuery) -> Iterable[Ranking | SwappedPairs]:
         """All outputs of x."""
         grade = self._grade(_judged(x.relevance, "x"))
-        if _KIND[self.label_loss] != 0:
+        if _KIND[self.task_loss] != 0:
             return self._rankings(x, grade)
         return _all_swaps(pair_weights(grade, x.weight))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +11,12 @@ from numpy.typing import NDArray
 
 from pystruct_ext._core import Oracle
 from pystruct_ext._core.ragged import PackedRows
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._encoding import FeatureEncoder
 from pystruct_ext.spaces._kernels import segments as _segments
-from pystruct_ext.spaces.base import OutputSpace, SpaceTags
-
-_PAD = 8
+from pystruct_ext.spaces._labels import padded
+from pystruct_ext.spaces.compiled import CompiledSpace
+from pystruct_ext.utils.renamed import renamed_parameters
 
 
 @dataclass
@@ -38,7 +38,8 @@ class PackedSegments:
         return self.rows.n_examples
 
 
-class SegmentSpace(OutputSpace):
+@storable(renamed={"segment_loss": "task_loss"})
+class SegmentSpace(CompiledSpace):
     """Segmentations scored segment by segment.
 
     ``<w, psi(x, y)> = sum over segments (sum_t <inside_l, x_t> + <first_l, x_s> + <last_l,
@@ -46,7 +47,7 @@ class SegmentSpace(OutputSpace):
 
     Parameters
     ----------
-    segment_loss : {"tokens", "segments"}, default="tokens"
+    task_loss : {"tokens", "segments"}, default="tokens"
         Wrong tokens, or segments that are in one of the segmentations only.
     outside : label or None, default=None
         Label whose segments do not count in the loss on segments, such as "O".
@@ -85,9 +86,10 @@ class SegmentSpace(OutputSpace):
     (['a', 'b'], [2, 1])
     """
 
+    @renamed_parameters(segment_loss="task_loss")
     def __init__(
         self,
-        segment_loss: str = "tokens",
+        task_loss: str = "tokens",
         outside: Any = None,
         max_length: Any = None,
         boundary: bool = True,
@@ -97,7 +99,7 @@ class SegmentSpace(OutputSpace):
         hash_bits: int | None = None,
         dtype: str = "float32",
     ) -> None:
-        self.segment_loss = segment_loss
+        self.task_loss = task_loss
         self.outside = outside
         self.max_length = max_length
         self.boundary = boundary
@@ -139,14 +141,14 @@ class SegmentSpace(OutputSpace):
         if self.longest_.min() < 1:
             raise ValueError(f"max_length must be >= 1, got {self.max_length!r}")
         k = len(self.classes_)
-        self.stride_ = -(-k // _PAD) * _PAD
+        self.stride_ = padded(k)
         parts = (3 if self.boundary else 1) * self.n_features_
         self.size_psi_ = (parts + self.n_lengths + k + 2) * self.stride_
         return self._packed(rows, Y)
 
     def _check_parameters(self) -> None:
         for name, allowed in (
-            ("segment_loss", ("tokens", "segments")),
+            ("task_loss", ("tokens", "segments")),
             ("dtype", ("float32", "float64")),
         ):
             if getattr(self, name) not in allowed:
@@ -192,7 +194,7 @@ class SegmentSpace(OutputSpace):
         outside = -1
         if self.outside in self.classes_:
             outside = self.classes_.index(self.outside)
-        return _segments.bind_segments(
+        return _segments.SEGMENTS.bind(
             {
                 "indptr": rows.indptr,
                 "indices": rows.indices,
@@ -205,20 +207,11 @@ class SegmentSpace(OutputSpace):
                 "boundary": bool(self.boundary),
                 "n_lengths": int(self.n_lengths),
                 "longest": self.longest_,
-                "token_loss": self.segment_loss == "tokens",
+                "token_loss": self.task_loss == "tokens",
                 "outside": outside,
             },
             np.dtype(self.dtype),
         )
-
-    def decode_batch(
-        self, w: NDArray[np.floating], X: Sequence[Any], n_threads: int = 1
-    ) -> list[list[tuple[int, int, Any]]]:
-        """Best segmentation of every sequence."""
-        packed = self.pack(X)
-        codes, offsets = self.bind(packed).decode_flat(self._own(w), None, n_threads)
-        flat, ends = codes.tolist(), offsets.tolist()
-        return [self.segments_of(flat[a:b]) for a, b in itertools.pairwise(ends)]
 
     def segments_of(self, code: Sequence[int]) -> list[tuple[int, int, Any]]:
         """One code as segments."""
@@ -234,20 +227,11 @@ class SegmentSpace(OutputSpace):
         """The output that a code of packed example i stands for."""
         return self.segments_of(code)
 
-    def _own(self, w: NDArray[np.floating]) -> NDArray[np.floating]:
-        return np.ascontiguousarray(w, dtype=np.dtype(self.dtype))
-
     # One example in domain language.
-
-    def joint_feature(self, x: Any, y: Any) -> NDArray[np.float64]:
-        """``psi(x, y)``, (size_psi_,)."""
-        packed = self.pack([x], [y])
-        oracle = self.bind(packed)
-        return np.asarray(oracle.psi(0, packed.codes), dtype=np.float64)
 
     def loss(self, y: Any, y_hat: Any) -> float:
         """Wrong tokens, or segments that are in one of y and y_hat only."""
-        if self.segment_loss == "segments":
+        if self.task_loss == "segments":
             a = {s for s in map(tuple, y) if s[2] != self.outside}
             b = {s for s in map(tuple, y_hat) if s[2] != self.outside}
             return float(len(a ^ b))
@@ -258,18 +242,6 @@ class SegmentSpace(OutputSpace):
                 f"y covers {len(p)} tokens and y_hat {len(q)}, expected the same number"
             )
         return float(sum(s != t for s, t in zip(p, q, strict=True)))
-
-    def decode(self, w: NDArray[np.floating], x: Any) -> list[tuple[int, int, Any]]:
-        """Best segmentation of x."""
-        code = self.bind(self.pack([x])).argmax(self._own(w), 0, 0.0)
-        return self.segments_of(code.tolist())
-
-    def loss_augmented_decode(
-        self, w: NDArray[np.floating], x: Any, y: Any
-    ) -> list[tuple[int, int, Any]]:
-        """Most violating segmentation of (x, y)."""
-        code = self.bind(self.pack([x], [y])).argmax(self._own(w), 0, 1.0)
-        return self.segments_of(code.tolist())
 
     def enumerate(self, x: Any) -> Iterable[list[tuple[int, int, Any]]]:
         """All segmentations of x."""
@@ -288,10 +260,6 @@ class SegmentSpace(OutputSpace):
 
     def validate(self, X: Sequence[Any], Y: Sequence[Any] | None = None) -> None:
         """Examples are checked while they are packed."""
-
-    def __space_tags__(self) -> SpaceTags:
-        """Exact and compiled."""
-        return SpaceTags(exactness="exact", compiled=True)
 
 
 def check_segmentations(Y: Sequence[Any], lengths: NDArray[np.int64]) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pystruct_ext._core import Oracle
 from pystruct_ext._core.ragged import PackedRows
 from pystruct_ext.losses import cost_matrix
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._encoding import FeatureEncoder
 from pystruct_ext.spaces._kernels import chain as _chain
 from pystruct_ext.spaces._labels import (
@@ -20,12 +21,11 @@ from pystruct_ext.spaces._labels import (
     check_lengths,
     encode_labels,
     label_classes,
+    padded,
 )
-from pystruct_ext.spaces.base import OutputSpace, SpaceTags
+from pystruct_ext.spaces.compiled import CompiledSpace
 from pystruct_ext.spaces.constraints import Allowed, allowed_transitions
-
-# Labels per weight row are padded to whole vectors of this many.
-_PAD = 8
+from pystruct_ext.utils.renamed import renamed_parameters
 
 
 @dataclass
@@ -50,7 +50,8 @@ class PackedSequences:
         return self.rows.n_examples
 
 
-class SequenceSpace(OutputSpace):
+@storable(renamed={"label_loss": "task_loss"})
+class SequenceSpace(CompiledSpace):
     """Label sequences scored by a first-order chain.
 
     ``<w, psi(x, y)> = sum_t <w_{y_t}, x_t> + sum_t trans(y_{t-1}, y_t) + start(y_0) +
@@ -58,7 +59,7 @@ class SequenceSpace(OutputSpace):
 
     Parameters
     ----------
-    label_loss : "hamming", (K, K) array or mapping, default="hamming"
+    task_loss : "hamming", (K, K) array or mapping, default="hamming"
         Cost of a wrong label; see `pystruct_ext.losses.cost_matrix`.
     constraints : None, "BIO", "BILOU", (K, K) array or mapping, default=None
         Transitions that decoding may use; see
@@ -102,9 +103,10 @@ class SequenceSpace(OutputSpace):
     (2, ['a', 'b'])
     """
 
+    @renamed_parameters(label_loss="task_loss")
     def __init__(
         self,
-        label_loss: Any = "hamming",
+        task_loss: Any = "hamming",
         constraints: Any = None,
         template: str | None = None,
         features: str = "all",
@@ -112,7 +114,7 @@ class SequenceSpace(OutputSpace):
         hash_bits: int | None = None,
         dtype: str = "float32",
     ) -> None:
-        self.label_loss = label_loss
+        self.task_loss = task_loss
         self.constraints = constraints
         self.template = template
         self.features = features
@@ -159,8 +161,8 @@ class SequenceSpace(OutputSpace):
         self.encoder_ = encoder
         self.n_features_ = rows.n_features
         k = len(self.classes_)
-        self.stride_ = -(-k // _PAD) * _PAD
-        self.cost_ = cost_matrix(self.label_loss, self.classes_)
+        self.stride_ = padded(k)
+        self.cost_ = cost_matrix(self.task_loss, self.classes_)
         self.allowed_ = allowed_transitions(self.constraints, self.classes_)
         packed = self._packed(rows, Y if coded is not None else labels, token_weight)
         self.state_ptr_, self.state_label_ = None, None
@@ -259,7 +261,7 @@ class SequenceSpace(OutputSpace):
         rows, a = packed.rows, self.allowed_
         cost = np.zeros((k, stride), dtype=dtype)
         cost[:, :k] = self.cost_
-        return _chain.bind_chain(
+        return _chain.CHAIN.bind(
             {
                 "indptr": rows.indptr,
                 "indices": rows.indices,
@@ -281,12 +283,19 @@ class SequenceSpace(OutputSpace):
             dtype,
         )
 
-    def decode_batch(
-        self, w: NDArray[np.floating], X: Sequence[Any], n_threads: int = 1
+    def output_of(
+        self, code: Sequence[int], packed: PackedSequences, i: int
+    ) -> list[Any]:
+        """The output that a code of packed example i stands for."""
+        return [self.classes_[c] for c in code]
+
+    def outputs_of(
+        self,
+        codes: NDArray[np.int32],
+        offsets: NDArray[np.int64],
+        packed: PackedSequences,
     ) -> list[list[Any]]:
-        """Best label sequence of every example."""
-        packed = self.pack(X)
-        codes, offsets = self.bind(packed).decode_flat(self._own(w), None, n_threads)
+        """Codes of all packed examples, end to end, as lists of labels."""
         return self.labels_of(codes, offsets)
 
     def labels_of(
@@ -298,16 +307,7 @@ class SequenceSpace(OutputSpace):
         ends = offsets.tolist()
         return [flat[a:b] for a, b in pairwise(ends)]
 
-    def _own(self, w: NDArray[np.floating]) -> NDArray[np.floating]:
-        return np.ascontiguousarray(w, dtype=np.dtype(self.dtype))
-
     # One example in domain language.
-
-    def joint_feature(self, x: Any, y: Any) -> NDArray[np.float64]:
-        """``psi(x, y)``, (size_psi_,)."""
-        packed = self.pack([x], [y])
-        oracle = self.bind(packed)
-        return np.asarray(oracle.psi(0, packed.labels), dtype=np.float64)
 
     def loss(self, y: Any, y_hat: Any) -> float:
         """Sum of costs over tokens; a label unknown at fit costs 1 unless right."""
@@ -325,18 +325,6 @@ class SequenceSpace(OutputSpace):
                 total += float(a != b)
         return total
 
-    def decode(self, w: NDArray[np.floating], x: Any) -> list[Any]:
-        """Best label sequence of x."""
-        code = self.bind(self.pack([x])).argmax(self._own(w), 0, 0.0)
-        return [self.classes_[c] for c in code]
-
-    def loss_augmented_decode(
-        self, w: NDArray[np.floating], x: Any, y: Any
-    ) -> list[Any]:
-        """Most violating label sequence of (x, y)."""
-        code = self.bind(self.pack([x], [y])).argmax(self._own(w), 0, 1.0)
-        return [self.classes_[c] for c in code]
-
     def enumerate(self, x: Any) -> Iterable[list[Any]]:
         """All label sequences that the constraints allow."""
         length = int(self.encoder_.transform([x]).lengths[0])
@@ -352,11 +340,29 @@ class SequenceSpace(OutputSpace):
     def validate(self, X: Sequence[Any], Y: Sequence[Any] | None = None) -> None:
         """Examples are checked while they are packed."""
 
-    def __space_tags__(self) -> SpaceTags:
-        """Exact and compiled."""
-        return SpaceTags(exactness="exact", compiled=True)
-
     # Views into w.
+
+    def state_scores(
+        self, w: NDArray[np.floating], packed: PackedSequences
+    ) -> list[NDArray[np.floating]]:
+        """Scores of the labels of every token, without transitions: n (T, K) arrays."""
+        from scipy.sparse import csr_array
+
+        rows, state = packed.rows, self.split(w)["state"]
+        if rows.indptr is None or rows.indices is None:
+            X: Any = rows.values.reshape(-1, rows.n_features)  # type: ignore[union-attr]
+        else:
+            values = rows.values
+            if values is None:
+                values = np.ones(len(rows.indices), dtype=w.dtype)
+            X = csr_array(
+                (values, rows.indices, rows.indptr),
+                shape=(rows.n_rows, rows.n_features),
+            )
+        scores = X @ state.T
+        if hasattr(scores, "toarray"):
+            scores = scores.toarray()
+        return [scores[a:b] for a, b in pairwise(rows.offsets)]
 
     def split(self, w: NDArray[np.floating]) -> dict[str, Any]:
         """Parts of a weight vector.
@@ -374,8 +380,9 @@ class SequenceSpace(OutputSpace):
         else:
             from scipy.sparse import csr_array
 
+            entries: Any = (w[: self.n_state_], self.state_label_, self.state_ptr_)
             state = csr_array(
-                (w[: self.n_state_], self.state_label_, self.state_ptr_),
+                entries,
                 shape=(self.n_features_, k),
             ).T.tocsr()
         return {

@@ -14,9 +14,11 @@ from pystruct_ext._core import Oracle
 from pystruct_ext.losses import DIVERSITY_LOSSES, DiversityMetric
 from pystruct_ext.outputs.queries import DiverseQuery
 from pystruct_ext.outputs.rankings import Slate
+from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import slate as _slate
 from pystruct_ext.spaces.base import OutputSpace, SpaceTags
 from pystruct_ext.utils.gains import discounts
+from pystruct_ext.utils.renamed import renamed_parameters
 
 SLATE_LOSSES = DIVERSITY_LOSSES
 
@@ -42,6 +44,7 @@ class PackedSlates:
         return len(self.queries)
 
 
+@storable(kind="space", renamed={"label_loss": "task_loss"})
 class SlateSpace(OutputSpace):
     """Slates of `top` documents whose worth depends on the documents above.
 
@@ -53,7 +56,7 @@ class SlateSpace(OutputSpace):
 
     Parameters
     ----------
-    label_loss : {"alpha_ndcg", "err_ia", "ndcg_ia", "intents"}, default="alpha_ndcg"
+    task_loss : {"alpha_ndcg", "err_ia", "ndcg_ia", "intents"}, default="alpha_ndcg"
         One minus the normalised metric; "intents" is the probability mass of intents
         without a relevant document.
     top : int, default=10
@@ -68,15 +71,16 @@ class SlateSpace(OutputSpace):
     size_psi_, n_features_, n_channels_, n_element_features_ : int
     """
 
+    @renamed_parameters(label_loss="task_loss")
     def __init__(
         self,
-        label_loss: str = "alpha_ndcg",
+        task_loss: str = "alpha_ndcg",
         top: int = 10,
         alpha: float = 0.5,
         parts: tuple[str, ...] = ("relations", "novelty"),
         discounted: bool = True,
     ) -> None:
-        self.label_loss = label_loss
+        self.task_loss = task_loss
         self.top = top
         self.alpha = alpha
         self.parts = parts
@@ -139,7 +143,7 @@ class SlateSpace(OutputSpace):
                     f"Y: example {i} shows {y.documents}, expected {n} different documents "
                     f"below {len(X[i])}"
                 )
-            metric = slate_metric(X[i], self.label_loss, int(self.top), self.alpha)
+            metric = slate_metric(X[i], self.task_loss, int(self.top), self.alpha)
             if metric.value(y.documents) <= 0:
                 raise ValueError(
                     f"Y: example {i} shows no relevant document; such a slate is no truth"
@@ -217,7 +221,7 @@ class SlateSpace(OutputSpace):
         )
         if packed.truths is not None:
             metrics = [
-                slate_metric(q, self.label_loss, top, self.alpha) for q in queries
+                slate_metric(q, self.task_loss, top, self.alpha) for q in queries
             ]
             arrays["rank"] = metrics[0].rank
             arrays["n_intents"] = np.array(
@@ -249,7 +253,7 @@ class SlateSpace(OutputSpace):
         if y.relevance is None or y.probabilities is None:
             raise ValueError("y has no relevance; use Slate.of(query, documents)")
         metric = DiversityMetric.of(
-            self.label_loss, y.relevance, y.probabilities, int(self.top), self.alpha
+            self.task_loss, y.relevance, y.probabilities, int(self.top), self.alpha
         )
         lost = 1 - metric.value(y_hat.documents) / metric.value(y.documents)
         return lost if lost > 1e-12 else 0.0

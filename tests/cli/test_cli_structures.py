@@ -13,10 +13,10 @@ from pystruct_ext.io import (
     read_alignments,
     read_brackets,
     read_conllu,
-    read_structures,
+    read_folds,
     write_alignments,
     write_brackets,
-    write_structures,
+    write_folds,
 )
 
 
@@ -33,7 +33,7 @@ def files(tmp_path_factory):
     (folder / "dependency").write_text("\n".join(lines))
     write_brackets(folder / "constituency", bank.trees)
     X, y = make_folds(30)
-    write_structures(folder / "folding", [f"m{k}" for k in range(30)], X, y)
+    write_folds(folder / "folding", [f"m{k}" for k in range(30)], X, y)
     X, y = make_alignments(30)
     write_alignments(
         folder / "alignment", [(f"a{k}", f"b{k}") for k in range(30)], X, y
@@ -51,9 +51,9 @@ SCORES = {
     "alignment": ("alignment", "f1", 0.85),
 }
 READERS = {
-    "dependency": lambda p: read_conllu(p).trees,
+    "dependency": lambda p: read_conllu(p).dependencies,
     "constituency": read_brackets,
-    "folding": lambda p: read_structures(p).structures,
+    "folding": lambda p: read_folds(p).folds,
     "alignment": lambda p: read_alignments(p).alignments,
 }
 SMALL = {
@@ -80,7 +80,7 @@ def test_learn_evaluate_predict(kind, files, tmp_path, capsys):
         predicted = READERS[kind](out)
         assert len(predicted) == len(READERS[kind](data))
         if kind == "folding":
-            assert predicted == load(model).predict(read_structures(data).sequences)
+            assert predicted == load(model).predict(read_folds(data).sequences)
     else:
         assert out.read_text().startswith("the DT B-NP B-NP\n")
     assert main(["inspect", model]) == 0

@@ -45,9 +45,9 @@ def synthetic(seed, k=8):
 @pytest.mark.parametrize("model", ["sequential", "coverage", "mixture"])
 def test_learned_rankers_beat_relevance_on_held_out_queries(queries, model):
     train, test = queries
-    ranker = DiverseRankingSVM(model, C=0.1 if model != "coverage" else 0.003).fit(
-        train
-    )
+    ranker = DiverseRankingSVM(
+        model=model, C=0.1 if model != "coverage" else 0.003
+    ).fit(train)
     base = RelevanceRanker(given=False).fit(train)
     assert ranker.score(test) > base.score(test) + 0.05
     for q, slate, scores in zip(
@@ -84,7 +84,9 @@ def test_baselines(queries, ranker):
 def test_greedy_exact_and_bound():
     for seed in range(12):
         q = synthetic(seed)
-        model = DiverseRankingSVM("coverage", "intents", top=3, rounds=1).fit([q])
+        model = DiverseRankingSVM(
+            model="coverage", loss="intents", top=3, rounds=1
+        ).fit([q])
         model._w = np.abs(np.random.default_rng(seed).normal(size=4))
         w = model._w
 
@@ -108,7 +110,9 @@ def test_exact_decoding_with_negative_values():
     rng = np.random.default_rng(0)
     for seed in range(6):
         q = synthetic(seed)
-        model = DiverseRankingSVM("coverage", top=3, rounds=1, decode="exact").fit([q])
+        model = DiverseRankingSVM(
+            model="coverage", top=3, rounds=1, decode="exact"
+        ).fit([q])
         model._w = rng.normal(size=4)
 
         def value(order, q=q, model=model):
@@ -123,7 +127,7 @@ def test_exact_decoding_with_negative_values():
 
 def test_explanation_names_intents_and_mass(queries):
     train, test = queries
-    model = DiverseRankingSVM("mixture").fit(train)
+    model = DiverseRankingSVM(model="mixture").fit(train)
     table = model.explain(test[0])
     assert [row["position"] for row in table.rows] == list(range(1, 11))
     assert table.rows[0]["intents"] == ["basketball"]
@@ -138,7 +142,7 @@ def test_explanation_names_intents_and_mass(queries):
 @pytest.mark.parametrize("model", ["sequential", "coverage", "mixture"])
 def test_saved_models_rank_alike(queries, model, tmp_path):
     train, test = queries
-    ranker = DiverseRankingSVM(model, C=0.01).fit(train)
+    ranker = DiverseRankingSVM(model=model, C=0.01).fit(train)
     ranker.save(tmp_path / "m.psx")
     again = pystruct_ext.load(tmp_path / "m.psx")
     for a, b in zip(ranker.predict(test), again.predict(test), strict=True):

@@ -41,7 +41,7 @@ def test_pairs_equal_the_cvxpy_optimum():
             total += cvxpy.sum(cvxpy.pos(1 - margins)) / len(i)
     reference = cvxpy.Problem(cvxpy.Minimize(0.5 * cvxpy.sum_squares(w) + 3 * total))
     best = reference.solve(solver="CLARABEL")
-    model = RankingSVM("pairs", C=3, tol=1e-5, max_iter=5000).fit(X, y, qid=qid)
+    model = RankingSVM(loss="pairs", C=3, tol=1e-5, max_iter=5000).fit(X, y, qid=qid)
     assert model.certificate_ == "exact"
     assert model.primal_objective_ == pytest.approx(best, rel=2e-4)
     assert model.dual_objective_ <= best * (1 + 1e-6)
@@ -51,7 +51,7 @@ def test_pairs_equal_the_cvxpy_optimum():
 def test_solvers_agree(loss):
     X, y, qid = problem(1)
     values = [
-        RankingSVM(loss, C=2, solver=s, tol=1e-3, max_iter=3000)
+        RankingSVM(loss=loss, C=2, solver=s, tol=1e-3, max_iter=3000)
         .fit(X, y, qid=qid)
         .primal_objective_
         for s in ("bcfw", "one_slack")
@@ -62,12 +62,14 @@ def test_solvers_agree(loss):
 @pytest.mark.parametrize("loss", LOSSES)
 def test_order_of_rows_does_not_matter(loss):
     X, y, qid = problem(2)
-    a = RankingSVM(loss, tol=1e-6, max_iter=3000).fit(X, y, qid=qid)
+    a = RankingSVM(loss=loss, tol=1e-6, max_iter=3000).fit(X, y, qid=qid)
     order = np.random.default_rng(0).permutation(len(y))
-    b = RankingSVM(loss, tol=1e-6, max_iter=3000).fit(
+    b = RankingSVM(loss=loss, tol=1e-6, max_iter=3000).fit(
         X[order], y[order], qid=qid[order]
     )
-    c = RankingSVM(loss, tol=1e-6, max_iter=3000).fit(sparse.csr_array(X), y, qid=qid)
+    c = RankingSVM(loss=loss, tol=1e-6, max_iter=3000).fit(
+        sparse.csr_array(X), y, qid=qid
+    )
     for other in (b, c):
         np.testing.assert_allclose(a.coef_, other.coef_, atol=5e-3)
 
@@ -89,13 +91,15 @@ def test_query_weight_equals_repetition():
     X, y, qid = problem(4, 8)
     w = np.ones(8)
     w[2] = 2
-    a = RankingSVM("pairs", tol=1e-7, max_iter=9000).fit(X, y, qid=qid, sample_weight=w)
+    a = RankingSVM(loss="pairs", tol=1e-7, max_iter=9000).fit(
+        X, y, qid=qid, sample_weight=w
+    )
     rows = qid == 2
     X2, y2 = np.vstack([X, X[rows]]), np.concatenate([y, y[rows]])
     q2 = np.concatenate([qid, np.full(rows.sum(), 99)])
-    b = RankingSVM("pairs", tol=1e-7, max_iter=9000).fit(X2, y2, qid=q2)
+    b = RankingSVM(loss="pairs", tol=1e-7, max_iter=9000).fit(X2, y2, qid=q2)
     np.testing.assert_allclose(a.coef_, b.coef_, atol=2e-3)
-    c = RankingSVM("pairs", tol=1e-7, max_iter=9000).fit(
+    c = RankingSVM(loss="pairs", tol=1e-7, max_iter=9000).fit(
         X, y, qid=qid, sample_weight=w[qid]
     )
     np.testing.assert_allclose(a.coef_, c.coef_, atol=1e-12)
@@ -103,20 +107,20 @@ def test_query_weight_equals_repetition():
 
 def test_document_weight_of_equal_values_changes_nothing():
     X, y, qid = problem(5)
-    a = RankingSVM("pairs", tol=1e-6, max_iter=5000).fit(X, y, qid=qid)
-    b = RankingSVM("pairs", tol=1e-6, max_iter=5000).fit(
+    a = RankingSVM(loss="pairs", tol=1e-6, max_iter=5000).fit(X, y, qid=qid)
+    b = RankingSVM(loss="pairs", tol=1e-6, max_iter=5000).fit(
         X, y, qid=qid, document_weight=np.full(len(y), 2.5)
     )
     np.testing.assert_allclose(a.coef_, b.coef_, atol=2e-3)
     with pytest.raises(ValueError, match="document_weight is for loss='pairs'"):
-        RankingSVM("ndcg").fit(X, y, qid=qid, document_weight=np.ones(len(y)))
+        RankingSVM(loss="ndcg").fit(X, y, qid=qid, document_weight=np.ones(len(y)))
 
 
 def test_long_queries_take_the_one_slack_solver():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(5000, 3))
     y = np.clip(np.round(X[:, 0] + 0.3 * rng.normal(size=5000)), 0, 2)
-    model = RankingSVM("pairs", C=10, tol=0.01).fit(X, y)
+    model = RankingSVM(loss="pairs", C=10, tol=0.01).fit(X, y)
     assert model._make_solver().name == "one_slack"
     assert model.status_ == "converged"
     assert model.get_params()["solver"] == "auto"
@@ -137,7 +141,7 @@ def test_pipeline_and_search():
 
 def test_saved_models_rank_alike(tmp_path):
     X, y, qid = problem(7)
-    model = RankingSVM("map").fit(X, y, qid=qid)
+    model = RankingSVM(loss="map").fit(X, y, qid=qid)
     model.save(tmp_path / "model.psx")
     again = pystruct_ext.load(tmp_path / "model.psx")
     np.testing.assert_array_equal(model.predict(X), again.predict(X))

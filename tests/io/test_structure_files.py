@@ -16,12 +16,12 @@ from pystruct_ext.io import (
     read_alignments,
     read_brackets,
     read_conllu,
-    read_structures,
+    read_folds,
     without_pseudoknots,
     write_alignments,
     write_brackets,
     write_conllu,
-    write_structures,
+    write_folds,
 )
 from pystruct_ext.outputs.dot_bracket import pairs_of
 from pystruct_ext.outputs.sentences import check_heads
@@ -45,11 +45,11 @@ def test_conllu_round_trip(tmp_path):
     bank = read_conllu(path)
     assert bank.sentences[0].forms == ("do", "n't", "go")
     assert bank.sentences[0].lemmas == ("do", "not", "go")
-    assert bank.trees[0] == DependencyTree((3, 3, 0), ("aux", "advmod", "root"))
-    new = [DependencyTree((2, 0, 2), ("x", "root", "y")), bank.trees[1]]
+    assert bank.dependencies[0] == DependencyTree((3, 3, 0), ("aux", "advmod", "root"))
+    new = [DependencyTree((2, 0, 2), ("x", "root", "y")), bank.dependencies[1]]
     write_conllu(out, bank, new)
     again = read_conllu(out)
-    assert again.trees == new
+    assert again.dependencies == new
     kept = [
         line for line in again.lines[0] if line[0] in "#" or "-" in line.split("\t")[0]
     ]
@@ -63,7 +63,7 @@ def test_three_columns(tmp_path):
     path = tmp_path / "a.dp"
     path.write_text("Dogs\tNNS\t2\nbark\tVBP\t0\n")
     bank = read_conllu(path)
-    assert bank.trees == [DependencyTree((2, 0))]
+    assert bank.dependencies == [DependencyTree((2, 0))]
     assert bank.sentences[0].tags == ("NNS", "VBP")
 
 
@@ -128,11 +128,11 @@ def test_structures_round_trip(tmp_path, suffix):
     if suffix != ".bpseq":
         names, X, Y = [*names, "two"], [*X, "GAAAAC"], [*Y, "(....)"]
     path = tmp_path / f"a{suffix}"
-    write_structures(path, names, X, Y)
-    data = read_structures(path)
+    write_folds(path, names, X, Y)
+    data = read_folds(path)
     assert data.names == names
     assert data.sequences == X
-    assert [set(pairs_of(y, "")) for y in data.structures] == [
+    assert [set(pairs_of(y, "")) for y in data.folds] == [
         set(pairs_of(y, "")) for y in Y
     ]
 
@@ -140,22 +140,22 @@ def test_structures_round_trip(tmp_path, suffix):
 def test_structures_of_other_kinds(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text(">x\nGGAAACC\n((...)) (-1.2)\n>y\nACGU\nACGU\n....\n....\n")
-    data = read_structures(path)
-    assert data.structures == ["((...))", "........"]
+    data = read_folds(path)
+    assert data.folds == ["((...))", "........"]
     path.write_text(">x\nGGAAACC\n>y\nAC\n")
-    assert read_structures(path).structures is None
+    assert read_folds(path).folds is None
     table = tmp_path / "a.csv"
     table.write_text("id,sequence,structure,family\nm,GAAAC,(...),f\n")
-    assert read_structures(table).columns == {"family": ["f"]}
+    assert read_folds(table).columns == {"family": ["f"]}
     assert without_pseudoknots("((<<))>>") == "((..)).."
 
 
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("a.db", ">x\nACGU\n(..\n", "a.db:2: the structure has 3 characters"),
+        ("a.db", ">x\nACGU\n(..\n", "a.db:2: the fold has 3 characters"),
         ("a.db", ">x\nACGU\n(...\n", "position 1 is never closed"),
-        ("a.db", "(...)\n", "a structure without a sequence"),
+        ("a.db", "(...)\n", "a fold without a sequence"),
         ("a.ct", "3 x\n1 A 0 2 3 1\n2 C 1 3 0 2\n3 G 2 0 2 3\n", "base 1 pairs with 3"),
         ("a.ct", "3 x\n1 A 0 2 3 1\n", "says 3 bases, but 1 lines follow"),
         ("a.bpseq", "1 A 0\n3 C 0\n", "expected base 2"),
@@ -166,7 +166,7 @@ def test_structure_errors(tmp_path, name, text, message):
     path = tmp_path / name
     path.write_text(text)
     with pytest.raises(ValueError, match=message):
-        read_structures(path)
+        read_folds(path)
 
 
 def test_alignments(tmp_path):
@@ -219,5 +219,31 @@ def test_real_files():
     trees = read_brackets(folder)
     assert len(trees) == 3914
     assert sum(len(t.words()) for t in trees) == 81793 + 6327 + 5964
-    data = read_structures(DATA / "rna-archiveii" / "structures.csv.gz")
+    data = read_folds(DATA / "rna-archiveii" / "structures.csv.gz")
     assert len(data) == 3367
+
+
+def test_old_names_warn(tmp_path):
+    from pystruct_ext import datasets, io
+
+    for module in (io, datasets):
+        for old, new in (
+            ("read_structures", io.read_folds),
+            ("write_structures", io.write_folds),
+            ("RnaStructures", io.RnaFolds),
+        ):
+            with pytest.warns(
+                FutureWarning, match=rf"{old} is now pystruct_ext.io."
+            ) as w:
+                assert getattr(module, old) is new
+            assert w[0].filename == __file__
+    with pytest.raises(AttributeError, match="no attribute 'read_nothing'"):
+        io.read_nothing  # noqa: B018
+    folds = io.RnaFolds(["a"], ["GAAAC"], ["(...)"])
+    with pytest.warns(FutureWarning, match="is now RnaFolds.folds"):
+        assert folds.structures is folds.folds
+    path = tmp_path / "a.conllu"
+    path.write_text("a\tN\t2\nb\tV\t0\n")
+    bank = read_conllu(path)
+    with pytest.warns(FutureWarning, match="is now Treebank.dependencies"):
+        assert bank.trees is bank.dependencies

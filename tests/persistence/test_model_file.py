@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import pickle
+import sys
 import zipfile
 
 import numpy as np
@@ -155,17 +157,108 @@ def rewrite(file, change):
         ({"format": "other"}, "does not say format"),
         (
             {"format_version": 99},
-            "format version 99, written by .*; this version reads up to 1",
+            "format version 99, written by .*; this version reads up to 2",
         ),
         ({"class": "os.system"}, "model of class 'os.system', expected one of"),
+        ({"class": "SequenceSpace"}, "space of class 'SequenceSpace', expected one of"),
+        (
+            {"class": "BaseStructuralSVM"},
+            "model of class 'BaseStructuralSVM', expected",
+        ),
         ({"params": {"$": "evil"}}, "unknown tag 'evil'"),
-        ({"space": {"class": "Mine"}}, r"output space 'Mine'.*load\(path, space=Mine"),
+        ({"params": {"$": "dict", "v": [["D", 1]]}}, "damaged model file .*'D'"),
+        ({"fitted": {"$": "dict", "v": [["predict", 1]]}}, "'predict' is not the name"),
+        ({"fitted": {"$": "dict", "v": [["__class__", 1]]}}, "'__class__' is not the"),
     ],
 )
 def test_foreign(file, change, message):
     rewrite(file, lambda m: m.update(change))
     with pytest.raises(ModelFileError, match=message):
         pystruct_ext.load(file)
+
+
+def objects(value):
+    """All storable objects in a manifest, the model first."""
+    if isinstance(value, list):
+        for item in value:
+            yield from objects(item)
+    elif isinstance(value, dict):
+        if "class" in value:
+            yield value
+        for item in value.values():
+            yield from objects(item)
+
+
+def manifest_of(file):
+    with zipfile.ZipFile(file) as archive:
+        return json.loads(archive.read("manifest.json"))
+
+
+def test_an_unknown_space(file):
+    def change(manifest):
+        (space,) = (o for o in objects(manifest) if o["class"] == "SequenceSpace")
+        space["class"] = "Mine"
+
+    rewrite(file, change)
+    message = r"output space 'Mine'.*load\(path, space=Mine"
+    with pytest.raises(ModelFileError, match=message):
+        pystruct_ext.load(file)
+
+
+def test_a_manifest_without_end(file):
+    def change(manifest):
+        deep = 1
+        for _ in range(400):
+            deep = {"$": "tuple", "v": [deep]}
+        manifest["params"] = {"$": "dict", "v": [["C", deep]]}
+
+    rewrite(file, change)
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(600)
+    try:
+        with pytest.raises(ModelFileError, match="damaged"):
+            pystruct_ext.load(file)
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+def test_modules_and_versions(file):
+    manifest = manifest_of(file)
+    assert manifest["format_version"] == 2
+    assert manifest["package_version"] == pystruct_ext.__version__
+    found = {o["class"]: o for o in objects(manifest)}
+    assert set(found) == {
+        "SequenceSVM",
+        "SequenceSpace",
+        "FeatureEncoder",
+        "Allowed",
+        "History",
+    }
+    for name, node in found.items():
+        assert node["module"].startswith("pystruct_ext.")
+        module = importlib.import_module(node["module"])
+        assert getattr(module, name).__module__ == node["module"]
+
+
+def test_the_callback_is_not_stored(tmp_path):
+    def stop(progress):
+        return False
+
+    for name, (model, _) in fitted().items():
+        model.set_params(callback=stop).save(tmp_path / name)
+        assert pystruct_ext.load(tmp_path / name).callback is None
+
+
+def test_derived_attributes(tmp_path):
+    X, y = load_iris(return_X_y=True)
+    model = MulticlassSVM(C=0.1).fit(X, y)
+    model.save(tmp_path / "m")
+    keys = [k for k, _ in manifest_of(tmp_path / "m")["fitted"]["v"]]
+    assert "coef_" not in keys
+    assert "intercept_" not in keys
+    loaded = pystruct_ext.load(tmp_path / "m")
+    np.testing.assert_array_equal(loaded.coef_, model.coef_)
+    np.testing.assert_array_equal(loaded.intercept_, model.intercept_)
 
 
 def test_a_zip_of_something_else(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 
 import numpy as np
@@ -12,7 +13,7 @@ mpl.use("Agg")
 
 from matplotlib import pyplot as plt  # noqa: E402
 
-from pystruct_ext import SequenceSVM  # noqa: E402
+from pystruct_ext import SegmentSVM, SequenceSVM, plotting  # noqa: E402
 from pystruct_ext.plotting import (  # noqa: E402
     ConvergenceDisplay,
     TaggingDisplay,
@@ -75,6 +76,74 @@ def test_tagging_draws_images(model):
     images = [np.zeros((2, 8, 8)), np.ones((3, 8, 8))]
     display = TaggingDisplay.from_predictions(images, Y, {"model": model.predict(X)})
     assert sum(len(ax.images) for ax in display.figure_.axes) >= 5 or display.figure_
+
+
+def test_tagging_from_an_estimator(model):
+    display = TaggingDisplay.from_estimator(model, X, Y)
+    assert display.tokens == [["w=the", "w=dog"], ["w=a", "w=cat", "w=runs"]]
+    assert display.y_pred["SequenceSVM"] == [list(y) for y in model.predict(X)]
+    assert ("gold", 0, 0) in display.cells_
+    blind = TaggingDisplay.from_estimator(
+        model, X, tokens=[["the", "dog"], list("abc")]
+    )
+    assert blind.mistakes_ == []
+    assert ("gold", 0, 0) not in blind.cells_
+    assert blind.tokens[1] == ["a", "b", "c"]
+    first = blind.figure_
+    assert blind.plot().figure_ is not first
+
+
+@pytest.mark.parametrize(
+    ("x", "shown"),
+    [
+        (np.eye(2), ["1", "2"]),
+        ([{"word": "dog", "upper": False}, {"bias": 1.0}], ["dog", "bias"]),
+        ([("The", "DT"), ("dog", "NN")], ["The", "dog"]),
+        ([[], ["a"]], ["1", "a"]),
+    ],
+)
+def test_what_is_shown_of_features(x, shown):
+    class Constant:
+        def predict(self, X):
+            return [["O", "O"] for _ in X]
+
+    display = TaggingDisplay.from_estimator(Constant(), [x])
+    assert display.tokens == [shown]
+
+
+@pytest.mark.parametrize("cls", [ConvergenceDisplay, TransitionDisplay])
+def test_displays_of_a_model_ignore_the_data(model, cls):
+    _, ax = plt.subplots()
+    display = cls.from_estimator(model, X, Y, ax=ax)
+    assert display.ax_ is ax
+    assert ax.lines or ax.images
+
+
+def test_all_displays_have_one_order_of_arguments():
+    for name in plotting.__all__:
+        cls = getattr(plotting, name)
+        parameters = list(inspect.signature(cls.from_estimator).parameters.values())
+        assert [p.name for p in parameters[:3]] == ["estimator", "X", "y"], name
+        assert parameters[2].default is None
+        assert all(p.kind in (p.KEYWORD_ONLY, p.VAR_KEYWORD) for p in parameters[3:])
+        if cls in (ConvergenceDisplay, TransitionDisplay):
+            continue
+        parameters = list(inspect.signature(cls.from_predictions).parameters.values())
+        assert [p.name for p in parameters[:3]] == ["X", "y_true", "y_pred"], name
+        assert all(p.kind in (p.KEYWORD_ONLY, p.VAR_KEYWORD) for p in parameters[3:])
+
+
+def test_tagging_draws_segments():
+    x, y = [["a"], ["b"], ["c"]], [(0, 2, "NP"), (2, 3, "O")]
+    model = SegmentSVM(tol=0.1).fit([x], [y])
+    display = TaggingDisplay.from_estimator(model, [x], [y])
+    assert display.y_true == [["B-NP", "I-NP", "O"]]
+    assert display.y_pred == {"SegmentSVM": [["B-NP", "I-NP", "O"]]}
+    assert display.mistakes_ == []
+    with pytest.raises(ValueError, match="2 labels for 3"):
+        TaggingDisplay.from_predictions(
+            [["a", "b", "c"]], None, [[(0, 1, "X"), (2, 3, "X")]]
+        )
 
 
 def test_bad_input(model):

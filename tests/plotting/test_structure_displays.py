@@ -6,7 +6,8 @@ import itertools
 
 import pytest
 
-from pystruct_ext import Tree
+from pystruct_ext import AlignmentSVM, ConstituencySVM, DependencySVM, FoldingSVM, Tree
+from pystruct_ext.datasets import make_alignments, make_folds, make_treebank
 from pystruct_ext.plotting import (
     AlignmentDisplay,
     DependencyDisplay,
@@ -31,7 +32,7 @@ FOUND = ([3, 3, 4, 0, 3], ["det", "amod", "nsubj", "root", "amod"])
 
 
 def test_dependency():
-    display = DependencyDisplay.from_tree(X, FOUND, GOLD)
+    display = DependencyDisplay(X, FOUND, GOLD)
     lines = str(display).splitlines()
     assert lines[4] == "5  loudly  ADV   <- dog    amod   x  gold: barks advmod"
     assert lines[0] == "1  the     DET   <- dog    det"
@@ -44,13 +45,13 @@ def test_dependency():
     boxes = [t.get_window_extent() for t in words]
     assert all(a.x1 < b.x0 for a, b in itertools.pairwise(boxes))
     with pytest.raises(ValueError, match="gold has 2 heads"):
-        DependencyDisplay.from_tree(X, FOUND, [0, 1])
+        DependencyDisplay(X, FOUND, [0, 1])
 
 
 def test_tree():
     tree = Tree.parse("(S (NP (N dogs)) (VP (V bark) (ADVP (R loud))))")
     gold = Tree.parse("(S (NP (N dogs)) (VP (V bark) (NP (R loud))))")
-    display = TreeDisplay.from_tree(tree, gold)
+    display = TreeDisplay(tree, gold)
     assert display.missed() == [(2, 3, "NP")]
     assert str(display).endswith("missed: NP over 'loud'")
     ax = display.plot().ax_
@@ -60,36 +61,99 @@ def test_tree():
     (right,) = [t for t in ax.texts if t.get_text() == "VP"]
     assert wrong.get_color() != right.get_color()
     wide = Tree("S", tuple(Tree("N", ("word" * 4,)) for _ in range(9)))
-    assert str(TreeDisplay.from_tree(wide)) == wide.pretty()
+    assert str(TreeDisplay(wide)) == wide.pretty()
     with pytest.raises(ValueError, match="gold has the words"):
-        TreeDisplay.from_tree(tree, Tree.parse("(S (N a))"))
+        TreeDisplay(tree, Tree.parse("(S (N a))"))
     with pytest.raises(TypeError, match="tree must be a Tree"):
-        TreeDisplay.from_tree("(S (N a))")
+        TreeDisplay("(S (N a))")
 
 
 def test_folding():
-    display = FoldingDisplay.from_structures("GGGAAACCC", "((.....))", "(((...)))")
+    display = FoldingDisplay("GGGAAACCC", "((.....))", "(((...)))")
     assert str(display).splitlines()[3].rstrip() == "  o   o   (x wrong, o missed)"
     ax = display.plot().ax_
     assert len(ax.patches) == 2 + 2 + 1
     assert [t.get_text() for t in ax.texts] == list("GGGAAACCC")
-    long = FoldingDisplay.from_structures("A" * 300, "(" + "." * 298 + ")").plot()
+    long = FoldingDisplay("A" * 300, "(" + "." * 298 + ")").plot()
     assert len(long.ax_.texts) == 6
-    with pytest.raises(ValueError, match="structure has 2 characters"):
-        FoldingDisplay.from_structures("GGG", "()")
+    with pytest.raises(ValueError, match="fold has 2 characters"):
+        FoldingDisplay("GGG", "()")
     with pytest.raises(ValueError, match=r"gold: .* is never closed"):
-        FoldingDisplay.from_structures("GGG", "...", "(..")
+        FoldingDisplay("GGG", "...", "(..")
 
 
 def test_alignment():
-    display = AlignmentDisplay.from_alignment(
-        "ACGT", "AGA", (0, -1, 1, 2), (0, 1, -1, 2)
-    )
+    display = AlignmentDisplay("ACGT", "AGA", (0, -1, 1, 2), (0, 1, -1, 2))
     assert str(display) == "ACGT\n| x.\nA-GA"
     ax = display.plot().ax_
     assert len(ax.patches) == 3 + 1
     assert "2 of 3 true pairs" in ax.get_xlabel()
-    long = AlignmentDisplay.from_alignment("A" * 70, "A" * 70, tuple(range(70)))
+    long = AlignmentDisplay("A" * 70, "A" * 70, tuple(range(70)))
     assert len(str(long).split("\n\n")) == 2
     with pytest.raises(ValueError, match="y must hold 2 positions below 1"):
-        AlignmentDisplay.from_alignment("AC", "A", (0, 0))
+        AlignmentDisplay("AC", "A", (0, 0))
+
+
+BANK = make_treebank(12)
+PROBLEMS = {
+    DependencyDisplay: (DependencySVM(bits=8), BANK.sentences, BANK.dependencies),
+    TreeDisplay: (ConstituencySVM(bits=8), BANK.sentences, BANK.trees),
+    FoldingDisplay: (FoldingSVM(C=0.01), *make_folds(8, length=30)),
+    AlignmentDisplay: (AlignmentSVM(), *make_alignments(8, length=12)),
+}
+
+
+@pytest.mark.parametrize("cls", PROBLEMS, ids=lambda c: c.__name__)
+def test_both_constructors_draw(cls):
+    import matplotlib.pyplot as plt
+
+    estimator, X, y = PROBLEMS[cls]
+    model = estimator.set_params(tol=0.3).fit(X, y)
+    k = len(X) - 1
+    _, (left, right) = plt.subplots(1, 2)
+    one = cls.from_estimator(model, X, y, index=k, ax=left, title="mine")
+    two = cls.from_predictions(X, y, model.predict(X), index=-1, ax=right)
+    assert isinstance(one, cls)
+    assert one.ax_ is left
+    assert two.ax_ is right
+    assert left.get_title(loc="left") == "mine"
+    drawn = [len(ax.patches) + len(ax.texts) + len(ax.lines) for ax in (left, right)]
+    assert drawn[0] == drawn[1] > 0
+    assert str(one) == str(two)
+    # Without the truth nothing is marked; drawing again makes a figure of its own.
+    plain = cls.from_estimator(model, X, index=k)
+    assert plain.gold is None
+    first = plain.figure_
+    assert plain.plot().figure_ is not first
+    with pytest.raises(ValueError, match=f"index is {k + 1}, but X has {k + 1}"):
+        cls.from_estimator(model, X, y, index=k + 1)
+    with pytest.raises(ValueError, match="y_pred has 1 examples, but X has"):
+        cls.from_predictions(X, y, y[:1])
+
+
+@pytest.mark.parametrize(
+    ("old", "arguments"),
+    [
+        (DependencyDisplay.from_tree, (X, FOUND)),
+        (TreeDisplay.from_tree, (Tree.parse("(S (N a))"),)),
+        (FoldingDisplay.from_structures, ("GAAAC", "(...)")),
+        (AlignmentDisplay.from_alignment, ("AC", "A", (0, -1))),
+    ],
+)
+def test_old_constructors_warn_here(old, arguments):
+    with pytest.warns(FutureWarning, match=r"is now \w+Display") as seen:
+        display = old(*arguments)
+    assert str(display)
+    assert seen[0].filename == __file__
+
+
+def test_words_of_a_tree_are_those_of_its_sentence():
+    tree = Tree.parse("(S (N a))")
+    with pytest.raises(ValueError, match="expected those of X"):
+        TreeDisplay.from_predictions([(["b"], ["N"])], None, [tree])
+
+
+def test_alignment_of_letters_with_channels():
+    x = ([("A", "h"), ("C", "e")], [("A", "e")])
+    display = AlignmentDisplay.from_predictions([x], None, [(0, -1)])
+    assert str(display) == "AC\n|\nA-"

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 
+from pystruct_ext import MulticlassSVM, SequenceSVM, StructuralSVM
 from pystruct_ext.solvers import (
     BCFW,
     SOLVERS,
@@ -14,7 +15,7 @@ from pystruct_ext.solvers import (
     OracleWarning,
     get_solver,
 )
-from pystruct_ext.spaces import OutputSpace, SequenceSpace
+from pystruct_ext.spaces import OutputSpace, SequenceSpace, SpaceTags
 
 
 class Space(OutputSpace):
@@ -221,3 +222,50 @@ def test_oracle_calls_are_counted():
         calls.clear()
         result = SOLVERS[name](tol=0.05).solve(oracle, 0.1)
         assert result.n_oracle_calls == len(calls), name
+
+
+def test_warnings_point_at_the_line_of_the_user():
+    X = [np.eye(3), np.eye(3)[::-1]]
+    y = [[0, 1, 0], [1, 1, 0]]
+    rows, labels = np.concatenate(X), np.concatenate(y)
+    settings = {"max_iter": 1, "tol": 1e-12, "C": 100.0}
+    space = SequenceSpace()
+    oracle = space.bind(space.fit_pack(X, y))
+    for train in (
+        lambda: SequenceSVM(**settings).fit(X, y),
+        lambda: MulticlassSVM(**settings).fit(rows, labels),
+        lambda: StructuralSVM(SequenceSpace(), **settings).fit(X, y),
+        lambda: BCFW(max_iter=1, tol=1e-12).solve(oracle, 1e-3),
+    ):
+        with pytest.warns(ConvergenceWarning) as seen:
+            train()
+        assert [w.filename for w in seen] == [__file__]
+        assert seen[0].lineno == train.__code__.co_firstlineno
+
+
+def test_a_greedy_oracle_is_announced_at_the_line_of_the_user():
+    class Slow(OutputSpace):
+        """One weight; the truth is 1."""
+
+        def fit_domain(self, X, Y=None):
+            self.size_psi_ = 1
+            return self
+
+        def joint_feature(self, x, y):
+            return np.array([float(x * y)])
+
+        def loss(self, y, y_hat):
+            return float(y != y_hat)
+
+        def decode(self, w, x):
+            return int(w[0] * x > 0)
+
+        def loss_augmented_decode(self, w, x, y):
+            return 0
+
+        def __space_tags__(self):
+            return SpaceTags(exactness="none")
+
+    with pytest.warns(OracleWarning, match="does not promise") as seen:
+        StructuralSVM(Slow()).fit([1.0, 2.0], [1, 1])
+    assert seen[0].filename == __file__

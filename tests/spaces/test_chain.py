@@ -13,7 +13,6 @@ from scipy.sparse import csr_array, csr_matrix
 from scipy.special import logsumexp
 
 from pystruct_ext.spaces import SequenceSpace
-from pystruct_ext.spaces._kernels import chain as kernel
 
 # The twin: plain loops over potentials.
 
@@ -76,10 +75,10 @@ def path_score(path, pot, trans, start, end):
 class Chain:
     """A space of K labels over identity features: w spells out the potentials."""
 
-    def __init__(self, K, T, dtype="float64", allowed=None, label_loss="hamming"):
+    def __init__(self, K, T, dtype="float64", allowed=None, task_loss="hamming"):
         self.K, self.T = K, T
         self.space = SequenceSpace(
-            dtype=dtype, constraints=allowed, label_loss=label_loss
+            dtype=dtype, constraints=allowed, task_loss=task_loss
         )
         legal = np.ones((K, K), dtype=bool) if allowed is None else allowed
         # Every label once as a sequence of its own makes them all known.
@@ -148,7 +147,7 @@ def test_loss_augmented_against_the_twin(K, isa):
     rng = np.random.default_rng(K)
     cost = rng.integers(0, 4, size=(K, K)).astype(float)
     np.fill_diagonal(cost, 0)
-    chain = Chain(K, 6, label_loss=cost)
+    chain = Chain(K, 6, task_loss=cost)
     for _ in range(4):
         pot, trans, start, end = chain.draw(rng, integers=True)
         y = rng.integers(0, K, size=6).tolist()
@@ -221,7 +220,7 @@ def test_decode_is_the_maximum_and_legal(drawn):
 @given(chains(), st.integers(1, 30))
 def test_k_best_is_the_sorted_enumeration(drawn, k):
     chain, parts = drawn
-    codes, scores = kernel.k_best(chain.bind(), chain.weights(*parts), 0, k)
+    codes, scores = chain.bind().k_best(chain.weights(*parts), 0, k)
     scored = enumerated(chain, parts)
     want = sorted((s for s, _ in scored), reverse=True)[:k]
     np.testing.assert_allclose(scores, want, atol=1e-9)
@@ -238,22 +237,32 @@ def test_k_best_is_the_sorted_enumeration(drawn, k):
 @given(chains(), st.sampled_from([0.5, 1.0, 3.0]))
 def test_marginals_and_partition_are_the_enumerated_ones(drawn, temperature):
     chain, parts = drawn
-    unary, pairs, log_z = kernel.marginals(
-        chain.bind(), chain.weights(*parts), 0, temperature, True
-    )
+    oracle = chain.bind()
+    unary, log_z = oracle.marginals(chain.weights(*parts), 0, temperature)
     scored = enumerated(chain, parts)
     exponents = np.array([s / temperature for s, _ in scored])
     assert log_z == pytest.approx(logsumexp(exponents))
     p = np.exp(exponents - logsumexp(exponents))
     want = np.zeros_like(unary)
-    want_pairs = np.zeros_like(pairs)
+    want_moves = np.zeros((chain.K, chain.K))
     for q, (_, path) in zip(p, scored, strict=True):
         for t, label in enumerate(path):
             want[t, label] += q
-        for t, move in enumerate(itertools.pairwise(path)):
-            want_pairs[t][move] += q
+        for move in itertools.pairwise(path):
+            want_moves[move] += q
     np.testing.assert_allclose(unary, want, atol=1e-9)
-    np.testing.assert_allclose(pairs, want_pairs, atol=1e-9)
+    assert oracle.log_partition(chain.weights(*parts), 0, temperature) == log_z
+    # The expected number of a transition is the derivative by its weight.
+    pot, trans, start, end = parts
+    for move in np.ndindex(chain.K, chain.K):
+        step = np.zeros_like(trans)
+        step[move] = 1e-4
+        up, down = (
+            oracle.log_partition(chain.weights(pot, t, start, end), 0, temperature)
+            for t in (trans + step, trans - step)
+        )
+        slope = temperature * (up - down) / 2e-4
+        assert slope == pytest.approx(want_moves[move], abs=1e-5)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -263,23 +272,23 @@ def test_k_best_and_marginals_against_the_twin(K, dtype, isa):
     chain = Chain(K, 7, dtype)
     pot, trans, start, end = chain.draw(rng)
     oracle, w = chain.bind(), chain.weights(pot, trans, start, end)
-    codes, scores = kernel.k_best(oracle, w, 0, 10)
+    codes, scores = oracle.k_best(w, 0, 10)
     twin = twin_k_best(pot, trans, start, end, 10)
     np.testing.assert_allclose(scores, [s for s, _ in twin], rtol=1e-5)
     if dtype == "float64":
         assert [tuple(c) for c in codes.tolist()] == [path for _, path in twin]
-    unary, pairs, log_z = kernel.marginals(oracle, w, 0)
+    unary, log_z = oracle.marginals(w, 0)
     want, want_log_z = twin_marginals(pot, trans, start, end)
-    assert pairs is None
     np.testing.assert_allclose(unary, want, atol=1e-5)
     assert log_z == pytest.approx(want_log_z, rel=1e-6)
-    np.testing.assert_allclose(kernel.potentials(oracle, w, 0), pot, rtol=1e-6)
+    (scores,) = chain.space.state_scores(w, chain.space.pack([np.eye(chain.T)]))
+    np.testing.assert_allclose(scores, pot, rtol=1e-6)
 
 
 def test_cold_marginals_stay_finite():
     chain = Chain(3, 5)
     parts = chain.draw(np.random.default_rng(0))
-    unary, _, log_z = kernel.marginals(chain.bind(), chain.weights(*parts), 0, 1e-3)
+    unary, log_z = chain.bind().marginals(chain.weights(*parts), 0, 1e-3)
     assert np.all(np.isfinite(unary))
     assert math.isfinite(log_z)
     path, _ = twin_viterbi(*parts)

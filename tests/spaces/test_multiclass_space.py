@@ -51,7 +51,7 @@ def test_argmax_against_numpy(K, sparse, dtype, isa):
     X, y, rng = problem(K)
     cost = rng.integers(0, 4, size=(K, K)).astype(float)
     np.fill_diagonal(cost, 0)
-    space = MulticlassSpace(label_loss=cost, fit_intercept=False, dtype=dtype)
+    space = MulticlassSpace(task_loss=cost, fit_intercept=False, dtype=dtype)
     oracle = space.bind(space.fit_pack(csr_array(X) if sparse else X, y))
     W = rng.integers(-2, 3, size=(K, X.shape[1])).astype(float)
     w = weights(space, W)
@@ -128,7 +128,7 @@ def test_classes_of_objects():
 
 def test_a_class_unknown_at_fit_costs_one():
     X, y, _ = problem(3)
-    space = MulticlassSpace(label_loss=2 * (1 - np.eye(3))).fit_domain(X, y)
+    space = MulticlassSpace(task_loss=2 * (1 - np.eye(3))).fit_domain(X, y)
     assert space.loss(0, 1) == 2
     assert space.loss(9, 1) == 1
     assert space.loss(9, 9) == 0

@@ -135,7 +135,7 @@ CASES = {
     "multiclass": (MulticlassSpace(), dense_rows),
     "multiclass-float32": (MulticlassSpace(dtype="float32"), dense_rows),
     "multiclass-names": (MulticlassSpace(intercept_scaling=2.0), named_rows),
-    "multiclass-cost": (MulticlassSpace(label_loss=COST), dense_rows),
+    "multiclass-cost": (MulticlassSpace(task_loss=COST), dense_rows),
     "multiclass-csr": (MulticlassSpace(), sparse_rows),
     "multiclass-csr-plain": (
         MulticlassSpace(fit_intercept=False, dtype="float32"),
@@ -143,9 +143,9 @@ CASES = {
     ),
     "sequence": (SequenceSpace(), dense_sequences),
     "sequence-float64": (SequenceSpace(dtype="float64"), dense_sequences),
-    "sequence-cost": (SequenceSpace(label_loss=COST), dense_sequences),
+    "sequence-cost": (SequenceSpace(task_loss=COST), dense_sequences),
     "sequence-cost-mapping": (
-        SequenceSpace(label_loss={("a", "b"): 3.0, ("b", "c"): 0.0}, dtype="float64"),
+        SequenceSpace(task_loss={("a", "b"): 3.0, ("b", "c"): 0.0}, dtype="float64"),
         dense_sequences,
     ),
     "sequence-sparsified": (SequenceSpace(), mostly_zero),

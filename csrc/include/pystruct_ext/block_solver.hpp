@@ -99,8 +99,8 @@ class BlockSolver {
     return rc;
   }
 
-  // sum_i c_i H_i(w) by an exact pass over positions [begin, end). For slack rescaling the value is
-  // an upper bound of the hinge (see separate_slack).
+  // sum_i c_i H_i(w) by a pass over positions [begin, end), with an upper bound of every hinge where
+  // the maximum is not known: of slack rescaling (see separate_slack) and of oracles with `bound`.
   int hinge_sum(const void* w, int64_t begin, int64_t end, int n_threads, double* sum) noexcept {
     try {
       const int64_t n = end - begin;
@@ -116,22 +116,11 @@ class BlockSolver {
         }
         return rc;
       }
-      std::vector<int64_t> offsets(static_cast<std::size_t>(n) + 1, 0);
-      for (int64_t k = 0; k < n; ++k)
-        offsets[static_cast<std::size_t>(k) + 1] =
-            offsets[static_cast<std::size_t>(k)] +
-            cuts_[static_cast<std::size_t>(begin + k)].code_len;
-      std::vector<int32_t> codes(static_cast<std::size_t>(offsets.back()));
-      std::vector<double> loss(static_cast<std::size_t>(n)), margin(static_cast<std::size_t>(n));
-      const BatchOut out{codes.data(), offsets.data(), nullptr, loss.data(), margin.data()};
-      rc = oracle_argmax_batch(o_, w, ids_.data() + begin, n, 1.0, n_threads, out, &failed_block);
+      double total = 0;
+      rc = oracle_hinge_sum(o_, w, ids_.data() + begin, c_.data() + begin, n, n_threads, &total,
+                            &failed_block);
       if (rc) return rc;
       n_oracle_calls += n;
-      double total = 0;
-      for (int64_t k = 0; k < n; ++k) {
-        const std::size_t q = static_cast<std::size_t>(begin + k), r = static_cast<std::size_t>(k);
-        total += c_[q] * std::max(0.0, loss[r] - margin[r]);
-      }
       *sum += total;
       return PSX_OK;
     } catch (...) {

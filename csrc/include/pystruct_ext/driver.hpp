@@ -6,18 +6,29 @@
 //     static constexpr uint32_t kFlags = PSX_EXACT;
 //     int64_t n_blocks() const, size_psi() const;  int32_t code_len(int64_t i) const;
 //     const int32_t* truth(int64_t i) const;
-//     void prepare(const real* w, Scratch&) const noexcept;          // what all blocks share
 //     void load(const real* w, int64_t i, Scratch&) const noexcept;  // potentials of block i
 //     double argmax(int64_t i, double loss_scale, Scratch&, int32_t* code) const noexcept;
 //     double score(int64_t i, const Scratch&, const int32_t* code) const noexcept;
 //     double loss(int64_t i, const int32_t* code) const noexcept;
 //     template <class Sink> void psi(int64_t i, const int32_t* y, double a, Sink&) const noexcept;
-//     template <class Sink> void psi_diff(int64_t i, const int32_t* y, const int32_t* z, double a,
-//                                         Sink&) const noexcept;
-//     double psi_diff_sqnorm(int64_t i, const int32_t* y, const int32_t* z, Scratch&) const noexcept;
 //   };
 //
 // `argmax` returns the maximum it reached; a NaN or infinity there becomes PSX_NONFINITE.
+//
+// A kernel may also have, and is used better if it has:
+//     void prepare(const real* w, Scratch&) const noexcept;          // what all blocks share
+//     template <class Sink> void psi_diff(int64_t i, const int32_t* y, const int32_t* z, double a,
+//                                         Sink&) const noexcept;     // else psi(y) - psi(z)
+//     double psi_diff_sqnorm(int64_t i, const int32_t* y, const int32_t* z, Scratch&) const noexcept;
+//                                                                    // else through Scratch::sparse
+//     double bound(int64_t i, double loss_scale, const Scratch&) const noexcept;  // see oracle.h
+// and, to be asked about parts (see oracle.h):
+//     int part_shape(int64_t i, int64_t* shape) const noexcept;
+//     template <class F> void each_part(int64_t i, const int32_t* y, F&& f) const noexcept;
+//     void clear(int64_t i, Scratch&) const noexcept;                // potentials 0, scratch finite
+//     void add_parts(int64_t i, double a, const real* scores, Scratch&) const noexcept;
+// Questions about all outputs at once (k best, marginals, samples) are answered by a second class,
+// see queries.hpp.
 //
 // Threads. Work is cut into chunks whose number depends on n alone; each thread takes chunks from a
 // counter; sums are formed per chunk and added in chunk order. The result is bitwise the same for
@@ -26,11 +37,14 @@
 // per thread.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <cstdint>
 #include <memory>
 #include <thread>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "pystruct_ext/oracle.h"
@@ -165,7 +179,7 @@ inline int oracle_argmax_batch(const psx_oracle* o, const void* w, const int64_t
   }
 }
 
-// cut_sum on top of argmax_batch; `oracle_cut_sum` prefers the oracle's own.
+// cut_sum on top of argmax_batch.
 inline int generic_cut_sum(const psx_oracle* o, const void* w, const int64_t* ids,
                            const double* weight, int64_t n, int n_threads, double* dpsi,
                            double* loss, double* hinge, int64_t* failed) {
@@ -208,14 +222,120 @@ inline int generic_cut_sum(const psx_oracle* o, const void* w, const int64_t* id
 inline int oracle_cut_sum(const psx_oracle* o, const void* w, const int64_t* ids,
                           const double* weight, int64_t n, int n_threads, double* dpsi,
                           double* loss, double* hinge, int64_t* failed) {
-  auto* f = o->cut_sum ? o->cut_sum : nullptr;
-  if (f)
-    return f(o->ctx, w, ids, weight, n, usable_threads(o, n_threads), dpsi, loss, hinge, failed);
+  if (o->cut_sum)
+    return o->cut_sum(o->ctx, w, ids, weight, n, usable_threads(o, n_threads), dpsi, loss, hinge,
+                      failed);
   return generic_cut_sum(o, w, ids, weight, n, n_threads, dpsi, loss, hinge, failed);
 }
 
+// sum_k weight[k] H_k over blocks, with upper bounds of the hinges where the oracle has them: the
+// hinge of an exact oracle is the bound. What a certified primal value is made of.
+inline int oracle_hinge_sum(const psx_oracle* o, const void* w, const int64_t* ids,
+                            const double* weight, int64_t n, int n_threads, double* hinge,
+                            int64_t* failed) {
+  if (!o->bound) {
+    double loss = 0;
+    return oracle_cut_sum(o, w, ids, weight, n, n_threads, nullptr, &loss, hinge, failed);
+  }
+  n_threads = usable_threads(o, n_threads);
+  if (const int rc = o->reserve_workers(o->ctx, n_threads)) return rc;
+  try {
+    int32_t longest = 1;
+    for (int64_t k = 0; k < n; ++k) longest = std::max(longest, o->code_len(o->ctx, ids[k]));
+    const Chunks chunks(n);
+    const auto count = static_cast<std::size_t>(chunks.count);
+    std::vector<int> status(count, PSX_OK);
+    std::vector<int64_t> where(count, -1);
+    std::vector<double> sum(count, 0.0);
+    std::vector<std::vector<int32_t>> codes(static_cast<std::size_t>(n_threads));
+    for (auto& c : codes) c.resize(static_cast<std::size_t>(longest));
+    for_each_chunk(chunks, n_threads, [&](int64_t c, int worker) {
+      int32_t* code = codes[static_cast<std::size_t>(worker)].data();
+      for (int64_t k = chunks.begin(c); k < chunks.end(c); ++k) {
+        const int64_t i = ids[k];
+        const int32_t* truth = o->truth(o->ctx, i);
+        double upper = 0, score = 0;
+        int rc = truth ? o->load(o->ctx, worker, w, i) : PSX_PYTHON_ERROR;
+        if (rc == PSX_OK) rc = o->argmax(o->ctx, worker, i, 1.0, code);
+        if (rc == PSX_OK) rc = o->bound(o->ctx, worker, i, 1.0, &upper);
+        if (rc == PSX_OK) rc = o->score(o->ctx, worker, i, truth, &score);
+        if (rc != PSX_OK) {
+          status[static_cast<std::size_t>(c)] = rc;
+          where[static_cast<std::size_t>(c)] = i;
+          return false;
+        }
+        const double h = upper - score;
+        if (h > 0) sum[static_cast<std::size_t>(c)] += (weight ? weight[k] : 1.0) * h;
+      }
+      return true;
+    });
+    for (int64_t c = 0; c < chunks.count; ++c) {
+      if (status[static_cast<std::size_t>(c)] != PSX_OK) {
+        if (failed) *failed = where[static_cast<std::size_t>(c)];
+        return status[static_cast<std::size_t>(c)];
+      }
+      *hinge += sum[static_cast<std::size_t>(c)];
+    }
+    return PSX_OK;
+  } catch (...) {
+    return PSX_NOMEM;
+  }
+}
+
+// Which of the optional members a kernel has.
+namespace detail {
+struct NullSink {
+  void operator()(int64_t, double) const noexcept {}
+};
+struct NullPart {
+  void operator()(int64_t) const noexcept {}
+};
+template <class S>
+using Scratch = typename S::Scratch;
+template <class S>
+using Real = typename S::real;
+
+#define PSX_HAS(name, ...)                                  \
+  template <class S, class = void>                          \
+  struct name : std::false_type {};                         \
+  template <class S>                                        \
+  struct name<S, std::void_t<decltype(__VA_ARGS__)>> : std::true_type {};
+PSX_HAS(HasPrepare, std::declval<const S&>().prepare(static_cast<const Real<S>*>(nullptr),
+                                                     std::declval<Scratch<S>&>()))
+PSX_HAS(HasPsiDiff, std::declval<const S&>().psi_diff(int64_t{}, static_cast<const int32_t*>(nullptr),
+                                                      static_cast<const int32_t*>(nullptr), 1.0,
+                                                      std::declval<NullSink&>()))
+PSX_HAS(HasSqnorm, std::declval<const S&>().psi_diff_sqnorm(
+                       int64_t{}, static_cast<const int32_t*>(nullptr),
+                       static_cast<const int32_t*>(nullptr), std::declval<Scratch<S>&>()))
+PSX_HAS(HasBound, std::declval<const S&>().bound(int64_t{}, 1.0, std::declval<Scratch<S>&>()))
+PSX_HAS(HasParts, std::declval<const S&>().each_part(int64_t{}, static_cast<const int32_t*>(nullptr),
+                                                     NullPart{}))
+PSX_HAS(HasAddParts, std::declval<const S&>().add_parts(int64_t{}, 1.0,
+                                                        static_cast<const Real<S>*>(nullptr),
+                                                        std::declval<Scratch<S>&>()))
+#undef PSX_HAS
+}  // namespace detail
+
+// Emits psi(y) - psi(z) into a sink.
+template <class Space, class Sink>
+void emit_diff(const Space& space, int64_t i, const int32_t* y, const int32_t* z, double a,
+               Sink& sink) noexcept {
+  if constexpr (detail::HasPsiDiff<Space>::value) {
+    space.psi_diff(i, y, z, a, sink);
+  } else {
+    space.psi(i, y, a, sink);
+    space.psi(i, z, -a, sink);
+  }
+}
+
+// A kernel that answers no questions about all of its outputs.
+struct NoQueries {
+  static constexpr bool kAny = false;
+};
+
 // The ABI over a kernel: owns the view and the workers' scratch.
-template <class Space>
+template <class Space, class Queries = NoQueries>
 class OracleBox {
  public:
   using real = typename Space::real;
@@ -229,11 +349,28 @@ class OracleBox {
     oracle_.ctx = this;
     oracle_.n_blocks = space.n_blocks();
     oracle_.size_psi = space.size_psi();
+    set_required();
+    set_parts();
+    if constexpr (Queries::kAny) set_queries();
+    if constexpr (detail::HasBound<Space>::value)
+      oracle_.bound = [](void* c, int k, int64_t i, double scale, double* out) {
+        *out = self(c).space_.bound(i, scale, self(c).scratch(k));
+        return checked(*out);
+      };
+  }
+  OracleBox(const OracleBox&) = delete;
+  OracleBox& operator=(const OracleBox&) = delete;
+
+  const psx_oracle* oracle() const noexcept { return &oracle_; }
+  const Space& space() const noexcept { return space_; }
+
+ private:
+  void set_required() noexcept {
     oracle_.reserve_workers = [](void* c, int n) { return self(c).reserve(n); };
     oracle_.code_len = [](void* c, int64_t i) { return self(c).space_.code_len(i); };
     oracle_.truth = [](void* c, int64_t i) { return self(c).space_.truth(i); };
     oracle_.load = [](void* c, int k, const void* w, int64_t i) {
-      self(c).space_.prepare(static_cast<const real*>(w), self(c).scratch(k));
+      self(c).prepare(static_cast<const real*>(w), k);
       self(c).space_.load(static_cast<const real*>(w), i, self(c).scratch(k));
       return static_cast<int>(PSX_OK);
     };
@@ -256,25 +393,33 @@ class OracleBox {
     oracle_.psi_diff_axpy = [](void* c, int, int64_t i, const int32_t* y, const int32_t* z,
                                double a, void* w) {
       DenseSink<real> sink{static_cast<real*>(w)};
-      self(c).space_.psi_diff(i, y, z, a, sink);
+      emit_diff(self(c).space_, i, y, z, a, sink);
       return static_cast<int>(PSX_OK);
     };
     oracle_.psi_diff_accumulate = [](void* c, int, int64_t i, const int32_t* y, const int32_t* z,
                                      double a, double* acc) {
       DenseSink<double> sink{acc};
-      self(c).space_.psi_diff(i, y, z, a, sink);
+      emit_diff(self(c).space_, i, y, z, a, sink);
       return static_cast<int>(PSX_OK);
     };
     oracle_.psi_diff_sqnorm = [](void* c, int k, int64_t i, const int32_t* y, const int32_t* z,
                                  double* out) {
-      *out = self(c).space_.psi_diff_sqnorm(i, y, z, self(c).scratch(k));
+      const Space& space = self(c).space_;
+      auto& s = self(c).scratch(k);
+      if constexpr (detail::HasSqnorm<Space>::value) {
+        *out = space.psi_diff_sqnorm(i, y, z, s);
+      } else {
+        s.sparse.clear();
+        emit_diff(space, i, y, z, 1.0, s.sparse);
+        *out = s.sparse.overflow ? -1.0 : s.sparse.sqnorm();
+      }
       if (*out < 0) return static_cast<int>(PSX_NOMEM);
       return checked(*out);
     };
     oracle_.psi_diff_dot = [](void* c, int, const void* w, int64_t i, const int32_t* y,
                               const int32_t* z, double* out) {
       DotSink<real> sink{static_cast<const real*>(w)};
-      self(c).space_.psi_diff(i, y, z, 1.0, sink);
+      emit_diff(self(c).space_, i, y, z, 1.0, sink);
       *out = sink.sum;
       return static_cast<int>(PSX_OK);
     };
@@ -293,24 +438,79 @@ class OracleBox {
         return static_cast<int>(PSX_NOMEM);
       }
     };
-    oracle_.cut_sum = [](void* c, const void* w, const int64_t* ids, const double* weight,
-                         int64_t n, int n_threads, double* dpsi, double* loss, double* hinge,
-                         int64_t* failed) {
-      return generic_cut_sum(&self(c).oracle_, w, ids, weight, n, n_threads, dpsi, loss, hinge,
-                             failed);
+  }
+
+  void set_parts() noexcept {
+    if constexpr (detail::HasParts<Space>::value) {
+      oracle_.part_shape = [](void* c, int64_t i, int64_t* shape) {
+        return self(c).space_.part_shape(i, shape);
+      };
+      oracle_.parts = [](void* c, int64_t i, const int32_t* code, int64_t* parts, int64_t room) {
+        int64_t count = 0;
+        self(c).space_.each_part(i, code, [&](int64_t part) {
+          if (count < room) parts[count] = part;
+          ++count;
+        });
+        return count;
+      };
+    }
+    if constexpr (detail::HasAddParts<Space>::value) {
+      oracle_.add_scores = [](void* c, int k, int64_t i, double a, const void* scores) {
+        return guarded([&] {
+          self(c).space_.add_parts(i, a, static_cast<const real*>(scores), self(c).scratch(k));
+          return static_cast<int>(PSX_OK);
+        });
+      };
+      oracle_.load_scores = [](void* c, int k, int64_t i, const void* scores) {
+        return guarded([&] {
+          self(c).space_.clear(i, self(c).scratch(k));
+          self(c).space_.add_parts(i, 1.0, static_cast<const real*>(scores), self(c).scratch(k));
+          return static_cast<int>(PSX_OK);
+        });
+      };
+    }
+  }
+
+  void set_queries() noexcept {
+    oracle_.k_best = [](void* c, int k, int64_t i, int64_t n, int32_t* codes, double* scores,
+                        int64_t* found) {
+      return guarded([&] {
+        *found = Queries::k_best(self(c).space_, self(c).scratch(k), i, n, codes, scores);
+        return *found < 0 ? static_cast<int>(PSX_NONFINITE) : static_cast<int>(PSX_OK);
+      });
+    };
+    oracle_.marginals = [](void* c, int k, int64_t i, double temperature, double* out,
+                           double* log_partition) {
+      return guarded([&] {
+        *log_partition =
+            Queries::marginals(self(c).space_, self(c).scratch(k), i, temperature, out);
+        return std::isnan(*log_partition) ? static_cast<int>(PSX_NONFINITE)
+                                          : static_cast<int>(PSX_OK);
+      });
+    };
+    oracle_.sample = [](void* c, int k, int64_t i, double temperature, uint64_t seed, int64_t n,
+                        int32_t* codes) {
+      return guarded([&] {
+        return Queries::sample(self(c).space_, self(c).scratch(k), i, temperature, seed, n, codes)
+                   ? static_cast<int>(PSX_OK)
+                   : static_cast<int>(PSX_NONFINITE);
+      });
     };
   }
-  OracleBox(const OracleBox&) = delete;
-  OracleBox& operator=(const OracleBox&) = delete;
 
-  const psx_oracle* oracle() const noexcept { return &oracle_; }
-  const Space& space() const noexcept { return space_; }
+  template <class Work>
+  static int guarded(Work&& work) noexcept {
+    try {
+      return work();
+    } catch (...) {
+      return PSX_NOMEM;
+    }
+  }
 
- private:
   struct Inlined {
     OracleBox* box;
     const real* w;
-    void prepare(int worker) const { box->space_.prepare(w, box->scratch(worker)); }
+    void prepare(int worker) const { box->prepare(w, worker); }
     int load(int worker, int64_t i) const {
       box->space_.load(w, i, box->scratch(worker));
       return PSX_OK;
@@ -331,7 +531,12 @@ class OracleBox {
 
   static OracleBox& self(void* c) noexcept { return *static_cast<OracleBox*>(c); }
   static int checked(double value) noexcept {
-    return std::isfinite(value) ? static_cast<int>(PSX_OK) : static_cast<int>(PSX_NONFINITE);
+    // Below: nothing but forbidden parts was left.
+    return std::isfinite(value) && value > 0.1 * PSX_FORBIDDEN ? static_cast<int>(PSX_OK)
+                                                               : static_cast<int>(PSX_NONFINITE);
+  }
+  void prepare([[maybe_unused]] const real* w, [[maybe_unused]] int k) noexcept {
+    if constexpr (detail::HasPrepare<Space>::value) space_.prepare(w, scratch(k));
   }
   typename Space::Scratch& scratch(int k) noexcept { return *workers_[static_cast<std::size_t>(k)]; }
   int reserve(int n) noexcept {

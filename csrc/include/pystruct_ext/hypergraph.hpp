@@ -1,5 +1,5 @@
 // A packed forest: all outputs of one example as a directed acyclic hypergraph, and what can be
-// asked of it: log-partition, marginals, the k best.
+// asked of it: log-partition, marginals, the k best, samples.
 //
 // Design. The fast kernels answer one question, argmax. For the others a dynamic programme lists
 // its items and rules here, once, in an order in which tails come before heads, and the answers are
@@ -11,9 +11,9 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
-#include <queue>
 #include <vector>
 
+#include "pystruct_ext/oracle.h"
 #include "pystruct_ext/semiring.hpp"
 
 namespace pystruct_ext {
@@ -33,7 +33,8 @@ class Hypergraph {
     return static_cast<int32_t>(first_.size()) - 1;
   }
   void edge(double weight, int32_t tag, int32_t left = kNone, int32_t right = kNone) {
-    if (std::isfinite(weight)) edges_.push_back({left, right, tag, weight});
+    if (std::isfinite(weight) && weight > 0.1 * PSX_FORBIDDEN)
+      edges_.push_back({left, right, tag, weight});
   }
   int64_t n_nodes() const { return static_cast<int64_t>(first_.size()); }
   int64_t n_edges() const { return static_cast<int64_t>(edges_.size()); }
@@ -87,6 +88,35 @@ class Hypergraph {
       }
     }
     return log_z;
+  }
+
+  // Draws `count` derivations from exp(score / temperature) / Z, top down: an edge is chosen with the
+  // share that it has in the inside sum of its node. `emit(m, tag)` as for k_best.
+  template <class Draw, class Emit>
+  void sample(double temperature, int64_t count, Draw&& uniform, Emit&& emit) const {
+    const std::vector<double> in = inside<LogPlus>(temperature);
+    const auto at = [&](int32_t v) { return v < 0 ? 0.0 : in[static_cast<std::size_t>(v)]; };
+    std::vector<int32_t> stack;
+    for (int64_t m = 0; m < count; ++m) {
+      stack.assign(1, root());
+      while (!stack.empty()) {
+        const int32_t v = stack.back();
+        stack.pop_back();
+        double left = uniform();
+        int64_t chosen = begin(v);
+        for (int64_t e = begin(v); e < end(v); ++e) {
+          const Edge& x = edge_at(e);
+          const double p = std::exp(x.weight / temperature + at(x.left) + at(x.right) - at(v));
+          if (p > 0) chosen = e;
+          left -= p;
+          if (left < 0) break;
+        }
+        const Edge& x = edge_at(chosen);
+        if (x.tag >= 0) emit(m, x.tag);
+        if (x.right >= 0) stack.push_back(x.right);
+        if (x.left >= 0) stack.push_back(x.left);
+      }
+    }
   }
 
   // Up to k derivations with the highest scores, best first; of equal ones those with earlier

@@ -2,8 +2,8 @@
  *
  * A solver sees nothing but this struct. It is handed around in a PyCapsule named
  * PSX_CAPSULE_NAME, so that a space compiled anywhere (C, C++, Rust, numba) plugs into every
- * solver. `struct_size` lets later 1.x versions append fields: a reader must check it before it
- * touches a field that its own version added.
+ * solver. `struct_size` lets later 1.x versions append fields: a reader takes the bytes that the
+ * writer had, and everything behind them as 0, so that an oracle of an older header still loads.
  *
  * Conventions
  * -----------
@@ -15,7 +15,8 @@
  * - `worker` in [0, n reserved workers) names the scratch space a call may use; two threads must
  *   not use one worker at a time. `load` fills a worker's scratch from w and block i; `argmax` and
  *   `score` read it and must be preceded by `load` of the same block on the same worker.
- * - The same w and i give the same code; ties go to the smallest code.
+ * - The same w and i give the same code; ties go to one fixed output (for flat codes, such as
+ *   classes and label sequences, the smallest).
  * - Functions return a psx_status, never throw, and never print.
  */
 #ifndef PYSTRUCT_EXT_ORACLE_H
@@ -41,7 +42,8 @@ enum psx_flag {
   PSX_NEEDS_GIL = 1u,  /* calls enter Python: one thread at a time */
   PSX_THREADSAFE = 2u, /* distinct workers may run at the same time */
   PSX_EXACT = 4u,      /* argmax is the maximum: the gap certifies the problem */
-  PSX_UNDERGEN = 8u,   /* argmax may miss the maximum (greedy, beam): the gap proves nothing */
+  PSX_UNDERGEN = 8u,   /* argmax may miss the maximum (greedy, beam): the gap proves nothing,
+                          unless the verb `bound` says how much may have been missed */
   PSX_OVERGEN = 16u    /* argmax maximises over a relaxation: the gap certifies the relaxation */
 };
 
@@ -100,7 +102,43 @@ typedef struct psx_oracle {
    * weight may be NULL (all ones). */
   int (*cut_sum)(void* ctx, const void* w, const int64_t* ids, const double* weight, int64_t n,
                  int n_threads, double* dpsi, double* loss, double* hinge, int64_t* failed);
+
+  /* Optional verbs, each NULL where an oracle does not have it. Version 1.0 ends above.
+   *
+   * Parts. An output may be seen as a set of parts (token t has label l; word m hangs on h; i pairs
+   * with j), numbered from 0 over an array of up to four dimensions per block. Marginals, scores
+   * from outside, and costs and constraints per part are indexed by them. */
+
+  /* Up to k best outputs under the potentials of the last load, best first, distinct.
+   * codes: (k, code_len), scores: (k,); *found is their number. */
+  int (*k_best)(void* ctx, int worker, int64_t i, int64_t k, int32_t* codes, double* scores,
+                int64_t* found);
+  /* log sum_y exp(<w, psi(x, y)> / temperature) under the potentials of the last load, and, where
+   * out is not NULL, the probability of every part, in the shape of part_shape. */
+  int (*marginals)(void* ctx, int worker, int64_t i, double temperature, double* out,
+                   double* log_partition);
+  /* n outputs drawn independently from exp(<w, psi(x, y)> / temperature) / Z under the potentials
+   * of the last load; the same seed gives the same outputs. codes: (n, code_len) */
+  int (*sample)(void* ctx, int worker, int64_t i, double temperature, uint64_t seed, int64_t n,
+                int32_t* codes);
+  /* Shape of the array of parts of block i; the number of dimensions (at most 4) is returned. */
+  int (*part_shape)(void* ctx, int64_t i, int64_t shape[4]);
+  /* The parts of an output; their number is returned. `parts` has room for `room`; beyond that
+   * they are counted only. */
+  int64_t (*parts)(void* ctx, int64_t i, const int32_t* code, int64_t* parts, int64_t room);
+  /* Instead of load: <w, psi(x, y)> is replaced by the sum of the scores of the parts of y.
+   * scores: entries of w_bytes, shape part_shape; those of impossible parts are not read. */
+  int (*load_scores)(void* ctx, int worker, int64_t i, const void* scores);
+  /* After a load: a times the sum of the scores of the parts of y is added to <w, psi(x, y)>.
+   * PSX_FORBIDDEN forbids a part, until the next load. */
+  int (*add_scores)(void* ctx, int worker, int64_t i, double a, const void* scores);
+  /* After an argmax of the same block, loss_scale and worker: an upper bound of
+   * max_y loss_scale Delta(y_i, y) + <w, psi(x_i, y)>. */
+  int (*bound)(void* ctx, int worker, int64_t i, double loss_scale, double* out);
 } psx_oracle;
+
+/* A score that no output survives: far below any sum of scores, far above the smallest float. */
+#define PSX_FORBIDDEN (-1e30)
 
 #ifdef __cplusplus
 }

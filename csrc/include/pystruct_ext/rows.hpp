@@ -72,6 +72,15 @@ struct Rows {
     return sum;
   }
 
+  // Its fields in a kernel's list; `n_rows` names the number of rows.
+  template <class F>
+  void fields(F& f, const char* offsets_shape, const char* values_shape) {
+    f.offsets("indptr", indptr, offsets_shape, "nnz", true);
+    f.array("indices", indices, "nnz|*", true);
+    f.array("values", values, values_shape, true);
+    f.number("n_features", n_features);
+  }
+
  private:
   static bool has_duplicates(const Row& a) noexcept {
     for (int64_t k = 0; k < a.nnz; ++k)

@@ -1,24 +1,17 @@
 // Semirings: one recursion, many quantities (the idea of torch-struct, Rush 2020).
 //
 // A dynamic programme written against `times` (joins two parts of a structure) and `plus` (chooses
-// between structures) gives the best score in MaxPlus, the log-partition function in LogPlus, and
-// the k best scores with their back-pointers in KMax.
+// between structures) gives the log-partition function in LogPlus, and the k best scores with their
+// back-pointers in KMax. The best score alone comes from the fast kernels.
 #pragma once
 
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <utility>
 #include <vector>
 
 namespace pystruct_ext {
-
-struct MaxPlus {
-  using value = double;
-  static value zero() noexcept { return -std::numeric_limits<double>::infinity(); }
-  static value one() noexcept { return 0.0; }
-  static value times(value a, value b) noexcept { return a + b; }
-  static value plus(value a, value b) noexcept { return a > b ? a : b; }
-};
 
 struct LogPlus {
   using value = double;

@@ -1,18 +1,4 @@
-from typing import Any
+from pystruct_ext._core.binder import Kernel
 
-import numpy as np
-from numpy.typing import DTypeLike, NDArray
-
-from pystruct_ext._core import Oracle
-
-def bind_spans(arrays: dict[str, Any], dtype: DTypeLike) -> Oracle: ...
-def bind_grammar(arrays: dict[str, Any], dtype: DTypeLike) -> Oracle: ...
-def k_best(
-    oracle: Oracle, w: NDArray[Any], i: int, k: int
-) -> tuple[NDArray[np.int32], NDArray[np.float64]]: ...
-def log_partition(
-    oracle: Oracle, w: NDArray[Any], i: int, temperature: float = 1.0
-) -> float: ...
-def marginals(
-    oracle: Oracle, w: NDArray[Any], i: int, temperature: float = 1.0
-) -> tuple[NDArray[np.float64], float]: ...
+SPANS: Kernel
+GRAMMAR: Kernel

@@ -1,4 +1,4 @@
-"""Binder of the decoders for given scores (csrc trees/decoders.hpp)."""
+"""Binder of the decoders for given scores (csrc spaces/decoders.hpp)."""
 
 from libc.stdint cimport int32_t, int64_t
 
@@ -9,7 +9,7 @@ cimport numpy as cnp
 cnp.import_array()
 
 
-cdef extern from "pystruct_ext/trees/decoders.hpp" namespace "pystruct_ext" nogil:
+cdef extern from "pystruct_ext/spaces/decoders.hpp" namespace "pystruct_ext" nogil:
     void decode_arcs[R](const R*, int64_t, int32_t, bint, bint, int32_t*, double*) except +
     void decode_spans[R](const R*, int64_t, int32_t, int32_t, int32_t*, double*) except +
 

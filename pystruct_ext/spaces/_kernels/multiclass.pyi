@@ -1,7 +1,3 @@
-from typing import Any
+from pystruct_ext._core.binder import Kernel
 
-from numpy.typing import DTypeLike
-
-from pystruct_ext._core import Oracle
-
-def bind_multiclass(arrays: dict[str, Any], dtype: DTypeLike) -> Oracle: ...
+MULTICLASS: Kernel

@@ -20,7 +20,7 @@
 #include <cstdint>
 #include <limits>
 
-#include "pystruct_ext/driver.hpp"
+#include "pystruct_ext/kernel.hpp"
 
 namespace pystruct_ext {
 
@@ -109,8 +109,6 @@ struct AlignmentSpace {
       at += 2 * n_letters[c];
     }
   }
-
-  void prepare(const R*, Scratch&) const noexcept {}
 
   void load(const R* w, int64_t k, Scratch& s) const noexcept {
     const int32_t n1 = la(k), n2 = lb(k);
@@ -272,19 +270,49 @@ struct AlignmentSpace {
                extend, one);
         });
   }
-  template <class Sink>
-  void psi_diff(int64_t k, const int32_t* y, const int32_t* z, double v,
-                Sink& sink) const noexcept {
-    psi(k, y, v, sink);
-    psi(k, z, -v, sink);
+
+  // Parts: letter i of the first sequence aligned with letter j of the second.
+  int part_shape(int64_t k, int64_t* shape) const noexcept {
+    shape[0] = la(k);
+    shape[1] = lb(k);
+    return 2;
+  }
+  template <class F>
+  void each_part(int64_t k, const int32_t* y, F&& f) const noexcept {
+    for (int32_t i = 0; i < la(k); ++i)
+      if (y[i] >= 0) f(int64_t{i} * lb(k) + y[i]);
+  }
+  void clear(int64_t k, Scratch& s) const noexcept {
+    std::fill(s.match.data(), s.match.data() + int64_t{la(k)} * lb(k), R(0));
+    std::fill(s.skip_a.data(), s.skip_a.data() + 2 * la(k), R(0));
+    std::fill(s.skip_b.data(), s.skip_b.data() + 2 * lb(k), R(0));
+    s.finite = true;
+  }
+  void add_parts(int64_t k, double a_, const R* scores, Scratch& s) const noexcept {
+    R check = 0;
+    for (int64_t p = 0; p < int64_t{la(k)} * lb(k); ++p) {
+      const R v = static_cast<R>(a_) * scores[p];
+      s.match[idx(p)] += v;
+      check += v * R(0);
+    }
+    s.finite = s.finite && check == 0;
   }
 
-  // Negative if memory ran out.
-  double psi_diff_sqnorm(int64_t k, const int32_t* y, const int32_t* z,
-                         Scratch& s) const noexcept {
-    s.sparse.clear();
-    psi_diff(k, y, z, 1.0, s.sparse);
-    return s.sparse.overflow ? -1 : s.sparse.sqnorm();
+  template <class F>
+  void fields(F& f) {
+    f.number("n_channels", n_channels);
+    f.number("window", window);
+    f.size("n", n);
+    f.offsets("a_offsets", a_offsets, "n+1", "a_letters");
+    f.offsets("b_offsets", b_offsets, "n+1", "b_letters");
+    f.array("a", a, "*");
+    f.array("b", b, "*");
+    f.array("codes", codes, "a_letters", kOptional);
+    f.array("n_letters", n_letters, "n_channels");
+    f.number("symmetric", symmetric);
+    f.number("local", local);
+    f.number("false_cost", false_cost);
+    f.number("miss_cost", miss_cost);
   }
 };
 

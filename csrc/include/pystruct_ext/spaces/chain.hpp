@@ -16,7 +16,7 @@
 #include <limits>
 #include <vector>
 
-#include "pystruct_ext/driver.hpp"
+#include "pystruct_ext/kernel.hpp"
 #include "pystruct_ext/spaces/chain_kernels.hpp"
 
 namespace pystruct_ext {
@@ -245,6 +245,39 @@ struct ChainSpace {
     emit_chain_diff(i, y, z, a, sink);
   }
 
+  // Parts: label l of token t.
+  int part_shape(int64_t i, int64_t* shape) const noexcept {
+    shape[0] = code_len(i);
+    shape[1] = n_labels;
+    return 2;
+  }
+  template <class F>
+  void each_part(int64_t i, const int32_t* y, F&& f) const noexcept {
+    for (int64_t t = 0; t < code_len(i); ++t) f(t * n_labels + y[t]);
+  }
+  // Constraints stay: they are no potentials.
+  void clear(int64_t i, Scratch& s) const noexcept {
+    for (int32_t p = 0; p < n_labels; ++p)
+      for (int32_t q = 0; q < n_labels; ++q)
+        s.by_prev[static_cast<std::size_t>(p) * stride + q] =
+            s.by_next[static_cast<std::size_t>(q) * stride + p] =
+                transition_mask[p * stride + q];
+    std::copy(start_mask, start_mask + stride, s.start.data());
+    std::copy(end_mask, end_mask + stride, s.end.data());
+    std::fill(s.pot.data(), s.pot.data() + code_len(i) * int64_t{stride}, R(0));
+    s.finite = s.shared_finite = true;
+  }
+  void add_parts(int64_t i, double a, const R* scores, Scratch& s) const noexcept {
+    R check = 0;
+    for (int64_t t = 0; t < code_len(i); ++t)
+      for (int32_t l = 0; l < n_labels; ++l) {
+        const R v = static_cast<R>(a) * scores[t * n_labels + l];
+        s.pot[static_cast<std::size_t>(t * stride + l)] += v;
+        check += v * R(0);
+      }
+    s.finite = s.finite && check == 0;
+  }
+
   double pair_dot(int64_t r, int64_t q, Scratch& s) const noexcept {
     auto& pair = s.pairs[static_cast<std::size_t>(r * 61 + q) % Scratch::kPairs];
     if (pair.r != r || pair.s != q) pair = {r, q, rows.dot(r, q)};
@@ -281,6 +314,25 @@ struct ChainSpace {
     emit_chain_diff(i, y, z, 1.0, s.sparse);
     if (s.sparse.overflow) return -1;
     return sum + s.sparse.sqnorm();
+  }
+
+  template <class F>
+  void fields(F& f) {
+    f.size("n", n);
+    f.offsets("offsets", offsets, "n+1", "n_rows");
+    rows.fields(f, "n_rows+1", "nnz|n_rows*n_features");
+    f.array("labels", labels, "n_rows", kOptional);
+    f.array("token_weight", token_weight, "n_rows", kOptional);
+    f.number("n_labels", n_labels);
+    f.number("stride", stride);
+    f.array("cost", cost, "n_labels,stride");
+    f.array("transition_mask", transition_mask, "n_labels,stride");
+    f.array("start_mask", start_mask, "stride");
+    f.array("end_mask", end_mask, "stride");
+    f.array("state_ptr", state_ptr, "n_features+1", kOptional);
+    f.array("state_label", state_label, "n_state", kOptional);
+    f.number("n_state", n_state);
+    f.derived(row_sqnorm, labels ? offsets[n] : 0, [this](int64_t r) { return rows.sqnorm(r); });
   }
 };
 

@@ -1,4 +1,5 @@
-// k-best, log-partition and marginals of a chain: the same backward recursion in other semirings.
+// k-best, log-partition, marginals and samples of a chain: the same backward recursion in other
+// semirings. Measured against a packed forest of the same chain: see benchmarks/queries.py.
 #pragma once
 
 #include <algorithm>
@@ -7,22 +8,11 @@
 #include <utility>
 #include <vector>
 
+#include "pystruct_ext/random.hpp"
 #include "pystruct_ext/semiring.hpp"
 #include "pystruct_ext/spaces/chain.hpp"
 
 namespace pystruct_ext {
-
-// (T, K) state scores of block i, in the kernel's precision.
-template <class R>
-void chain_scores(const ChainSpace<R>& space, const void* w, int64_t i, R* out) {
-  typename ChainSpace<R>::Scratch s(space);
-  space.prepare(static_cast<const R*>(w), s);
-  space.load(static_cast<const R*>(w), i, s);
-  const int64_t length = space.code_len(i);
-  for (int64_t t = 0; t < length; ++t)
-    for (int32_t l = 0; l < space.n_labels; ++l)
-      out[t * space.n_labels + l] = s.pot[static_cast<std::size_t>(t * space.stride + l)];
-}
 
 // beta_t(l): the sum, in the semiring, of all y_t .. y_{T-1} with y_t = l, scores divided by
 // `temperature`. (T, K).
@@ -55,11 +45,8 @@ std::vector<typename Semiring::value> chain_backward(const ChainSpace<R>& space,
 // Up to k best label sequences, best first; returns how many there are, or -1 if a score is not
 // finite. codes: (k, T), scores: (k,).
 template <class R>
-int64_t chain_k_best(const ChainSpace<R>& space, const void* w, int64_t i, int64_t k,
-                     int32_t* codes, double* scores) {
-  typename ChainSpace<R>::Scratch s(space);
-  space.prepare(static_cast<const R*>(w), s);
-  space.load(static_cast<const R*>(w), i, s);
+int64_t chain_k_best(const ChainSpace<R>& space, const typename ChainSpace<R>::Scratch& s,
+                     int64_t i, int64_t k, int32_t* codes, double* scores) {
   if (!s.finite) return -1;
   const int32_t K = space.n_labels, stride = space.stride;
   const int64_t length = space.code_len(i);
@@ -71,13 +58,13 @@ int64_t chain_k_best(const ChainSpace<R>& space, const void* w, int64_t i, int64
       const double pot = static_cast<double>(s.pot[static_cast<std::size_t>(t * stride + l)]);
       if (t + 1 == length) {
         const double e = static_cast<double>(s.end[static_cast<std::size_t>(l)]);
-        if (std::isfinite(e)) best.push_back({pot + e, -1, 0});
+        if (pot + e > 0.1 * PSX_FORBIDDEN) best.push_back({pot + e, -1, 0});
         continue;
       }
       for (int32_t q = 0; q < K; ++q) {
         const double step =
             pot + static_cast<double>(s.by_prev[static_cast<std::size_t>(l) * stride + q]);
-        if (!std::isfinite(step)) continue;
+        if (!(step > 0.1 * PSX_FORBIDDEN)) continue;
         const KMax::value& next = beta[static_cast<std::size_t>((t + 1) * K + q)];
         for (std::size_t r = 0; r < next.size(); ++r)
           KMax::offer(best, kk, {step + next[r].score, q, static_cast<int32_t>(r)});
@@ -104,18 +91,22 @@ int64_t chain_k_best(const ChainSpace<R>& space, const void* w, int64_t i, int64
   return static_cast<int64_t>(top.size());
 }
 
-// Marginals of p(y) proportional to exp(<w, psi(x, y)> / temperature). unary: (T, K);
-// pairwise: (T - 1, K, K) or nullptr. Returns the log-partition function.
+// Marginals of p(y) proportional to exp(<w, psi(x, y)> / temperature). unary: (T, K), or nullptr.
+// Returns the log-partition function.
 template <class R>
-double chain_marginals(const ChainSpace<R>& space, const void* w, int64_t i, double temperature,
-                       double* unary, double* pairwise) {
-  typename ChainSpace<R>::Scratch s(space);
-  space.prepare(static_cast<const R*>(w), s);
-  space.load(static_cast<const R*>(w), i, s);
+double chain_marginals(const ChainSpace<R>& space, const typename ChainSpace<R>::Scratch& s,
+                       int64_t i, double temperature, double* unary) {
   if (!s.finite) return std::numeric_limits<double>::quiet_NaN();
   const int32_t K = space.n_labels, stride = space.stride;
   const int64_t length = space.code_len(i);
   const std::vector<double> beta = chain_backward<LogPlus>(space, s, length, temperature);
+  if (!unary) {
+    double sum = LogPlus::zero();
+    for (int32_t l = 0; l < K; ++l)
+      sum = LogPlus::plus(sum, static_cast<double>(s.start[static_cast<std::size_t>(l)]) /
+                                       temperature + beta[static_cast<std::size_t>(l)]);
+    return sum;
+  }
   // alpha_t(l): everything before t, without the potential of t.
   std::vector<double> alpha(static_cast<std::size_t>(length * K));
   for (int32_t l = 0; l < K; ++l)
@@ -143,14 +134,60 @@ double chain_marginals(const ChainSpace<R>& space, const void* w, int64_t i, dou
       const std::size_t at = static_cast<std::size_t>(t * K + l);
       unary[at] = std::exp(alpha[at] + beta[at] - log_z);
     }
-  if (pairwise)
-    for (int64_t t = 0; t + 1 < length; ++t)
-      for (int32_t p = 0; p < K; ++p)
-        for (int32_t q = 0; q < K; ++q)
-          pairwise[(t * K + p) * K + q] =
-              std::exp(alpha[static_cast<std::size_t>(t * K + p)] + pot(t, p) + step(p, q) +
-                       beta[static_cast<std::size_t>((t + 1) * K + q)] - log_z);
   return log_z;
 }
+
+// Draws label sequences, first to last: each label given the one before by what beta says of the rest.
+template <class R>
+bool chain_sample(const ChainSpace<R>& space, const typename ChainSpace<R>::Scratch& s, int64_t i,
+                  double temperature, uint64_t seed, int64_t count, int32_t* codes) {
+  if (!s.finite) return false;
+  const int32_t K = space.n_labels, stride = space.stride;
+  const int64_t length = space.code_len(i);
+  const std::vector<double> beta = chain_backward<LogPlus>(space, s, length, temperature);
+  const auto first = [&](int32_t l) {
+    return static_cast<double>(s.start[static_cast<std::size_t>(l)]) / temperature +
+           beta[static_cast<std::size_t>(l)];
+  };
+  double log_z = LogPlus::zero();
+  for (int32_t l = 0; l < K; ++l) log_z = LogPlus::plus(log_z, first(l));
+  if (!std::isfinite(log_z)) return false;
+  Uniform uniform(seed);
+  for (int64_t m = 0; m < count; ++m) {
+    int32_t* code = codes + m * length;
+    code[0] = uniform.index(K, log_z, first);
+    for (int64_t t = 1; t < length; ++t) {
+      const std::size_t p = static_cast<std::size_t>(code[t - 1]);
+      const double pot =
+          static_cast<double>(s.pot[static_cast<std::size_t>((t - 1) * stride) + p]) / temperature;
+      const double rest = beta[static_cast<std::size_t>((t - 1) * K) + p] - pot;
+      code[t] = uniform.index(K, rest, [&](int32_t q) {
+        return static_cast<double>(s.by_prev[p * static_cast<std::size_t>(stride) +
+                                             static_cast<std::size_t>(q)]) / temperature +
+               beta[static_cast<std::size_t>(t * K + q)];
+      });
+    }
+  }
+  return true;
+}
+
+template <class R>
+struct ChainQueries {
+  static constexpr bool kAny = true;
+  using Space = ChainSpace<R>;
+  using Scratch = typename Space::Scratch;
+  static int64_t k_best(const Space& space, Scratch& s, int64_t i, int64_t k, int32_t* codes,
+                        double* scores) {
+    return chain_k_best(space, s, i, k, codes, scores);
+  }
+  static double marginals(const Space& space, Scratch& s, int64_t i, double temperature,
+                          double* out) {
+    return chain_marginals(space, s, i, temperature, out);
+  }
+  static bool sample(const Space& space, Scratch& s, int64_t i, double temperature, uint64_t seed,
+                     int64_t count, int32_t* codes) {
+    return chain_sample(space, s, i, temperature, seed, count, codes);
+  }
+};
 
 }  // namespace pystruct_ext

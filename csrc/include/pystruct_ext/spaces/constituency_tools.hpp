@@ -1,4 +1,4 @@
-// Packed forests of the two constituency kernels, and k-best and log-partition from them.
+// Packed forests of the two constituency kernels.
 #pragma once
 
 #include <algorithm>
@@ -7,7 +7,7 @@
 #include <limits>
 #include <vector>
 
-#include "pystruct_ext/hypergraph.hpp"
+#include "pystruct_ext/queries.hpp"
 #include "pystruct_ext/spaces/grammar.hpp"
 #include "pystruct_ext/spaces/spans.hpp"
 
@@ -53,9 +53,10 @@ Hypergraph forest(const SpanSpace<R>& space, const typename SpanSpace<R>::Scratc
 }
 
 // Tags: rule * n + split, then (n_rules + lexical rule) * n; in preorder they are the code.
+// node_part: the part of every node, -1: none.
 template <class R>
 Hypergraph forest(const GrammarSpace<R>& space, const typename GrammarSpace<R>::Scratch& s,
-                  int64_t i) {
+                  int64_t i, std::vector<int64_t>* node_part = nullptr) {
   const int32_t n = space.scores.length(i), S = space.n_symbols;
   const auto idx = [](int64_t k) { return static_cast<std::size_t>(k); };
   std::vector<int32_t> node(idx(space.cell(n, n - 1, n) + 1) * idx(S), -1);
@@ -85,11 +86,14 @@ Hypergraph forest(const GrammarSpace<R>& space, const typename GrammarSpace<R>::
         if (found[idx(x)].empty()) continue;
         node[idx(space.cell(n, a, b) * S + x)] = g.node();
         const int32_t l = space.symbol_label[x];
+        if (node_part)
+          node_part->push_back(l < 0 ? -1 : (int64_t{a} * (n + 1) + b) * space.scores.n_labels + l);
         for (const auto& e : found[idx(x)])
           g.edge(e.weight + (l >= 0 ? static_cast<double>(pot[l]) : 0.0), e.tag, e.left, e.right);
       }
     }
   g.node();
+  if (node_part) node_part->push_back(-1);
   for (int32_t x = 0; x < S; ++x) {
     const int32_t v = node[idx(space.cell(n, 0, n) * S + x)];
     if (v >= 0 && space.is_root[x])
@@ -113,70 +117,69 @@ inline void sort_brackets(int32_t* code, int32_t m, int32_t n) {
   }
 }
 
+// Brackets come in any order: a code has them in preorder.
 template <class R>
-struct CodeWriter {
-  static void put(const SpanSpace<R>& space, int64_t, int32_t tag, int32_t* code, int32_t& m) {
-    code[2 * m] = tag / space.scores.n_labels;
-    code[2 * m + 1] = tag % space.scores.n_labels;
-    ++m;
+class CodeWriter<SpanSpace<R>> {
+ public:
+  CodeWriter(const SpanSpace<R>& space, int64_t i, int32_t* code)
+      : space_(space), i_(i), code_(code) {
+    std::fill(code, code + space.code_len(i), -1);
   }
-  static void put(const GrammarSpace<R>& space, int64_t i, int32_t tag, int32_t* code,
-                  int32_t& m) {
-    const int32_t n = space.scores.length(i), rule = tag / n;
-    code[2 * m] = rule;
-    code[2 * m + 1] = rule < space.n_rules ? tag % n : -1;
-    ++m;
+  void put(int32_t tag) {
+    code_[2 * m_] = tag / space_.scores.n_labels;
+    code_[2 * m_ + 1] = tag % space_.scores.n_labels;
+    ++m_;
   }
-  static void finish(const SpanSpace<R>& space, int64_t i, int32_t* code, int32_t m) {
-    sort_brackets(code, m, space.scores.length(i));
-  }
-  static void finish(const GrammarSpace<R>&, int64_t, int32_t*, int32_t) {}
+  void finish() { sort_brackets(code_, m_, space_.scores.length(i_)); }
+
+ private:
+  const SpanSpace<R>& space_;
+  int64_t i_;
+  int32_t* code_;
+  int32_t m_ = 0;
 };
 
-// Up to k best codes, best first; returns their number, or -1 if a score is not finite.
-template <class Space>
-int64_t tree_k_best(const Space& space, const void* w, int64_t i, int64_t k, int32_t* codes,
-                    double* scores) {
-  using R = typename Space::real;
-  typename Space::Scratch s(space);
-  space.load(static_cast<const R*>(w), i, s);
-  if (!s.finite) return -1;
-  const int64_t len = space.code_len(i);
-  std::fill(codes, codes + k * len, -1);
-  std::vector<int32_t> written(static_cast<std::size_t>(k), 0);
-  const std::vector<double> found =
-      forest(space, s, i).k_best(static_cast<std::size_t>(k), [&](std::size_t m, int32_t tag) {
-        CodeWriter<R>::put(space, i, tag, codes + static_cast<int64_t>(m) * len, written[m]);
-      });
-  for (std::size_t m = 0; m < found.size(); ++m)
-    CodeWriter<R>::finish(space, i, codes + static_cast<int64_t>(m) * len, written[m]);
-  std::copy(found.begin(), found.end(), scores);
-  return static_cast<int64_t>(found.size());
-}
-
-// Log-partition function under exp(score / temperature); NaN if a score is not finite.
-template <class Space>
-double tree_log_partition(const Space& space, const void* w, int64_t i, double temperature) {
-  using R = typename Space::real;
-  typename Space::Scratch s(space);
-  space.load(static_cast<const R*>(w), i, s);
-  if (!s.finite) return std::numeric_limits<double>::quiet_NaN();
-  return forest(space, s, i).template inside<LogPlus>(temperature).back();
-}
-
-// Probability that a span is a constituent with a label, (n + 1, n + 1, n_labels).
 template <class R>
-double span_marginals(const SpanSpace<R>& space, const void* w, int64_t i, double temperature,
-                      double* out) {
-  typename SpanSpace<R>::Scratch s(space);
-  space.load(static_cast<const R*>(w), i, s);
-  if (!s.finite) return std::numeric_limits<double>::quiet_NaN();
-  const Hypergraph g = forest(space, s, i);
-  std::vector<double> p;
-  const double log_z = g.marginals(temperature, p);
-  for (int64_t e = 0; e < g.n_edges(); ++e)
-    if (g.edge_at(e).tag >= 0) out[g.edge_at(e).tag] += p[static_cast<std::size_t>(e)];
-  return log_z;
-}
+class CodeWriter<GrammarSpace<R>> {
+ public:
+  CodeWriter(const GrammarSpace<R>& space, int64_t i, int32_t* code)
+      : space_(space), i_(i), code_(code) {
+    std::fill(code, code + space.code_len(i), -1);
+  }
+  void put(int32_t tag) {
+    const int32_t n = space_.scores.length(i_), rule = tag / n;
+    *code_++ = rule;
+    *code_++ = rule < space_.n_rules ? tag % n : -1;
+  }
+  void finish() {}
+
+ private:
+  const GrammarSpace<R>& space_;
+  int64_t i_;
+  int32_t* code_;
+};
+
+// Tags of the grammar are rules; its parts are the spans of their nodes.
+template <class R>
+struct GrammarQueries : ForestQueries<GrammarSpace<R>> {
+  using Space = GrammarSpace<R>;
+  using Scratch = typename Space::Scratch;
+  static double marginals(const Space& space, Scratch& s, int64_t i, double temperature,
+                          double* out) {
+    if (!s.finite) return std::numeric_limits<double>::quiet_NaN();
+    std::vector<int64_t> part;
+    const Hypergraph g = forest(space, s, i, &part);
+    if (!out) return g.inside<LogPlus>(temperature).back();
+    std::fill(out, out + n_parts(space, i), 0.0);
+    std::vector<double> p;
+    const double log_z = g.marginals(temperature, p);
+    for (int64_t v = 0; v < g.n_nodes(); ++v) {
+      if (part[static_cast<std::size_t>(v)] < 0) continue;
+      for (int64_t e = g.begin(v); e < g.end(v); ++e)
+        out[part[static_cast<std::size_t>(v)]] += p[static_cast<std::size_t>(e)];
+    }
+    return log_z;
+  }
+};
 
 }  // namespace pystruct_ext

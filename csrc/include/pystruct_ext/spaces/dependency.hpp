@@ -15,14 +15,13 @@
 #include <cstdint>
 #include <limits>
 
-#include "pystruct_ext/driver.hpp"
+#include "pystruct_ext/kernel.hpp"
 #include "pystruct_ext/rows.hpp"
 #include "pystruct_ext/trees/arborescence.hpp"
 #include "pystruct_ext/trees/arc_features.hpp"
 #include "pystruct_ext/trees/eisner.hpp"
 
 namespace pystruct_ext {
-
 
 template <class R>
 struct DependencySpace {
@@ -110,8 +109,6 @@ struct DependencySpace {
     for (int32_t b = std::min(h, m) + 1; b < std::max(h, m); ++b) set |= uint64_t{1} << tag[b];
     return set;
   }
-
-  void prepare(const R*, Scratch&) const noexcept {}
 
   void load(const R* w, int64_t i, Scratch& s) const noexcept {
     const int32_t len = length(i);
@@ -463,12 +460,65 @@ struct DependencySpace {
     }
   }
 
-  // Negative if memory ran out.
-  double psi_diff_sqnorm(int64_t i, const int32_t* y, const int32_t* z,
-                         Scratch& s) const noexcept {
-    s.sparse.clear();
-    psi_diff(i, y, z, 1.0, s.sparse);
-    return s.sparse.overflow ? -1 : s.sparse.sqnorm();
+  // Parts: head h (0: the root) of word m at h * len + m - 1; labels are not told apart.
+  int part_shape(int64_t i, int64_t* shape) const noexcept {
+    shape[0] = length(i) + 1;
+    shape[1] = length(i);
+    return 2;
+  }
+  template <class F>
+  void each_part(int64_t i, const int32_t* y, F&& f) const noexcept {
+    const int32_t len = length(i);
+    for (int32_t m = 0; m < len; ++m) f(int64_t{y[m]} * len + m);
+  }
+  void clear(int64_t i, Scratch& s) const noexcept {
+    const int64_t len = length(i), st = row_stride(len), plane = (len + 1) * st;
+    std::fill(s.arc.data(), s.arc.data() + plane, R(0));
+    if (n_labels) std::fill(s.label.data(), s.label.data() + (len + 1) * (len + 1) * stride, R(0));
+    if (siblings)
+      for (auto* a : {&s.sib_right, &s.sib_left})
+        std::fill(a->data(), a->data() + (len + 1) * plane, R(0));
+    s.finite = true;
+  }
+  void add_parts(int64_t i, double a, const R* scores, Scratch& s) const noexcept {
+    const int32_t len = length(i);
+    const int64_t st = row_stride(len);
+    R check = 0;
+    for (int32_t h = 0; h <= len; ++h)
+      for (int32_t m = 1; m <= len; ++m) {
+        if (h == m) continue;
+        const R v = static_cast<R>(a) * scores[int64_t{h} * len + m - 1];
+        s.arc[idx(m * st + h)] += v;
+        check += v * R(0);
+      }
+    s.finite = s.finite && check == 0;
+  }
+
+  template <class F>
+  void fields(F& f) {
+    f.number("n_arc", n_arc);
+    f.size("n", n);
+    f.offsets("offsets", offsets, "n+1", "n_words");
+    f.array("heads", heads, "n_words", kOptional);
+    f.array("labels", labels, "n_words", kOptional);
+    f.array("codes", codes, "*", kOptional);
+    f.array("word_weight", word_weight, "n_words", kOptional);
+    f.number("n_labels", n_labels);
+    f.number("stride", stride);
+    f.number("label_counts", label_counts);
+    f.number("projective", projective);
+    f.number("siblings", siblings);
+    f.number("n_label_rows", n_label_rows);
+    // Hashed features of words, or rows of features, one per pair of head and modifier.
+    f.number("bits", features.bits, kOptional);
+    f.number("label_bits", label_bits, kOptional);
+    f.array("tokens", features.tokens, "n_words+3*n", kOptional);
+    f.array("tag_index", features.tag_index, "n_words+3*n", kOptional);
+    f.number("lemmas", features.lemmas, kOptional);
+    f.number("fine", features.fine, kOptional);
+    f.offsets("row_offsets", row_offsets, "n+1", "n_rows", kOptional);
+    rows.fields(f, "n_rows+1", "nnz|*");
+    use_rows = row_offsets != nullptr;
   }
 
  private:

@@ -1,4 +1,4 @@
-// k-best, log-partition and marginals of dependency trees: by the packed forest for projective
+// k-best, log-partition, marginals and samples of dependency trees: by the packed forest for projective
 // trees; by the matrix-tree theorem (Koo, Globerson, Carreras and Collins 2007) and by Lawler's
 // partitioning (1972) for non-projective ones.
 #pragma once
@@ -11,15 +11,15 @@
 #include <utility>
 #include <vector>
 
-#include "pystruct_ext/hypergraph.hpp"
+#include "pystruct_ext/queries.hpp"
 #include "pystruct_ext/spaces/dependency.hpp"
 
 namespace pystruct_ext {
 
 // All projective trees of block i. Tags: (m * (n + 1) + h) * max(n_labels, 1) + label.
 template <class R>
-Hypergraph dependency_forest(const DependencySpace<R>& space,
-                             const typename DependencySpace<R>::Scratch& s, int64_t i) {
+Hypergraph forest(const DependencySpace<R>& space, const typename DependencySpace<R>::Scratch& s,
+                  int64_t i) {
   const int32_t n = space.length(i), m1 = n + 1;
   const int64_t st = space.row_stride(n), plane = m1 * st;
   const int32_t width = std::max(space.n_labels, 1);
@@ -90,21 +90,6 @@ Hypergraph dependency_forest(const DependencySpace<R>& space,
   for (int32_t r = 1; r <= n; ++r)
     g.edge(0, Hypergraph::kNone, rooted[idx(r - 1)], at(arc, r, 0));
   return g;
-}
-
-// (n + 1, n) scores of arcs [head][modifier - 1], the best label included; NaN on the diagonal.
-template <class R>
-void dependency_scores(const DependencySpace<R>& space, const void* w, int64_t i, R* out) {
-  typename DependencySpace<R>::Scratch s(space);
-  space.load(static_cast<const R*>(w), i, s);
-  space.augmented(i, 0.0, s);
-  const int32_t n = space.length(i);
-  const int64_t st = space.row_stride(n);
-  for (int32_t h = 0; h <= n; ++h)
-    for (int32_t m = 1; m <= n; ++m)
-      out[int64_t{h} * n + m - 1] =
-          h == m ? std::numeric_limits<R>::quiet_NaN()
-                 : s.best[static_cast<std::size_t>(m * st + h)];
 }
 
 // Lawler's k best for non-projective trees: the space of trees is cut by the choices of words in
@@ -190,31 +175,6 @@ std::vector<double> nonprojective_k_best(const DependencySpace<R>& space,
   return scores;
 }
 
-// Up to k best trees, best first; returns their number, or -1 if a score is not finite.
-template <class R>
-int64_t dependency_k_best(const DependencySpace<R>& space, const void* w, int64_t i, int64_t k,
-                          int32_t* codes, double* scores) {
-  typename DependencySpace<R>::Scratch s(space);
-  space.load(static_cast<const R*>(w), i, s);
-  if (!s.finite) return -1;
-  std::vector<double> found;
-  const int32_t n = space.length(i), width = std::max(space.n_labels, 1);
-  const int64_t len = space.code_len(i);
-  if (space.projective) {
-    found = dependency_forest(space, s, i)
-                .k_best(static_cast<std::size_t>(k), [&](std::size_t m, int32_t tag) {
-                  int32_t* code = codes + static_cast<int64_t>(m) * len;
-                  const int32_t arc = tag / width, word = arc / (n + 1);
-                  code[word - 1] = arc % (n + 1);
-                  if (space.n_labels) code[n + word - 1] = tag % width;
-                });
-  } else {
-    found = nonprojective_k_best(space, s, i, static_cast<std::size_t>(k), codes);
-  }
-  std::copy(found.begin(), found.end(), scores);
-  return static_cast<int64_t>(found.size());
-}
-
 // Marginals of single-root non-projective trees by the inverse of the Laplacian, whose first row
 // holds the root's arcs. `arc` are log potentials [m][h], labels summed out.
 inline double matrix_tree(int32_t n, const std::vector<double>& arc, std::vector<double>& p) {
@@ -227,6 +187,7 @@ inline double matrix_tree(int32_t n, const std::vector<double>& arc, std::vector
     double top = -std::numeric_limits<double>::infinity();
     for (int32_t h = 0; h <= n; ++h)
       if (h != m) top = std::max(top, arc[idx(m * m1 + h)]);
+    if (top < 0.1 * PSX_FORBIDDEN) return LogPlus::zero();
     log_z += top;
     for (int32_t h = 0; h <= n; ++h)
       if (h != m) a[idx(m * m1 + h)] = std::exp(arc[idx(m * m1 + h)] - top);
@@ -248,7 +209,7 @@ inline double matrix_tree(int32_t n, const std::vector<double>& arc, std::vector
       if (std::abs(l[idx(int64_t{r} * n + c)]) > std::abs(l[idx(int64_t{pivot} * n + c)]))
         pivot = r;
     const double d = l[idx(int64_t{pivot} * n + c)];
-    if (d == 0) return std::numeric_limits<double>::quiet_NaN();
+    if (d == 0) return LogPlus::zero();
     log_z += std::log(std::abs(d));
     for (int32_t k = 0; k < n; ++k) {
       std::swap(l[idx(int64_t{pivot} * n + k)], l[idx(int64_t{c} * n + k)]);
@@ -281,47 +242,115 @@ inline double matrix_tree(int32_t n, const std::vector<double>& arc, std::vector
   return log_z;
 }
 
-// Marginals of arcs, (n + 1, n) [head][modifier - 1], under exp(score / temperature); returns
-// log Z, NaN if a score is not finite.
+// Log potentials of arcs [m * (n + 1) + h], labels summed out.
 template <class R>
-double dependency_marginals(const DependencySpace<R>& space, const void* w, int64_t i,
-                            double temperature, double* out) {
-  typename DependencySpace<R>::Scratch s(space);
-  space.load(static_cast<const R*>(w), i, s);
-  if (!s.finite) return std::numeric_limits<double>::quiet_NaN();
+std::vector<double> summed_arcs(const DependencySpace<R>& space,
+                                const typename DependencySpace<R>::Scratch& s, int64_t i,
+                                double temperature) {
   const int32_t n = space.length(i), width = std::max(space.n_labels, 1), m1 = n + 1;
   const int64_t st = space.row_stride(n);
-  const auto idx = [](int64_t k) { return static_cast<std::size_t>(k); };
-  std::fill(out, out + int64_t{m1} * n, 0.0);
-  if (space.projective) {
-    const Hypergraph g = dependency_forest(space, s, i);
-    std::vector<double> p;
-    const double log_z = g.marginals(temperature, p);
-    for (int64_t e = 0; e < g.n_edges(); ++e) {
-      const int32_t tag = g.edge_at(e).tag;
-      if (tag < 0) continue;
-      const int32_t arc = tag / width;
-      out[int64_t{arc % m1} * n + arc / m1 - 1] += p[idx(e)];
-    }
-    return log_z;
-  }
-  std::vector<double> arc(idx(int64_t{m1} * m1), 0.0), p;
+  std::vector<double> arc(static_cast<std::size_t>(m1 * m1), 0.0);
   for (int32_t m = 1; m <= n; ++m)
     for (int32_t h = 0; h <= n; ++h) {
       if (h == m) continue;
+      const double a = static_cast<double>(s.arc[static_cast<std::size_t>(m * st + h)]);
       double sum = LogPlus::zero();
       for (int32_t l = 0; l < width; ++l)
         sum = LogPlus::plus(
-            sum, (static_cast<double>(s.arc[idx(m * st + h)]) +
-                  (space.n_labels ? static_cast<double>(space.label_at(s, n, h, m)[l]) : 0.0)) /
+            sum, (a + (space.n_labels ? static_cast<double>(space.label_at(s, n, h, m)[l]) : 0.0)) /
                      temperature);
-      arc[idx(int64_t{m} * m1 + h)] = sum;
+      arc[static_cast<std::size_t>(m * m1 + h)] = sum;
     }
-  const double log_z = matrix_tree(n, arc, p);
-  for (int32_t m = 1; m <= n; ++m)
-    for (int32_t h = 0; h <= n; ++h)
-      if (h != m) out[int64_t{h} * n + m - 1] = p[idx(int64_t{m} * m1 + h)];
-  return log_z;
+  return arc;
 }
+
+template <class R>
+void write_tag(const DependencySpace<R>& space, int64_t i, int32_t tag, int32_t* code) {
+  const int32_t n = space.length(i), width = std::max(space.n_labels, 1);
+  const int32_t arc = tag / width, word = arc / (n + 1);
+  code[word - 1] = arc % (n + 1);
+  if (space.n_labels) code[n + word - 1] = tag % width;
+}
+template <class R>
+int64_t part_of(const DependencySpace<R>& space, int64_t i, int32_t tag) {
+  const int32_t n = space.length(i), arc = tag / std::max(space.n_labels, 1);
+  return int64_t{arc % (n + 1)} * n + arc / (n + 1) - 1;
+}
+
+template <class R>
+struct DependencyQueries {
+  static constexpr bool kAny = true;
+  using Space = DependencySpace<R>;
+  using Scratch = typename Space::Scratch;
+  using Projective = ForestQueries<Space>;
+
+  static int64_t k_best(const Space& space, Scratch& s, int64_t i, int64_t k, int32_t* codes,
+                        double* scores) {
+    if (space.projective) return Projective::k_best(space, s, i, k, codes, scores);
+    if (!s.finite) return -1;
+    const std::vector<double> found =
+        nonprojective_k_best(space, s, i, static_cast<std::size_t>(k), codes);
+    std::copy(found.begin(), found.end(), scores);
+    return static_cast<int64_t>(found.size());
+  }
+
+  static double marginals(const Space& space, Scratch& s, int64_t i, double temperature,
+                          double* out) {
+    if (space.projective) return Projective::marginals(space, s, i, temperature, out);
+    if (!s.finite) return std::numeric_limits<double>::quiet_NaN();
+    const int32_t n = space.length(i), m1 = n + 1;
+    std::vector<double> p;
+    const double log_z = matrix_tree(n, summed_arcs(space, s, i, temperature), p);
+    if (!out) return log_z;
+    std::fill(out, out + int64_t{m1} * n, 0.0);
+    if (!p.empty())
+      for (int32_t m = 1; m <= n; ++m)
+        for (int32_t h = 0; h <= n; ++h)
+          if (h != m) out[int64_t{h} * n + m - 1] = p[static_cast<std::size_t>(m * m1 + h)];
+    return log_z;
+  }
+
+  // Non-projective: words in order, each head from its marginals given the heads before, O(n^4) a
+  // tree (Colbourn, Myrvold and Neufeld 1996); then the label given the arc.
+  static bool sample(const Space& space, Scratch& s, int64_t i, double temperature, uint64_t seed,
+                     int64_t count, int32_t* codes) {
+    if (space.projective)
+      return Projective::sample(space, s, i, temperature, seed, count, codes);
+    if (!s.finite) return false;
+    const int32_t n = space.length(i), m1 = n + 1;
+    const int64_t len = space.code_len(i);
+    const auto at = [m1](int32_t m, int32_t h) { return static_cast<std::size_t>(m * m1 + h); };
+    const std::vector<double> arc = summed_arcs(space, s, i, temperature);
+    Uniform uniform(seed);
+    std::vector<double> left, p, first;
+    for (int64_t c = 0; c < count; ++c) {
+      int32_t* code = codes + c * len;
+      left = arc;
+      for (int32_t m = 1; m <= n; ++m) {
+        // All draws begin with the same marginals.
+        if (m == 1 && !first.empty()) {
+          p = first;
+        } else {
+          if (!std::isfinite(matrix_tree(n, left, p))) return false;
+          if (m == 1) first = p;
+        }
+        const int32_t h = uniform.index(m1, 0.0, [&](int32_t g) {
+          return g == m ? LogPlus::zero() : std::log(std::max(p[at(m, g)], 0.0));
+        });
+        for (int32_t g = 0; g <= n; ++g)
+          if (g != h && g != m) left[at(m, g)] = PSX_FORBIDDEN;
+        code[m - 1] = h;
+        if (!space.n_labels) continue;
+        const R* label = space.label_at(s, n, h, m);
+        const double base = static_cast<double>(s.arc[static_cast<std::size_t>(
+            m * space.row_stride(n) + h)]);
+        code[n + m - 1] = uniform.index(space.n_labels, arc[at(m, h)], [&](int32_t l) {
+          return (base + static_cast<double>(label[l])) / temperature;
+        });
+      }
+    }
+    return true;
+  }
+};
 
 }  // namespace pystruct_ext

@@ -14,8 +14,8 @@
 #include <cstdint>
 #include <limits>
 
-#include "pystruct_ext/driver.hpp"
 #include "pystruct_ext/folding/inside.hpp"
+#include "pystruct_ext/kernel.hpp"
 
 namespace pystruct_ext {
 
@@ -40,8 +40,9 @@ struct FoldSpace {
     AlignedBuffer<R> w, hairpin, bulge, bulge_back, interior, tables, bonus, outer;
     AlignedBuffer<uint8_t> may_pair, may_be_free;
     AlignedBuffer<int32_t> free_right, free_left, region;
+    AlignedBuffer<R> extra;  // (len, len) scores of pairs from outside, made at first use
     SparseSink sparse;
-    bool finite = true;
+    bool finite = true, has_extra = false;
     explicit Scratch(const FoldSpace& s) {
       int64_t longest = 1;
       for (int64_t i = 0; i < s.n; ++i)
@@ -78,13 +79,12 @@ struct FoldSpace {
   }
   folding::Loops loops(int64_t i) const noexcept { return {bases + offsets[i], code_len(i)}; }
 
-  void prepare(const R*, Scratch&) const noexcept {}
-
   void load(const R* w, int64_t i, Scratch& s) const noexcept {
     using namespace folding;
     const R none = -std::numeric_limits<R>::infinity();
     R check = 0;
     for (int32_t k = 0; k < kSize; ++k) check += w[k] * R(0);
+    s.has_extra = false;
     // From here on the prior is part of the weights.
     for (int32_t k = 0; k < kEnergy; ++k)
       s.w[idx(k)] = prior ? w[k] + w[kEnergy] * prior[k] : w[k];
@@ -168,6 +168,7 @@ struct FoldSpace {
   folding::Chart<R> chart(int64_t i, double loss_scale, Scratch& s) const noexcept {
     const int32_t len = code_len(i);
     const int64_t st = row_stride(len), plane = (len + 1) * st;
+    const bool bonus = loss_scale != 0 || s.has_extra;
     if (loss_scale != 0) {
       const int32_t* y = partner + offsets[i];
       for (int32_t a = 0; a < len; ++a)
@@ -175,6 +176,13 @@ struct FoldSpace {
           s.bonus[idx(a * st + b)] =
               static_cast<R>(loss_scale * (y[a] == b ? -miss_cost : false_cost));
     }
+    if (s.has_extra)
+      for (int32_t a = 0; a < len; ++a)
+        for (int32_t b = a + 1; b < len; ++b) {
+          const R v = s.extra[idx(int64_t{a} * len + b)];
+          R& to = s.bonus[idx(a * st + b)];
+          to = loss_scale != 0 ? to + v : v;
+        }
     R* t = s.tables.data();
     // The row below the last is read by the first bases of a row, and never reached.
     for (int k = 0; k < 7; ++k)
@@ -191,7 +199,7 @@ struct FoldSpace {
             s.may_be_free.data(),
             s.free_right.data(),
             s.free_left.data(),
-            loss_scale != 0 ? s.bonus.data() : nullptr,
+            bonus ? s.bonus.data() : nullptr,
             t,
             t + plane,
             t + 2 * plane,
@@ -221,6 +229,8 @@ struct FoldSpace {
   double score(int64_t i, const Scratch& s, const int32_t* y) const noexcept {
     double sum = 0;
     loops(i).fold(y, [&](int32_t j) { sum += static_cast<double>(s.w[idx(j)]); });
+    if (s.has_extra)
+      each_part(i, y, [&](int64_t part) { sum += static_cast<double>(s.extra[idx(part)]); });
     return sum;
   }
 
@@ -243,19 +253,49 @@ struct FoldSpace {
     });
     if (prior) sink(folding::kEnergy, a * energy);
   }
-  template <class Sink>
-  void psi_diff(int64_t i, const int32_t* y, const int32_t* z, double a,
-                Sink& sink) const noexcept {
-    psi(i, y, a, sink);
-    psi(i, z, -a, sink);
+
+  // Parts: the pair (a, b), a < b, at a * len + b.
+  int part_shape(int64_t i, int64_t* shape) const noexcept {
+    shape[0] = shape[1] = code_len(i);
+    return 2;
+  }
+  template <class F>
+  void each_part(int64_t i, const int32_t* y, F&& f) const noexcept {
+    const int64_t len = code_len(i);
+    for (int32_t a = 0; a < len; ++a)
+      if (y[a] > a) f(a * len + y[a]);
+  }
+  void clear(int64_t i, Scratch& s) const noexcept {
+    const R zero[folding::kSize] = {};
+    load(zero, i, s);
+  }
+  void add_parts(int64_t i, double a, const R* scores, Scratch& s) const {
+    const int64_t len = code_len(i);
+    s.extra.reserve(idx(len * len));
+    if (!s.has_extra) std::fill(s.extra.data(), s.extra.data() + len * len, R(0));
+    R check = 0;
+    for (int64_t p = 0; p < len; ++p)
+      for (int64_t q = p + 1; q < len; ++q) {
+        const R v = static_cast<R>(a) * scores[p * len + q];
+        s.extra[idx(p * len + q)] += v;
+        check += v * R(0);
+      }
+    s.has_extra = true;
+    s.finite = s.finite && check == 0;
   }
 
-  // Negative if memory ran out.
-  double psi_diff_sqnorm(int64_t i, const int32_t* y, const int32_t* z,
-                         Scratch& s) const noexcept {
-    s.sparse.clear();
-    psi_diff(i, y, z, 1.0, s.sparse);
-    return s.sparse.overflow ? -1 : s.sparse.sqnorm();
+  template <class F>
+  void fields(F& f) {
+    f.size("n", n);
+    f.offsets("offsets", offsets, "n+1", "n_bases");
+    f.array("bases", bases, "n_bases");
+    f.array("partner", partner, "n_bases", kOptional);
+    f.number("canonical", canonical);
+    f.number("false_cost", false_cost);
+    f.number("miss_cost", miss_cost);
+    f.array("demand", demand, "n_bases", kOptional);
+    f.array("forced", forced, "n_bases", kOptional);
+    f.array("prior", prior, "*", kOptional);
   }
 };
 

@@ -1,4 +1,4 @@
-// All folds of one sequence as a packed forest: k-best, log-partition, probabilities of pairs.
+// All folds of one sequence as a packed forest.
 #pragma once
 
 #include <algorithm>
@@ -7,7 +7,7 @@
 #include <limits>
 #include <vector>
 
-#include "pystruct_ext/hypergraph.hpp"
+#include "pystruct_ext/queries.hpp"
 #include "pystruct_ext/spaces/fold.hpp"
 
 namespace pystruct_ext {
@@ -82,40 +82,16 @@ Hypergraph forest(const folding::Chart<R>& c) {
   return g;
 }
 
-// Up to k best folds, best first; returns their number, or -1 if a score is not finite.
+// The chart writes into the scratch, hence not const.
 template <class R>
-int64_t fold_k_best(const FoldSpace<R>& space, const void* w, int64_t i, int64_t k, int32_t* codes,
-                    double* scores) {
-  typename FoldSpace<R>::Scratch s(space);
-  space.load(static_cast<const R*>(w), i, s);
-  if (!s.finite) return -1;
-  const int64_t len = space.code_len(i);
-  std::fill(codes, codes + k * len, -1);
-  const std::vector<double> found =
-      forest(space.chart(i, 0.0, s))
-          .k_best(static_cast<std::size_t>(k), [&](std::size_t m, int32_t tag) {
-            int32_t* code = codes + static_cast<int64_t>(m) * len;
-            const int32_t a = tag / static_cast<int32_t>(len), b = tag % static_cast<int32_t>(len);
-            code[a] = b;
-            code[b] = a;
-          });
-  std::copy(found.begin(), found.end(), scores);
-  return static_cast<int64_t>(found.size());
+Hypergraph forest(const FoldSpace<R>& space, typename FoldSpace<R>::Scratch& s, int64_t i) {
+  return forest(space.chart(i, 0.0, s));
 }
-
-// Probabilities of pairs, (len, len) above the diagonal; returns log Z, NaN if not finite.
 template <class R>
-double fold_marginals(const FoldSpace<R>& space, const void* w, int64_t i, double temperature,
-                      double* out) {
-  typename FoldSpace<R>::Scratch s(space);
-  space.load(static_cast<const R*>(w), i, s);
-  if (!s.finite) return std::numeric_limits<double>::quiet_NaN();
-  const Hypergraph g = forest(space.chart(i, 0.0, s));
-  std::vector<double> p;
-  const double log_z = g.marginals(temperature, p);
-  for (int64_t e = 0; e < g.n_edges(); ++e)
-    if (g.edge_at(e).tag >= 0) out[g.edge_at(e).tag] += p[static_cast<std::size_t>(e)];
-  return log_z;
+void write_tag(const FoldSpace<R>& space, int64_t i, int32_t tag, int32_t* code) {
+  const int32_t len = space.code_len(i), a = tag / len, b = tag % len;
+  code[a] = b;
+  code[b] = a;
 }
 
 }  // namespace pystruct_ext

@@ -16,7 +16,7 @@
 #include <cstdint>
 #include <limits>
 
-#include "pystruct_ext/driver.hpp"
+#include "pystruct_ext/kernel.hpp"
 #include "pystruct_ext/trees/span_scores.hpp"
 
 namespace pystruct_ext {
@@ -79,8 +79,6 @@ struct GrammarSpace {
   static int64_t cell(int32_t n, int32_t a, int32_t b) noexcept {
     return int64_t{a} * n - int64_t{a} * (a - 1) / 2 + (b - a - 1);
   }
-
-  void prepare(const R*, Scratch&) const noexcept {}
 
   void load(const R* w, int64_t i, Scratch& s) const noexcept {
     R check = scores.load(w, i, s.spans);
@@ -266,12 +264,41 @@ struct GrammarSpace {
     });
   }
 
-  // Negative if memory ran out.
-  double psi_diff_sqnorm(int64_t i, const int32_t* y, const int32_t* z,
-                         Scratch& s) const noexcept {
-    s.sparse.clear();
-    psi_diff(i, y, z, 1.0, s.sparse);
-    return s.sparse.overflow ? -1 : s.sparse.sqnorm();
+  int part_shape(int64_t i, int64_t* shape) const noexcept { return scores.part_shape(i, shape); }
+  template <class F>
+  void each_part(int64_t i, const int32_t* y, F&& f) const noexcept {
+    const int64_t m1 = scores.length(i) + 1;
+    each_node(i, y, [&](int32_t a, int32_t b, int32_t rule, int32_t) {
+      const int32_t l = symbol_label[symbol_of(rule)];
+      if (l >= 0) f((a * m1 + b) * scores.n_labels + l);
+    });
+  }
+  // The grammar stays: which derivations there are is no potential.
+  void clear(int64_t i, Scratch& s) const noexcept {
+    scores.clear(i, s.spans);
+    std::fill(s.weights.data(), s.weights.data() + n_grammar_weights(), R(0));
+    s.finite = true;
+  }
+  void add_parts(int64_t i, double a, const R* parts, Scratch& s) const noexcept {
+    s.finite = scores.add_parts(i, a, parts, s.spans) == 0 && s.finite;
+  }
+
+  template <class F>
+  void fields(F& f) {
+    scores.fields(f);
+    f.array("codes", codes, "4*n_words-2*n", kOptional);
+    f.number("n_symbols", n_symbols);
+    f.number("n_rules", n_rules);
+    f.number("n_lexical", n_lexical);
+    f.array("symbol_label", symbol_label, "n_symbols");
+    f.array("is_root", is_root, "n_symbols");
+    f.array("rule_first", rule_first, "n_symbols+1");
+    f.array("rule_left", rule_left, "n_rules");
+    f.array("rule_right", rule_right, "n_rules");
+    f.array("rule_parent", rule_parent, "n_rules");
+    f.array("word_tag", word_tag, "n_words");
+    f.array("lexical_first", lexical_first, "*");
+    f.array("lexical_symbol", lexical_symbol, "n_lexical");
   }
 };
 

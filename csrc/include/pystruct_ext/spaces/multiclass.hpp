@@ -2,11 +2,12 @@
 // Delta(y, y_hat) = cost(y, y_hat). w is feature-major: feature f, class k at f * stride + k.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
 
-#include "pystruct_ext/driver.hpp"
+#include "pystruct_ext/kernel.hpp"
 #include "pystruct_ext/spaces/chain_kernels.hpp"
 
 namespace pystruct_ext {
@@ -35,7 +36,6 @@ struct MulticlassSpace {
   int32_t code_len(int64_t) const noexcept { return 1; }
   const int32_t* truth(int64_t i) const noexcept { return labels ? labels + i : nullptr; }
 
-  void prepare(const R*, Scratch&) const noexcept {}
   void load(const R* w, int64_t i, Scratch& s) const noexcept {
     const chain::Load<R> a{rows, i, i + 1, w, stride, s.pot.data()};
     s.finite = kernels.load(a) == 0;
@@ -80,6 +80,39 @@ struct MulticlassSpace {
   }
   double psi_diff_sqnorm(int64_t i, const int32_t* y, const int32_t* z, Scratch&) const noexcept {
     return *y == *z ? 0.0 : 2 * row_sqnorm[i];
+  }
+
+  // Parts: the classes.
+  int part_shape(int64_t, int64_t* shape) const noexcept {
+    shape[0] = n_labels;
+    return 1;
+  }
+  template <class F>
+  void each_part(int64_t, const int32_t* y, F&& f) const noexcept {
+    f(int64_t{*y});
+  }
+  void clear(int64_t, Scratch& s) const noexcept {
+    std::fill(s.pot.data(), s.pot.data() + stride, R(0));
+    s.finite = true;
+  }
+  void add_parts(int64_t, double a, const R* scores, Scratch& s) const noexcept {
+    R check = 0;
+    for (int32_t k = 0; k < n_labels; ++k) {
+      s.pot[static_cast<std::size_t>(k)] += static_cast<R>(a) * scores[k];
+      check += scores[k] * R(0);
+    }
+    s.finite = s.finite && check == 0;
+  }
+
+  template <class F>
+  void fields(F& f) {
+    f.number("n", n);
+    rows.fields(f, "n+1", "nnz|n*n_features");
+    f.array("labels", labels, "n", kOptional);
+    f.number("n_labels", n_labels);
+    f.number("stride", stride);
+    f.array("cost", cost, "n_labels,stride");
+    f.derived(row_sqnorm, labels ? n : 0, [this](int64_t r) { return rows.sqnorm(r); });
   }
 };
 

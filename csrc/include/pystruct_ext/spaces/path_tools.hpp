@@ -1,4 +1,4 @@
-// Packed forests of segmentations and of alignments, and k-best and log-partition from them.
+// Packed forests of segmentations and of alignments.
 #pragma once
 
 #include <algorithm>
@@ -7,7 +7,7 @@
 #include <limits>
 #include <vector>
 
-#include "pystruct_ext/hypergraph.hpp"
+#include "pystruct_ext/queries.hpp"
 #include "pystruct_ext/spaces/alignment.hpp"
 #include "pystruct_ext/spaces/segments.hpp"
 
@@ -33,9 +33,11 @@ Hypergraph forest(const SegmentSpace<R>& space, const typename SegmentSpace<R>::
       best[idx(e, l)] = g.node();
       for (int32_t d = 1; d <= std::min(e, space.longest[l]); ++d) {
         const int32_t b = e - d;
-        g.edge(value(s.inside, e, l) - value(s.inside, b, l) + value(s.first, b, l) +
-                   value(s.last, e - 1, l) + value(s.length, d, l),
-               (b * (n + 1) + e) * K + l, join[idx(b, l)]);
+        const int32_t part = static_cast<int32_t>(space.part_at(b, e, l, n));
+        double v = value(s.inside, e, l) - value(s.inside, b, l) + value(s.first, b, l) +
+                   value(s.last, e - 1, l) + value(s.length, d, l);
+        if (s.has_extra) v += static_cast<double>(s.extra[static_cast<std::size_t>(part)]);
+        g.edge(v, part, join[idx(b, l)]);
       }
     }
     if (e == n) break;
@@ -122,40 +124,6 @@ Hypergraph forest(const AlignmentSpace<R>& space, const typename AlignmentSpace<
 template <class R>
 void write_tag(const AlignmentSpace<R>& space, int64_t k, int32_t tag, int32_t* code) {
   code[tag / space.lb(k)] = tag % space.lb(k);
-}
-
-// Up to k best codes, best first; returns their number, or -1 if a score is not finite.
-template <class Space>
-int64_t path_k_best(const Space& space, const void* w, int64_t i, int64_t k, int32_t* codes,
-                    double* scores) {
-  using R = typename Space::real;
-  typename Space::Scratch s(space);
-  space.load(static_cast<const R*>(w), i, s);
-  if (!s.finite) return -1;
-  const int64_t len = space.code_len(i);
-  std::fill(codes, codes + k * len, -1);
-  const std::vector<double> found =
-      forest(space, s, i).k_best(static_cast<std::size_t>(k), [&](std::size_t m, int32_t tag) {
-        write_tag(space, i, tag, codes + static_cast<int64_t>(m) * len);
-      });
-  std::copy(found.begin(), found.end(), scores);
-  return static_cast<int64_t>(found.size());
-}
-
-// Probability of every tag under exp(score / temperature); returns log Z, NaN if not finite.
-template <class Space>
-double path_marginals(const Space& space, const void* w, int64_t i, double temperature,
-                      double* out) {
-  using R = typename Space::real;
-  typename Space::Scratch s(space);
-  space.load(static_cast<const R*>(w), i, s);
-  if (!s.finite) return std::numeric_limits<double>::quiet_NaN();
-  const Hypergraph g = forest(space, s, i);
-  std::vector<double> p;
-  const double log_z = g.marginals(temperature, p);
-  for (int64_t e = 0; e < g.n_edges(); ++e)
-    if (g.edge_at(e).tag >= 0) out[g.edge_at(e).tag] += p[static_cast<std::size_t>(e)];
-  return log_z;
 }
 
 }  // namespace pystruct_ext

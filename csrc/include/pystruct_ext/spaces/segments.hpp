@@ -15,7 +15,7 @@
 #include <cstdint>
 #include <limits>
 
-#include "pystruct_ext/driver.hpp"
+#include "pystruct_ext/kernel.hpp"
 #include "pystruct_ext/rows.hpp"
 
 namespace pystruct_ext {
@@ -38,8 +38,9 @@ struct SegmentSpace {
 
   struct Scratch {
     AlignedBuffer<R> row, inside, first, last, best, join, length, transition, start, end, loss;
+    AlignedBuffer<R> extra;  // scores of segments from outside, made at first use
     SparseSink sparse;
-    bool finite = true;
+    bool finite = true, has_extra = false;
     explicit Scratch(const SegmentSpace& s) {
       int64_t most = 1;
       for (int64_t i = 0; i < s.n; ++i) most = std::max(most, s.offsets[i + 1] - s.offsets[i]);
@@ -78,8 +79,6 @@ struct SegmentSpace {
     return std::min(length, n_lengths) - 1;
   }
 
-  void prepare(const R*, Scratch&) const noexcept {}
-
   // out = sum over the features of row r of the weights from `base` on.
   void score_row(const R* base, int64_t r, R* out) const noexcept {
     using V = Vec<R, 8>;
@@ -97,6 +96,7 @@ struct SegmentSpace {
     const int32_t len = code_len(i);
     const R none = -std::numeric_limits<R>::infinity();
     R check = 0;
+    s.has_extra = false;
     std::fill(s.inside.data(), s.inside.data() + stride, R(0));
     for (int32_t t = 0; t < len; ++t) {
       const int64_t r = offsets[i] + t, at = int64_t{t} * stride;
@@ -162,6 +162,13 @@ struct SegmentSpace {
     const R none = -std::numeric_limits<R>::infinity(), scale = static_cast<R>(loss_scale);
     const int32_t* y = loss_scale != 0 ? codes + offsets[i] : nullptr;
     const bool tokens = y && token_loss, segments = y && !token_loss;
+    // What a segment is worth beyond sums over its tokens: it keeps the loop over labels scalar.
+    const bool own = segments || s.has_extra;
+    const auto own_value = [&](int32_t b, int32_t e, int32_t l) {
+      R v = segments ? scale * static_cast<R>(segment_loss(y, b, e, l, len)) : R(0);
+      if (s.has_extra) v += s.extra[idx(part_at(b, e, l, len))];
+      return v;
+    };
     if (tokens) {
       std::fill(s.loss.data(), s.loss.data() + stride, R(0));
       for (int32_t t = 0; t < len; ++t)
@@ -184,18 +191,18 @@ struct SegmentSpace {
           if (tokens) v = v + V::load(s.loss.data() + b * stride + l) * minus;
           V::max(V::load(best + l), v).store(best + l);
         }
-        if (segments)
+        if (own)
           for (int32_t l = 0; l < n_labels; ++l) {
-            // Once more with the loss, which is not linear in the labels.
-            const R v = s.join[idx(b * stride + l)] + s.first[idx(b * stride + l)] +
-                        s.length[idx(int64_t{d} * stride + l)] - in[l] +
-                        scale * static_cast<R>(
-                                    segment_loss(y, static_cast<int32_t>(b), e, l, len));
+            // Once more with what is not linear in the tokens.
+            R v = s.join[idx(b * stride + l)] + s.first[idx(b * stride + l)] +
+                  s.length[idx(int64_t{d} * stride + l)] - in[l] +
+                  own_value(static_cast<int32_t>(b), e, l);
+            if (tokens) v -= s.loss[idx(b * stride + l)];
             if (d == 1 || v > s.row[idx(l)]) s.row[idx(l)] = v;
           }
       }
       for (int32_t l = 0; l < n_labels; ++l) {
-        if (segments) best[l] = s.row[idx(l)];
+        if (own) best[l] = s.row[idx(l)];
         best[l] += s.inside[idx(int64_t{e} * stride + l)] +
                    s.last[idx(int64_t{e - 1} * stride + l)];
         if (tokens) best[l] += s.loss[idx(int64_t{e} * stride + l)];
@@ -228,7 +235,7 @@ struct SegmentSpace {
         R v = s.join[idx(at)] + s.first[idx(at)] + s.length[idx(int64_t{d} * stride + label)] -
               s.inside[idx(at)];
         if (tokens) v -= s.loss[idx(at)];
-        if (segments) v += scale * static_cast<R>(segment_loss(y, e - d, e, label, len));
+        if (own) v += own_value(e - d, e, label);
         if (v > most_value) {
           most_value = v;
           arg = d;
@@ -265,6 +272,7 @@ struct SegmentSpace {
       };
       sum += at(s.inside, e) - at(s.inside, b) + at(s.first, b) + at(s.last, e - 1) +
              at(s.length, e - b);
+      if (s.has_extra) sum += static_cast<double>(s.extra[idx(part_at(b, e, l, len))]);
       sum += before < 0 ? static_cast<double>(s.start[idx(l)]) : at(s.transition, before);
       before = l;
       b = e;
@@ -333,12 +341,68 @@ struct SegmentSpace {
     emit_segments(i, z, -a, sink);
   }
 
-  // Negative if memory ran out.
-  double psi_diff_sqnorm(int64_t i, const int32_t* y, const int32_t* z,
-                         Scratch& s) const noexcept {
-    s.sparse.clear();
-    psi_diff(i, y, z, 1.0, s.sparse);
-    return s.sparse.overflow ? -1 : s.sparse.sqnorm();
+  // Parts: the segment [b, e) with label l, in an array of (len + 1, len + 1, K).
+  int64_t part_at(int32_t b, int32_t e, int32_t l, int32_t len) const noexcept {
+    return (int64_t{b} * (len + 1) + e) * n_labels + l;
+  }
+  int part_shape(int64_t i, int64_t* shape) const noexcept {
+    shape[0] = shape[1] = code_len(i) + 1;
+    shape[2] = n_labels;
+    return 3;
+  }
+  template <class F>
+  void each_part(int64_t i, const int32_t* y, F&& f) const noexcept {
+    const int32_t len = code_len(i);
+    for (int32_t b = 0; b < len;) {
+      const int32_t e = segment_end(y, b, len);
+      f(part_at(b, e, y[b] >> 1, len));
+      b = e;
+    }
+  }
+  void clear(int64_t i, Scratch& s) const noexcept {
+    const int64_t rows_here = (int64_t{code_len(i)} + 1) * stride;
+    for (auto* a : {&s.inside, &s.first, &s.last}) std::fill(a->data(), a->data() + rows_here, R(0));
+    const R none = -std::numeric_limits<R>::infinity();
+    for (int32_t d = 1; d <= most(); ++d)
+      for (int32_t l = 0; l < stride; ++l)
+        s.length[idx(int64_t{d} * stride + l)] = l < n_labels && d <= longest[l] ? R(0) : none;
+    std::fill(s.transition.data(), s.transition.data() + int64_t{n_labels} * stride, R(0));
+    for (int32_t l = 0; l < stride; ++l)
+      s.start[idx(l)] = s.end[idx(l)] = l < n_labels ? R(0) : none;
+    s.finite = true;
+    s.has_extra = false;
+  }
+  void add_parts(int64_t i, double a, const R* scores, Scratch& s) const {
+    const int32_t len = code_len(i);
+    const int64_t size = part_at(len, len, n_labels, len);
+    s.extra.reserve(idx(size));
+    if (!s.has_extra) std::fill(s.extra.data(), s.extra.data() + size, R(0));
+    R check = 0;
+    for (int32_t b = 0; b < len; ++b)
+      for (int32_t e = b + 1; e <= len; ++e)
+        for (int32_t l = 0; l < n_labels; ++l) {
+          const int64_t at = part_at(b, e, l, len);
+          const R v = static_cast<R>(a) * scores[at];
+          s.extra[idx(at)] += v;
+          check += v * R(0);
+        }
+    s.has_extra = true;
+    s.finite = s.finite && check == 0;
+  }
+
+  template <class F>
+  void fields(F& f) {
+    f.size("n", n);
+    f.offsets("offsets", offsets, "n+1", "n_rows");
+    rows.fields(f, "n_rows+1", "nnz|n_rows*n_features");
+    f.array("codes", codes, "n_rows", kOptional);
+    f.number("n_labels", n_labels);
+    f.number("stride", stride);
+    f.number("boundary", boundary);
+    f.number("n_lengths", n_lengths);
+    f.array("longest", longest, "n_labels");
+    f.number("token_loss", token_loss);
+    f.number("outside", outside);
   }
 };
 

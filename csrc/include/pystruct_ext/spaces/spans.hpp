@@ -16,7 +16,7 @@
 #include <cstdint>
 #include <limits>
 
-#include "pystruct_ext/driver.hpp"
+#include "pystruct_ext/kernel.hpp"
 #include "pystruct_ext/trees/raise_row.hpp"
 #include "pystruct_ext/trees/span_scores.hpp"
 
@@ -232,8 +232,6 @@ struct SpanSpace {
     return codes ? codes + 4 * scores.offsets[i] - 2 * i : nullptr;
   }
 
-  void prepare(const R*, Scratch&) const noexcept {}
-
   void load(const R* w, int64_t i, Scratch& s) const noexcept {
     R check = scores.load(w, i, s.spans);
     if (use_splits) {
@@ -414,12 +412,28 @@ struct SpanSpace {
     }
   }
 
-  // Negative if memory ran out.
-  double psi_diff_sqnorm(int64_t i, const int32_t* y, const int32_t* z,
-                         Scratch& s) const noexcept {
-    s.sparse.clear();
-    psi_diff(i, y, z, 1.0, s.sparse);
-    return s.sparse.overflow ? -1 : s.sparse.sqnorm();
+  int part_shape(int64_t i, int64_t* shape) const noexcept { return scores.part_shape(i, shape); }
+  template <class F>
+  void each_part(int64_t i, const int32_t* y, F&& f) const noexcept {
+    const int32_t m = spans::count(y, scores.length(i));
+    for (int32_t k = 0; k < m; ++k) f(int64_t{y[2 * k]} * scores.n_labels + y[2 * k + 1]);
+  }
+  void clear(int64_t i, Scratch& s) const noexcept {
+    scores.clear(i, s.spans);
+    const int64_t len = scores.length(i);
+    if (use_splits)
+      std::fill(s.split.data(), s.split.data() + (len + 1) * (len + 1) * row_stride(len), R(0));
+    s.finite = true;
+  }
+  void add_parts(int64_t i, double a, const R* parts, Scratch& s) const noexcept {
+    s.finite = scores.add_parts(i, a, parts, s.spans) == 0 && s.finite;
+  }
+
+  template <class F>
+  void fields(F& f) {
+    scores.fields(f);
+    f.array("codes", codes, "4*n_words-2*n", kOptional);
+    f.number("use_splits", use_splits);
   }
 };
 

@@ -12,7 +12,7 @@
 #include "pystruct_ext/text/utf8.hpp"
 #include "pystruct_ext/text/vocabulary.hpp"
 
-namespace psx::text {
+namespace pystruct_ext::text {
 
 // A read-only view of a table of text cells, sentence after sentence.
 struct CellView {
@@ -167,4 +167,4 @@ inline void number_column(const CellView& cells, int32_t column, Vocabulary& dis
   }
 }
 
-}  // namespace psx::text
+}  // namespace pystruct_ext::text

@@ -13,7 +13,7 @@
 #include <intrin.h>
 #endif
 
-namespace psx::text {
+namespace pystruct_ext::text {
 
 inline uint64_t load_le64(const char* p) noexcept {
   uint64_t v;
@@ -83,4 +83,4 @@ inline uint64_t hash_bytes(const char* p, int64_t n) noexcept {
   return fold_multiply(h ^ kLength, kFinal);  // spreads every bit to the low ones, used as address
 }
 
-}  // namespace psx::text
+}  // namespace pystruct_ext::text

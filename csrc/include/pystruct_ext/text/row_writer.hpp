@@ -8,7 +8,7 @@
 
 #include "pystruct_ext/text/vocabulary.hpp"
 
-namespace psx::text {
+namespace pystruct_ext::text {
 
 class RowWriter {
  public:
@@ -104,4 +104,4 @@ class RowWriter {
   bool has_values_ = false;
 };
 
-}  // namespace psx::text
+}  // namespace pystruct_ext::text

@@ -18,7 +18,7 @@
 #include "pystruct_ext/text/columns.hpp"
 #include "pystruct_ext/text/vocabulary.hpp"
 
-namespace psx::text {
+namespace pystruct_ext::text {
 
 class Template {
  public:
@@ -225,4 +225,4 @@ class Template {
   int32_t max_column_ = -1;
 };
 
-}  // namespace psx::text
+}  // namespace pystruct_ext::text

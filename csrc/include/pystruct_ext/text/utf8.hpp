@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <cstring>
 
-namespace psx::text {
+namespace pystruct_ext::text {
 
 // Position of the first byte of the first malformed sequence in data[0, size), or -1.
 // Rejects overlong forms, surrogates and code points above U+10FFFF.
@@ -49,4 +49,4 @@ inline int64_t find_invalid_utf8(const char* data, int64_t size) noexcept {
   return -1;
 }
 
-}  // namespace psx::text
+}  // namespace pystruct_ext::text

@@ -20,7 +20,7 @@
 #include "pystruct_ext/text/hash.hpp"
 #include "pystruct_ext/text/utf8.hpp"
 
-namespace psx::text {
+namespace pystruct_ext::text {
 
 inline void prefetch(const void* address) noexcept {
 #if defined(__GNUC__) || defined(__clang__)
@@ -322,4 +322,4 @@ class Index {
   bool grow_ = false;
 };
 
-}  // namespace psx::text
+}  // namespace pystruct_ext::text

@@ -126,6 +126,48 @@ struct SpanScores {
     const int32_t g = gold(i, at);
     return static_cast<double>(cost_of(g, label)) - static_cast<double>(cost_of(g, -1));
   }
+
+  // Parts: a constituent [a, b) with label l, in an array of (len + 1, len + 1, n_labels).
+  int part_shape(int64_t i, int64_t* shape) const noexcept {
+    shape[0] = shape[1] = length(i) + 1;
+    shape[2] = n_labels;
+    return 3;
+  }
+  void clear(int64_t i, Buffers& b) const noexcept {
+    const int64_t m = length(i) + 1;
+    std::fill(b.pot.data(), b.pot.data() + m * m * stride, R(0));
+  }
+  // Returns 0 if all scores are finite, else NaN.
+  R add_parts(int64_t i, double a, const R* scores_of, Buffers& b) const noexcept {
+    const int64_t len = length(i);
+    R check = 0;
+    for (int64_t p = 0; p < len; ++p)
+      for (int64_t q = p + 1; q <= len; ++q) {
+        const int64_t at_span = p * (len + 1) + q;
+        for (int32_t l = 0; l < n_labels; ++l) {
+          const R v = static_cast<R>(a) * scores_of[at_span * n_labels + l];
+          b.pot[idx(at_span * stride + l)] += v;
+          check += v * R(0);
+        }
+      }
+    return check;
+  }
+
+  template <class F>
+  void fields(F& f) {
+    f.size("n", n);
+    f.offsets("offsets", offsets, "n+1", "n_words");
+    f.array("tokens", features.tokens, "n_words+4*n");
+    f.number("bits", features.bits);
+    f.number("split_bits", features.split_bits);
+    f.number("use_features", use_features);
+    f.number("n_labels", n_labels);
+    f.number("stride", stride);
+    f.array("cost", cost, "n_labels+1,n_labels+1");
+    f.offsets("gold_offsets", gold_offsets, "n+1", "n_gold", true);
+    f.array("gold_at", gold_at, "n_gold|*", true);
+    f.array("gold_label", gold_label, "n_gold|*", true);
+  }
 };
 
 }  // namespace pystruct_ext

@@ -1,0 +1,54 @@
+from libc.stdint cimport int32_t, int64_t, uint32_t
+
+from pystruct_ext._core.oracle cimport psx_oracle
+
+
+cdef extern from "pystruct_ext/kernel.h" nogil:
+    enum:
+        PSX_REAL
+        PSX_DOUBLE
+        PSX_INT32
+        PSX_INT64
+        PSX_UINT8
+        PSX_RECORD
+        PSX_ARRAY
+        PSX_OPTIONAL
+        PSX_OFFSETS
+        PSX_OPTIONAL_OFFSETS
+        PSX_NUMBER
+        PSX_OPTIONAL_NUMBER
+        PSX_SIZE
+    ctypedef struct psx_field:
+        const char* name
+        const char* shape
+        const char* total
+        int32_t type
+        int32_t role
+        int64_t item_bytes
+    ctypedef struct psx_value:
+        const void* data
+        double number
+        int64_t integer
+        int32_t given
+    ctypedef struct psx_kernel:
+        uint32_t struct_size
+        uint32_t abi_version
+        const char* name
+        uint32_t w_bytes
+        int32_t n_fields
+        const psx_field* fields
+        void* (*create)(uint32_t, const psx_value*) noexcept
+        const psx_oracle* (*oracle)(void*) noexcept
+        void (*destroy)(void*) noexcept
+
+
+cdef class Kernel:
+    cdef const psx_kernel* table
+    cdef object _owner
+    cdef readonly tuple fields
+    cdef int _number(self, int32_t k, dict values, dict sizes, psx_value* out) except -1
+    cdef int _array(self, int32_t k, dict values, dict sizes, object real, list keep,
+                    psx_value* out) except -1
+
+
+cdef Kernel wrap_kernel(const psx_kernel* table, object owner)

@@ -1,0 +1,9 @@
+from typing import Any
+
+from numpy.typing import NDArray
+
+from pystruct_ext._core.oracle import Oracle
+
+def constrained_oracle(oracle: Oracle, masks: list[NDArray[Any]]) -> Oracle: ...
+def cost_shifted_oracle(oracle: Oracle, costs: list[NDArray[Any]]) -> Oracle: ...
+def product_oracle(a: Oracle, b: Oracle) -> Oracle: ...

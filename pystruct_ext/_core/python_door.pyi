@@ -1,0 +1,12 @@
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pystruct_ext._core.oracle import Oracle
+
+def python_oracle(
+    space: Any,
+    X: Sequence[Any],
+    Y: Sequence[Any] | None,
+    size_psi: int,
+    exactness: str = "exact",
+) -> tuple[Oracle, Callable[[int, int], Any]]: ...
