@@ -20,7 +20,7 @@ RULES = {
     "losses": {"utils"},
     "io": {"_core", "outputs", "utils", "_moved"},
     "datasets": {"io", "outputs", "utils", "_moved"},
-    "metrics": {"outputs", "utils"},
+    "metrics": {"losses", "outputs", "utils"},
     "spaces": {"_core", "losses", "outputs", "persistence", "utils"},
     "solvers": {"_core", "persistence", "utils"},
 }

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 
-@dataclass
+@dataclass(eq=False)
 class DiverseQuery:
     """One query: its documents, how they relate, and what they are about.
 

@@ -33,7 +33,7 @@ cdef extern from "pystruct_ext/spaces/ranking.hpp" namespace "pystruct_ext" nogi
         const double* ideal
         const double* discount
         const double* harmonic
-        const int32_t* zeros
+        const int32_t* truths
         int64_t max_rows, max_levels, max_top, max_states
         int32_t kind
     cdef cppclass OracleBox[S]:
@@ -87,7 +87,7 @@ cdef int _fill(RankingSpace[real]& s, dict a, real dummy) except -1:
     s.ideal = <const double*>_data(a["ideal"])
     s.discount = <const double*>_data(a["discount"])
     s.harmonic = <const double*>_data(a["harmonic"])
-    s.zeros = <const int32_t*>_data(a["zeros"])
+    s.truths = <const int32_t*>_data(a["truths"])
     s.max_rows = a["max_rows"]
     s.max_levels = a["max_levels"]
     s.max_top = a["max_top"]
