@@ -116,6 +116,7 @@ def test_names_and_files_of_the_pages_exist(page):
 def test_make_bench_runs_every_benchmark():
     recipe = (ROOT / "Makefile").read_text().split("\nbench:")[1].split("\n\n")[0]
     programs = {p.name for p in (ROOT / "benchmarks").glob("[a-z]*.py")}
+    programs.remove("alternate.py")  # takes a second checkout
     assert set(re.findall(r"benchmarks/(\w+\.py)", recipe)) == programs
 
 

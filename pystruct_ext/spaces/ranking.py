@@ -233,13 +233,12 @@ class RankingSpace(OutputSpace):
             ideal = _ideal(gains, offsets, discount)
             states = _states(sizes, top, self.task_loss)
         longest = int(rows.lengths.max())
-        return _ranking.bind_ranking(
+        return _ranking.RANKING.bind(
             {
                 "indptr": rows.indptr,
                 "indices": rows.indices,
                 "values": rows.values,
                 "n_features": rows.n_features,
-                "n": len(packed),
                 "offsets": offsets,
                 "level": level,
                 "n_levels": n_levels,

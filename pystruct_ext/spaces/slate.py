@@ -189,14 +189,13 @@ class SlateSpace(OutputSpace):
         n = len(queries)
         sizes = np.array([len(q) for q in queries], dtype=np.int64)
         arrays: dict[str, Any] = {
-            "n": n,
             "top": top,
             "n_features": self.n_features_,
             "n_channels": self.n_channels_,
             "n_element_features": self.n_element_features_,
             "novelty": self.novelty_,
             "offsets": _starts(sizes),
-            "x": np.concatenate([q.features for q in queries]).ravel(),
+            "x": np.concatenate([q.features.ravel() for q in queries]),
             "relation_at": np.zeros(n + 1, dtype=np.int64),
             "relations": np.zeros(1),
             "place": self.places(top),
@@ -238,7 +237,7 @@ class SlateSpace(OutputSpace):
             arrays["ideal"] = np.array(
                 [m.value(t) for m, t in zip(metrics, packed.truths, strict=True)]
             )
-        return _slate.bind_slate(arrays)
+        return _slate.SLATE.bind(arrays)
 
     # One query in domain language.
 
@@ -337,11 +336,10 @@ def bind_steps(
     loss: NDArray[np.float64],
 ) -> Oracle:
     """An exact oracle that picks one of the rows of each example."""
-    return _slate.bind_candidates(
+    return _slate.CANDIDATES.bind(
         {
             "values": np.ascontiguousarray(values).ravel(),
             "n_features": values.shape[1],
-            "n": len(lengths),
             "max_rows": int(lengths.max()),
             "offsets": _starts(lengths),
             "labels": labels,

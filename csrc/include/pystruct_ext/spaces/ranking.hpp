@@ -42,7 +42,7 @@
 #include <vector>
 
 #include "pystruct_ext/descending_order.hpp"
-#include "pystruct_ext/driver.hpp"
+#include "pystruct_ext/kernel.hpp"
 #include "pystruct_ext/row_scores.hpp"
 #include "pystruct_ext/spaces/ranking_assignment.hpp"
 
@@ -117,7 +117,6 @@ struct RankingSpace {
     return truths + (weight ? 2 * offsets[i] : kind == kPairs ? offsets[i] + kDigits * i : offsets[i]);
   }
 
-  void prepare(const R*, Scratch&) const noexcept {}
   void load(const R* w, int64_t i, Scratch& a) const noexcept {
     a.finite = fill(rows, offsets[i], offsets[i + 1], w, a.s.data());
   }
@@ -210,6 +209,28 @@ struct RankingSpace {
     a.sparse.clear();
     psi_diff(i, y, z, 1.0, a.sparse);
     return a.sparse.overflow ? -1.0 : a.sparse.sqnorm();
+  }
+
+  template <class F>
+  void fields(F& f) {
+    f.size("n", n);
+    f.offsets("offsets", offsets, "n+1", "n_rows");
+    rows.fields(f, "n_rows+1", "nnz|n_rows*n_features");
+    f.array("level", level, "n_rows");
+    f.array("n_levels", n_levels, "n");
+    f.array("base", base, "n_rows");
+    f.array("n_pairs", n_pairs, "n");
+    f.array("weight", weight, "n_rows", kOptional);
+    f.array("gain", gain, "n_rows", kOptional);
+    f.array("ideal", ideal, "n", kOptional);
+    f.array("discount", discount, "max_top", kOptional);
+    f.array("harmonic", harmonic, "max_rows+2", kOptional);
+    f.array("truths", truths, "*");
+    f.number("max_rows", max_rows);
+    f.number("max_levels", max_levels);
+    f.number("max_top", max_top);
+    f.number("max_states", max_states);
+    f.number("kind", kind);
   }
 
  private:

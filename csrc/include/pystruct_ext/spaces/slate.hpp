@@ -20,7 +20,7 @@
 #include <cstdint>
 #include <limits>
 
-#include "pystruct_ext/driver.hpp"
+#include "pystruct_ext/kernel.hpp"
 #include "pystruct_ext/spaces/slate_bound.hpp"
 
 namespace pystruct_ext {
@@ -185,10 +185,35 @@ struct SlateSpace {
     psi(i, y, a, sink);
     psi(i, z, -a, sink);
   }
-  double psi_diff_sqnorm(int64_t i, const int32_t* y, const int32_t* z, Scratch& a) const noexcept {
-    a.sparse.clear();
-    psi_diff(i, y, z, 1.0, a.sparse);
-    return a.sparse.overflow ? -1.0 : a.sparse.sqnorm();
+
+  template <class F>
+  void fields(F& f) {
+    f.number("n_features", n_features);
+    f.number("n_channels", n_channels);
+    f.number("n_element_features", n_element_features);
+    f.number("novelty", novelty);
+    f.number("top", top);
+    f.size("n", n);
+    f.offsets("offsets", offsets, "n+1", "n_rows");
+    f.array("x", x, "n_rows*n_features");
+    f.offsets("relation_at", relation_at, "n+1", "n_relations");
+    f.array("relations", relations, "*");
+    f.offsets("cover_ptr", cover_ptr, "n_rows+1", "n_covers");
+    f.array("cover", cover, "*");
+    f.array("degree", degree, "*");
+    f.offsets("element_at", element_at, "n+1", "n_elements");
+    f.array("element_x", element_x, "*");
+    f.offsets("intent_at", intent_at, "n+1", "n_gains");
+    f.array("n_intents", n_intents, "n");
+    f.array("gain", gain, "*");
+    f.array("decay", decay, "*");
+    f.array("ideal", ideal, "n");
+    f.array("place", place, "top");
+    f.array("rank", rank, "top");
+    f.array("truths", truths, "n,top", kOptional);
+    f.number("max_rows", max_rows);
+    f.number("max_elements", max_elements);
+    f.number("max_intents", max_intents);
   }
 
  private:
