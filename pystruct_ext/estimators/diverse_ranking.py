@@ -64,8 +64,9 @@ class DiverseRankingSVM(BaseStructuralSVM):
     alpha : float, default=0.5
         Of "alpha_ndcg".
     training : {"auto", "steps", "slates"}, default="auto"
-        "slates": one structural hinge per query over whole slates, separated greedily, so
-        that the duality gap proves nothing (``certificate_`` is "none"). "steps": one hinge
+        "slates": one structural hinge per query over whole slates, separated greedily;
+        the primal counts upper bounds of the hinges, so that the gap is never too small, but
+        need not close (``certificate_`` is "bounded"). "steps": one hinge
         per place, the set above it fixed; the maximum over one document is exact, the gap a
         certificate. Rounds of "steps" go on with the sets that the model itself comes to (after
         Ross, Gordon and Bagnell 2011). "auto" is "slates", which ranked better on both data
@@ -238,7 +239,7 @@ status_, n_iter_, n_oracle_calls_, history_
                 self._solve(range(oracle.n_blocks), block_weight, oracle=oracle)
             else:
                 with warnings.catch_warnings():
-                    # Said in the docstring and by certificate_: greedy proves nothing.
+                    # Said in the docstring and by certificate_: the gap need not close.
                     warnings.simplefilter("ignore", OracleWarning)
                     warnings.simplefilter("ignore", ConvergenceWarning)
                     self._solve(packed, weight)
