@@ -12,89 +12,185 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "pystruct_ext"
-RULES = {
+# What each package, or module at the top, may import of this package; lazy imports count.
+RULES: dict[str, set[str]] = {
     "_core": set(),
+    "_include": set(),
+    "_moved": set(),
     "utils": set(),
-    "persistence": {"_core", "utils"},
-    "outputs": {"utils"},
     "losses": {"utils"},
-    "io": {"_core", "outputs", "utils", "_moved"},
-    "datasets": {"io", "outputs", "utils", "_moved"},
+    "outputs": {"utils"},
+    "persistence": {"_core", "utils"},
+    "io": {"_core", "_moved", "outputs", "utils"},
+    "datasets": {"_moved", "io", "outputs", "utils"},
     "metrics": {"losses", "outputs", "utils"},
-    "spaces": {"_core", "losses", "outputs", "persistence", "utils"},
     "solvers": {"_core", "persistence", "utils"},
-}
-LAYERS = RULES
-OUTER: dict = {
+    "spaces": {"_core", "losses", "outputs", "persistence", "utils"},
+    "testing": {"solvers", "spaces"},
+    "plotting": {"_moved", "metrics", "outputs", "spaces", "utils"},
     "estimators": {
-        "_core",
-        "spaces",
-        "solvers",
+        *("_core", "losses", "metrics", "outputs", "persistence", "solvers", "spaces"),
         "utils",
-        "losses",
-        "outputs",
-        "persistence",
-        "metrics",
     },
-    "plotting": {"utils", "outputs", "spaces", "metrics", "_moved"},
+    "model_selection": {"estimators", "metrics", "utils"},
     "diversify": {"estimators", "outputs", "persistence", "spaces", "utils"},
     "structures": {
-        "datasets",
-        "diversify",
-        "estimators",
-        "io",
-        "metrics",
-        "outputs",
-        "plotting",
-        "spaces",
-        "utils",
+        *("datasets", "diversify", "estimators", "io", "losses", "metrics", "outputs"),
+        *("plotting", "spaces", "utils"),
     },
     "cli": {
-        "datasets",
-        "diversify",
-        "estimators",
-        "metrics",
-        "persistence",
-        "plotting",
-        "solvers",
-        "structures",
-        "utils",
+        *("datasets", "diversify", "estimators", "metrics", "persistence", "plotting"),
+        *("solvers", "structures", "utils"),
+    },
+    "__main__": {"cli"},
+    # The public face.
+    "__init__": {
+        *("_core", "_include", "_moved", "estimators", "model_selection", "outputs"),
+        *("persistence", "spaces"),
     },
 }
+SOURCES = [
+    p for s in ("*.py", "*.pyx", "*.pxd", "*.pyi") for p in sorted(PACKAGE.rglob(s))
+]
+
+
+def names_of(path):
+    """``(module, name)`` of every import of this package, those inside functions included."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix in (".pyx", ".pxd"):
+        pattern = r"^\s*from\s+(pystruct_ext[\w.]*)\s+c?import\s+(\([^)]*\)|[^\n]+)"
+        for module, names in re.findall(pattern, text, flags=re.M):
+            for name in names.strip("()").replace("\n", " ").split(","):
+                yield module, name.split(" as ")[0].strip()
+        return
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            if node.module and node.module.split(".")[0] == "pystruct_ext":
+                for alias in node.names:
+                    yield node.module, alias.name
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.split(".")[0] == "pystruct_ext":
+                    yield alias.name, ""
+
+
+def layer_of(path):
+    parts = path.relative_to(PACKAGE).parts
+    return parts[0] if len(parts) > 1 else path.stem
 
 
 def imports(path):
-    """Subpackages that a module imports, optional imports inside functions included."""
-    text = path.read_text(encoding="utf-8")
+    """Packages, or modules at the top, that a module imports."""
     found = set()
-    if path.suffix in (".pyx", ".pxd"):
-        pattern = r"^\s*(?:from|import|cimport)\s+pystruct_ext\.(\w+)"
-        return set(re.findall(pattern, text, flags=re.M))
-    for node in ast.walk(ast.parse(text)):
-        names = []
-        if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            names = [node.module]
-            if node.module == "pystruct_ext":
-                names = [f"pystruct_ext.{a.name}" for a in node.names]
-        elif isinstance(node, ast.Import):
-            names = [a.name for a in node.names]
-        found |= {n.split(".")[1] for n in names if n.startswith("pystruct_ext.")}
-    return found
+    for module, name in names_of(path):
+        parts = [*module.split(".")[1:], name]
+        # A plain name of the package itself, such as its version, is no module.
+        if parts[0] in RULES:
+            found.add(parts[0])
+    return found - {layer_of(path)}
 
 
 def modules(layer):
-    folder = PACKAGE / layer
-    return [p for s in ("*.py", "*.pyx", "*.pxd", "*.pyi") for p in folder.rglob(s)]
+    return [p for p in SOURCES if layer_of(p) == layer]
 
 
-@pytest.mark.parametrize("layer", [*LAYERS, *OUTER])
+def test_every_package_has_a_rule():
+    assert {layer_of(p) for p in SOURCES} == set(RULES)
+
+
+@pytest.mark.parametrize("layer", RULES)
 def test_layers(layer):
-    allowed = {**LAYERS, **OUTER}[layer] | {layer}
-    checked = modules(layer)
-    assert checked
-    for path in checked:
-        extra = imports(path) - allowed
+    for path in modules(layer):
+        extra = imports(path) - RULES[layer]
         assert not extra, f"{path.relative_to(ROOT)} imports {sorted(extra)}"
+
+
+def ring(graph):
+    """Some ring of a graph, as a list; empty if there is none."""
+    state: dict = {}
+
+    def visit(node, path):
+        state[node] = "open"
+        for to in sorted(graph.get(node, ())):
+            if state.get(to) == "open":
+                return [*path[path.index(to) :], to] if to in path else [node, to]
+            if to not in state:
+                found = visit(to, [*path, to])
+                if found:
+                    return found
+        state[node] = "done"
+        return []
+
+    for node in sorted(graph):
+        if node not in state:
+            found = visit(node, [node])
+            if found:
+                return found
+    return []
+
+
+def test_there_is_no_ring_of_packages():
+    graph = {layer: set() for layer in RULES}
+    for path in SOURCES:
+        graph[layer_of(path)] |= imports(path)
+    assert ring(graph) == []
+
+
+def test_there_is_no_ring_of_modules():
+    """Modules by full name; an import of a package is one of its ``__init__``."""
+
+    def name_of(path):
+        parts = list(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+        return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+    known = {name_of(p) for p in SOURCES}
+    graph: dict = {name: set() for name in known}
+    for path in SOURCES:
+        own = name_of(path)
+        for module, name in names_of(path):
+            target = f"{module}.{name}" if f"{module}.{name}" in known else module
+            # A package imports its modules, and they may import its version.
+            if target not in (own, "pystruct_ext"):
+                graph[own].add(target)
+    assert ring(graph) == []
+
+
+def test_private_names_stay_in_their_package():
+    for path in SOURCES:
+        for module, name in names_of(path):
+            parts = [p for p in [*module.split(".")[1:], name] if p]
+            if not parts or parts[0] == layer_of(path):
+                continue
+            # _core is private to the world, not to the layers that may import it.
+            hidden = [p for p in parts[1:] if p.startswith("_") and p != "__version__"]
+            assert not hidden, f"{path.relative_to(ROOT)} imports {module}.{name}"
+
+
+def test_rings_are_found():
+    assert ring({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
+    assert ring({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
+def test_headers_include_downwards():
+    """No ring of headers; those of trees and folds do not know the kernels."""
+    include = ROOT / "csrc" / "include"
+    graph = {}
+    for path in include.rglob("*.h*"):
+        text = path.read_text(encoding="utf-8")
+        own = path.relative_to(include).as_posix()
+        graph[own] = set(re.findall(r'#include "([^"]+)"', text))
+        if not own.startswith("pystruct_ext/spaces/"):
+            assert not [h for h in graph[own] if "/spaces/" in h], own
+    assert ring(graph) == []
+
+
+def test_there_is_one_namespace():
+    for path in (ROOT / "csrc").rglob("*.h*"):
+        for name in re.findall(r"^namespace (\S*)", path.read_text(), flags=re.M):
+            outer = name.split("::")[0] in ("pystruct_ext", "detail")
+            inner = name in ("chain", "eisner", "folding", "spans", "row_scores", "{")
+            assert outer or inner, f"{path.name}: namespace {name}"
 
 
 def test_only_the_command_line_imports_structures():
@@ -125,7 +221,7 @@ def test_the_generic_command_line_names_no_structure():
 
 
 def test_the_check_sees_imports():
-    assert imports(PACKAGE / "estimators" / "structural.py") >= {"spaces", "solvers"}
+    assert imports(PACKAGE / "estimators" / "base.py") >= {"spaces", "solvers"}
     assert imports(PACKAGE / "solvers" / "_block.pyx") == {"_core"}
 
 

@@ -18,6 +18,7 @@ from pystruct_ext.io._ambiguous import AmbiguousQuery, read_ambiguous_queries
 from pystruct_ext.io._brackets import read_brackets, write_brackets
 from pystruct_ext.io._conll import read_conll, write_conll
 from pystruct_ext.io._conllu import Treebank, read_conllu, write_conllu
+from pystruct_ext.io._files import read_lines, write_lines
 from pystruct_ext.io._letor import LetorData, iter_letor, read_letor, write_letor
 from pystruct_ext.io._rna import (
     RnaFolds,
@@ -57,6 +58,7 @@ __all__ = [
     "read_diversity_qrels",
     "read_folds",
     "read_letor",
+    "read_lines",
     "read_qrels",
     "read_run",
     "read_topics",
@@ -68,6 +70,7 @@ __all__ = [
     "write_diversity_qrels",
     "write_folds",
     "write_letor",
+    "write_lines",
     "write_qrels",
     "write_run",
 ]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from ._accuracy import sentence_accuracy, token_accuracy, token_confusion
-from ._alignment import AlignmentReport, alignment_report
-from ._brackets import BracketReport, bracket_report
-from ._chunks import ChunkReport, ChunkScore, chunk_f1, chunk_report
-from ._diversity import (
+from pystruct_ext.metrics._accuracy import (
+    sentence_accuracy,
+    token_accuracy,
+    token_confusion,
+)
+from pystruct_ext.metrics._alignment import AlignmentReport, alignment_report
+from pystruct_ext.metrics._brackets import BracketReport, bracket_report
+from pystruct_ext.metrics._chunks import ChunkReport, ChunkScore, chunk_f1, chunk_report
+from pystruct_ext.metrics._diversity import (
     alpha_ndcg,
     err_ia,
     greedy_ideal,
@@ -17,16 +21,21 @@ from ._diversity import (
     satisfied_mass,
     subtopic_recall,
 )
-from ._folding import BasePairReport, base_pair_report
-from ._parsing import AttachmentReport, attachment_report
-from ._ranking import (
+from pystruct_ext.metrics._folding import BasePairReport, base_pair_report
+from pystruct_ext.metrics._parsing import AttachmentReport, attachment_report
+from pystruct_ext.metrics._ranking import (
     err,
     mean_average_precision,
     mean_reciprocal_rank,
     ndcg,
     precision_at,
 )
-from ._segments import SegmentReport, q_score, segment_overlap, segment_report
+from pystruct_ext.metrics._segments import (
+    SegmentReport,
+    q_score,
+    segment_overlap,
+    segment_report,
+)
 
 __all__ = [
     "AlignmentReport",

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._flatten import flatten_pair, locate
+from pystruct_ext.metrics._flatten import flatten_pair, locate
 
 
 def _check_comparable(true: list[Any], pred: list[Any]) -> None:

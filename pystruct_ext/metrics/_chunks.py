@@ -19,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ._flatten import flatten_pair, locate
+from pystruct_ext.metrics._flatten import flatten_pair, locate
 
 Scheme = Literal["conlleval", "IOB1", "IOB2", "IOE1", "IOE2", "IOBES", "BILOU"]
 

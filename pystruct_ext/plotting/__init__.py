@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from ._alignment import AlignmentDisplay
-from ._convergence import ConvergenceDisplay
-from ._dependency import DependencyDisplay
-from ._folding import FoldingDisplay
-from ._rankings import IntentCoverageDisplay, RankingDisplay
-from ._tagging import TaggingDisplay
-from ._transitions import TransitionDisplay
-from ._tree import TreeDisplay
+from pystruct_ext.plotting._alignment import AlignmentDisplay
+from pystruct_ext.plotting._convergence import ConvergenceDisplay
+from pystruct_ext.plotting._dependency import DependencyDisplay
+from pystruct_ext.plotting._folding import FoldingDisplay
+from pystruct_ext.plotting._rankings import IntentCoverageDisplay, RankingDisplay
+from pystruct_ext.plotting._tagging import TaggingDisplay
+from pystruct_ext.plotting._transitions import TransitionDisplay
+from pystruct_ext.plotting._tree import TreeDisplay
 
 __all__ = [
     "AlignmentDisplay",

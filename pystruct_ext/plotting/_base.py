@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from ._style import import_pyplot
+from pystruct_ext.plotting._style import import_pyplot
 
 D = TypeVar("D", bound="ExampleDisplay")
 

@@ -8,7 +8,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ._style import DASHES, FAINT, INK, MARKERS, PALETTE, calm, import_pyplot
+from pystruct_ext.plotting._style import (
+    DASHES,
+    FAINT,
+    INK,
+    MARKERS,
+    PALETTE,
+    calm,
+    import_pyplot,
+)
 
 Axis = Literal["seconds", "oracle_calls"]
 _AXES: dict[str, str] = {"seconds": "seconds", "oracle_calls": "oracle calls"}

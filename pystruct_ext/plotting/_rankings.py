@@ -9,9 +9,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pystruct_ext._moved import warn_moved
-
-from ._base import pick
-from ._style import DASHES, FAINT, INK, MARKERS, PALETTE, calm, import_pyplot
+from pystruct_ext.plotting._base import pick
+from pystruct_ext.plotting._style import (
+    DASHES,
+    FAINT,
+    INK,
+    MARKERS,
+    PALETTE,
+    calm,
+    import_pyplot,
+)
 
 # One slate per query, or such slates of several rankers by name.
 Slates = Sequence[Sequence[int]]

@@ -16,8 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pystruct_ext.outputs.segments import segments_to_bio
-
-from ._style import FAINT, INK, PALETTE, import_pyplot, tint
+from pystruct_ext.plotting._style import FAINT, INK, PALETTE, import_pyplot, tint
 
 _FONT = 10.0
 _LABEL_HEIGHT = 17.0

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._style import FAINT, INK, calm, import_pyplot
+from pystruct_ext.plotting._style import FAINT, INK, calm, import_pyplot
 
 _FORBIDDEN = "#E9E9E9"
 _HATCH = "#B5B5B5"

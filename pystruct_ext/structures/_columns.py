@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pystruct_ext.io import DEFAULT_TEMPLATE, ColumnTable
-from pystruct_ext.io._files import write_lines
+from pystruct_ext.io import DEFAULT_TEMPLATE, ColumnTable, write_lines
 from pystruct_ext.structures.base import Examples, Option
 
 TEMPLATE = Option(

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pystruct_ext.estimators import ConstituencySVM
-from pystruct_ext.io import read_brackets, write_brackets
-from pystruct_ext.io._files import read_lines
+from pystruct_ext.io import read_brackets, read_lines, write_brackets
 from pystruct_ext.metrics import bracket_report
 from pystruct_ext.outputs import Sentence, Tree
 from pystruct_ext.spaces import ConstituencySpace

@@ -15,10 +15,10 @@ from pystruct_ext import metrics
 from pystruct_ext.diversify import FEATURE_NAMES, RELATION_NAMES, QueryTextFeatures
 from pystruct_ext.diversify.text_features import TOPIC_NAMES, WORD_NAMES
 from pystruct_ext.estimators import DiverseRankingSVM
-from pystruct_ext.io import read_ambient, read_ambiguous_queries, write_run
-from pystruct_ext.io._files import write_lines
+from pystruct_ext.io import read_ambient, read_ambiguous_queries, write_lines, write_run
 from pystruct_ext.spaces import SlateSpace
-from pystruct_ext.structures.base import Examples, Say, Structure
+from pystruct_ext.spaces.slate import SLATE_LOSSES
+from pystruct_ext.structures.base import Examples, Say, Structure, Variant
 from pystruct_ext.structures.ranking import largest_weights
 from pystruct_ext.structures.samples import diverse_ranking as problems
 
@@ -176,7 +176,36 @@ STRUCTURE = Structure(
     display={"pages": _pages, "coverage": _coverage},
     sample=problems.sample,
     small={"C": 0.001},
-    # An OutputSpace of its own from the moment that this has variants.
-    samples=(),
+    samples=(
+        *(
+            Variant(
+                f"slate-{loss}", {"task_loss": loss, "top": 3}, problems.slates(loss), 1
+            )
+            for loss in SLATE_LOSSES
+        ),
+        Variant(
+            "slate-coverage",
+            {
+                "task_loss": "intents",
+                "top": 3,
+                "parts": ("elements",),
+                "discounted": False,
+            },
+            problems.slates("intents"),
+            1,
+        ),
+        Variant(
+            "slate-mixture",
+            {"top": 2, "parts": ("elements",)},
+            problems.slates(top=2),
+            1,
+        ),
+        Variant(
+            "slate-all",
+            {"top": 4, "parts": ("relations", "novelty", "elements")},
+            problems.slates(top=4),
+            1,
+        ),
+    ),
     defaults={"model": "mixture", "C": 0.1, "max_iter": 100},
 )

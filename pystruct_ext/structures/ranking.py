@@ -13,7 +13,8 @@ from pystruct_ext import metrics
 from pystruct_ext.estimators import RankingSVM
 from pystruct_ext.io import read_letor, write_letor, write_run
 from pystruct_ext.spaces import RankingSpace
-from pystruct_ext.structures.base import Examples, Problem, Say, Structure
+from pystruct_ext.spaces.ranking import RANKING_LOSSES
+from pystruct_ext.structures.base import Examples, Problem, Say, Structure, Variant
 from pystruct_ext.structures.samples import ranking as problems
 from pystruct_ext.utils.queries import group_queries
 
@@ -120,8 +121,53 @@ STRUCTURE = Structure(
     adapt=adapt,
     inspect=inspect,
     sample=problems.sample,
-    # An OutputSpace of its own from the moment that this has variants.
-    samples=(),
+    samples=(
+        *(
+            Variant(
+                f"ranking-{loss}", {"task_loss": loss, "top": 3}, problems.rankings(), 1
+            )
+            for loss in RANKING_LOSSES
+        ),
+        Variant(
+            "ranking-pairs-levels",
+            {"task_loss": "pairs"},
+            problems.rankings(4, (2, 4, 4)),
+            1,
+        ),
+        Variant(
+            "ranking-pairs-weighted",
+            {"task_loss": "pairs"},
+            problems.rankings(weighted=True),
+            1,
+        ),
+        Variant(
+            "ranking-roc-weighted",
+            {"task_loss": "roc"},
+            problems.rankings(2, weighted=True),
+            1,
+        ),
+        Variant(
+            "ranking-ndcg-whole-linear",
+            {"task_loss": "ndcg", "top": None, "gain": "linear"},
+            problems.rankings(4),
+            1,
+        ),
+        Variant(
+            "ranking-ndcg-float32",
+            {"task_loss": "ndcg", "dtype": "float32"},
+            problems.rankings(),
+            1,
+        ),
+        Variant(
+            "ranking-pairs-sparse",
+            {"task_loss": "pairs"},
+            problems.rankings(as_sparse=True),
+            1,
+        ),
+        Variant(
+            "ranking-map-long", {"task_loss": "map"}, problems.rankings(2, (30, 12)), 1
+        ),
+    ),
     select=select,
     defaults={"tol": 0.01},
 )

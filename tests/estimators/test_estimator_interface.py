@@ -197,7 +197,7 @@ def test_fitted_attributes(name):
         "relative_gap_",
     ):
         assert isinstance(getattr(model, attribute), float)
-    assert model.certificate_ in ("exact", "relaxed", "none")
+    assert model.certificate_ in ("exact", "bounded", "relaxed", "none")
     assert model.status_ in ("converged", "max_iter")
     assert model.n_iter_ == model.history_[-1]["epoch"] > 0
     assert model.n_oracle_calls_ > 0

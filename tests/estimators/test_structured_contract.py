@@ -124,7 +124,7 @@ def test_fitted_attributes_of_every_structure(fitted):
     structure, problem, model = fitted
     assert type(model.space_) is structure.space
     assert model.certificate_ in ("exact", "relaxed", "bounded", "none")
-    assert model.status_ in ("converged", "max_iter")
+    assert model.status_ in ("converged", "stalled", "max_iter")
     assert model.n_iter_ >= 1
     assert model.n_oracle_calls_ >= 1
     assert len(model.history_) >= 1

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 
-from pystruct_ext.outputs import DiverseQuery
+from pystruct_ext.losses import DiversityMetric
+from pystruct_ext.outputs import DiverseQuery, Slate
 
 _WORDS = ("river", "bank", "money", "loan", "shore", "water", "account", "fish")
+
+MakeProblem = Callable[[np.random.Generator], tuple[list[Any], list[Any]]]
 
 
 def sample(rng: np.random.Generator) -> tuple[list[DiverseQuery], None]:
@@ -34,3 +40,30 @@ def sample(rng: np.random.Generator) -> tuple[list[DiverseQuery], None]:
             )
         )
     return X, None
+
+
+def slates(
+    loss: str = "alpha_ndcg", top: int = 3, sizes: Sequence[int] = (1, 3, 5, 4)
+) -> MakeProblem:
+    """Judged queries with relations and elements, and their greedy slates."""
+
+    def make(rng: np.random.Generator) -> tuple[list[Any], list[Any]]:
+        X, Y = [], []
+        for k in sizes:
+            relevance = rng.integers(0, 3, (k, 3)) * (rng.random((k, 3)) < 0.6)
+            relevance[0, 0] = 1
+            X.append(
+                DiverseQuery(
+                    rng.normal(size=(k, 2)).round(1),
+                    relevance,
+                    relations=rng.random((k, k, 2)).round(1),
+                    coverage=(rng.random((k, 6)) < 0.5) * rng.random((k, 6)),
+                    element_features=rng.normal(size=(6, 2)),
+                )
+            )
+            p = X[-1].intent_probabilities()
+            metric = DiversityMetric.of(loss, relevance, p, top)
+            Y.append(Slate.of(X[-1], metric.greedy(top, -np.arange(k))))
+        return X, Y
+
+    return make
