@@ -353,4 +353,10 @@ struct DependencyQueries {
   }
 };
 
+// The table of the kernel, for both types of w.
+inline const psx_kernel* dependency_kernel() {
+  return kernel_table<With<DependencySpace<float>, DependencyQueries<float>>,
+                      With<DependencySpace<double>, DependencyQueries<double>>>("dependency");
+}
+
 }  // namespace pystruct_ext
