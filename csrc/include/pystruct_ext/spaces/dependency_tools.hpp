@@ -175,69 +175,104 @@ std::vector<double> nonprojective_k_best(const DependencySpace<R>& space,
   return scores;
 }
 
-// Marginals of single-root non-projective trees by the inverse of the Laplacian, whose first row
-// holds the root's arcs. `arc` are log potentials [m][h], labels summed out.
-inline double matrix_tree(int32_t n, const std::vector<double>& arc, std::vector<double>& p) {
-  const auto idx = [](int64_t k) { return static_cast<std::size_t>(k); };
+// Log-partition of single-root non-projective trees by the matrix-tree theorem, and, where p is not
+// null, the marginals of the arcs. `arc` are log potentials [m][h], labels summed out.
+//
+// Words are eliminated one by one: the heads of a word k become those of the words that hang on k. The
+// diagonal of the Laplacian is formed anew as the sum of its row, so that nothing is ever subtracted
+// (Grassmann, Taksar and Heyman 1985); a determinant and its inverse lose all digits where two words
+// want each other much more than anything else. Marginals go back through the elimination.
+inline double matrix_tree(int32_t n, const std::vector<double>& arc, std::vector<double>* p) {
   const int64_t m1 = n + 1;
-  // Every word's potentials are scaled by its largest: determinants stay in range.
-  std::vector<double> shift(idx(n + 1), 0.0), a(arc.size(), 0.0);
-  double log_z = 0;
+  const auto at = [m1](int64_t m, int64_t h) { return static_cast<std::size_t>(m * m1 + h); };
+  const double lowest = -std::numeric_limits<double>::infinity();
+  // Every word's potentials are scaled by its largest, and the root's, of which a tree has one.
+  std::vector<double> a(arc.size(), 0.0), top(static_cast<std::size_t>(m1), 0.0);
+  double log_z = 0, root = lowest;
   for (int32_t m = 1; m <= n; ++m) {
-    double top = -std::numeric_limits<double>::infinity();
-    for (int32_t h = 0; h <= n; ++h)
-      if (h != m) top = std::max(top, arc[idx(m * m1 + h)]);
-    if (top < 0.1 * PSX_FORBIDDEN) return LogPlus::zero();
-    log_z += top;
-    for (int32_t h = 0; h <= n; ++h)
-      if (h != m) a[idx(m * m1 + h)] = std::exp(arc[idx(m * m1 + h)] - top);
+    double& t = top[static_cast<std::size_t>(m)];
+    t = lowest;
+    for (int32_t h = 1; h <= n; ++h)
+      if (h != m) t = std::max(t, arc[at(m, h)]);
+    if (!(t > 0.1 * PSX_FORBIDDEN)) t = 0;
+    log_z += t;
+    root = std::max(root, arc[at(m, 0)] - t);
   }
-  // L[h - 1][m - 1], row 0 replaced; then [L | I] by Gauss-Jordan with partial pivoting.
-  std::vector<double> l(idx(int64_t{n} * n), 0.0), inv(idx(int64_t{n} * n), 0.0);
+  if (!(root > 0.1 * PSX_FORBIDDEN)) return LogPlus::zero();
+  log_z += root;
+  std::vector<int32_t> left, order;
+  std::vector<std::ptrdiff_t> place;
   for (int32_t m = 1; m <= n; ++m) {
-    for (int32_t h = 1; h <= n; ++h) {
-      if (h == m) continue;
-      l[idx(int64_t{m - 1} * n + m - 1)] += a[idx(m * m1 + h)];
-      l[idx(int64_t{h - 1} * n + m - 1)] -= a[idx(m * m1 + h)];
+    const double t = top[static_cast<std::size_t>(m)];
+    for (int32_t h = 1; h <= n; ++h)
+      if (h != m) a[at(m, h)] = std::exp(arc[at(m, h)] - t);
+    a[at(m, 0)] = std::exp(arc[at(m, 0)] - t - root);
+    left.push_back(m);
+  }
+  // What part of a new arc goes through the eliminated word.
+  std::vector<double> shares, degree, ratio(static_cast<std::size_t>(m1));
+  while (left.size() > 1) {
+    // The word with the most to hang on but the root; if there is none, two words want the root.
+    std::size_t pivot = 0;
+    double most = 0;
+    for (std::size_t c = 0; c < left.size(); ++c) {
+      double sum = 0;
+      for (const int32_t h : left)
+        if (h != left[c]) sum += a[at(left[c], h)];
+      if (sum > most) most = sum, pivot = c;
+    }
+    if (!(most > std::numeric_limits<double>::min())) return LogPlus::zero();
+    const int32_t k = left[pivot];
+    place.push_back(static_cast<std::ptrdiff_t>(pivot));
+    left.erase(left.begin() + place.back());
+    order.push_back(k);
+    degree.push_back(most);
+    log_z += std::log(most);
+    ratio[0] = a[at(k, 0)] / most;
+    for (const int32_t h : left) ratio[static_cast<std::size_t>(h)] = a[at(k, h)] / most;
+    const auto reroute = [&](int32_t m, int32_t h) {
+      const double via = a[at(m, k)] * ratio[static_cast<std::size_t>(h)], sum = a[at(m, h)] + via;
+      a[at(m, h)] = sum;
+      if (p) shares.push_back(sum > 0 ? via / sum : 0.0);
+    };
+    for (const int32_t m : left) {
+      reroute(m, 0);
+      for (const int32_t h : left)
+        if (h != m) reroute(m, h);
     }
   }
-  for (int32_t m = 1; m <= n; ++m) l[idx(m - 1)] = a[idx(m * m1)];
-  for (int32_t r = 0; r < n; ++r) inv[idx(int64_t{r} * n + r)] = 1;
-  for (int32_t c = 0; c < n; ++c) {
-    int32_t pivot = c;
-    for (int32_t r = c + 1; r < n; ++r)
-      if (std::abs(l[idx(int64_t{r} * n + c)]) > std::abs(l[idx(int64_t{pivot} * n + c)]))
-        pivot = r;
-    const double d = l[idx(int64_t{pivot} * n + c)];
-    if (d == 0) return LogPlus::zero();
-    log_z += std::log(std::abs(d));
-    for (int32_t k = 0; k < n; ++k) {
-      std::swap(l[idx(int64_t{pivot} * n + k)], l[idx(int64_t{c} * n + k)]);
-      std::swap(inv[idx(int64_t{pivot} * n + k)], inv[idx(int64_t{c} * n + k)]);
+  log_z += std::log(a[at(left[0], 0)]);
+  if (!p) return log_z;
+  p->assign(arc.size(), 0.0);
+  if (!std::isfinite(log_z)) return log_z;
+  std::vector<double>& q = *p;
+  q[at(left[0], 0)] = 1;
+  for (std::size_t step = order.size(); step-- > 0;) {
+    const int32_t k = order[step];
+    std::vector<double> into(static_cast<std::size_t>(m1), 0.0);
+    double total = 0;
+    // The shares of this step, in the order in which they were kept.
+    const std::size_t begin = shares.size() - left.size() * left.size();
+    std::size_t share = begin;
+    const auto back = [&](int32_t m, int32_t h) {
+      const double through = q[at(m, h)] * shares[share++];
+      q[at(m, h)] -= through;
+      q[at(m, k)] += through;
+      into[static_cast<std::size_t>(h)] += through;
+      total += through;
+    };
+    for (const int32_t m : left) {
+      back(m, 0);
+      for (const int32_t h : left)
+        if (h != m) back(m, h);
     }
-    for (int32_t k = 0; k < n; ++k) {
-      l[idx(int64_t{c} * n + k)] /= d;
-      inv[idx(int64_t{c} * n + k)] /= d;
+    shares.resize(begin);
+    q[at(k, 0)] = into[0];
+    for (const int32_t h : left) {
+      const double v = into[static_cast<std::size_t>(h)] + a[at(k, h)] / degree[step] * (1 - total);
+      q[at(k, h)] = std::min(std::max(v, 0.0), 1.0);
     }
-    for (int32_t r = 0; r < n; ++r) {
-      const double f = l[idx(int64_t{r} * n + c)];
-      if (r == c || f == 0) continue;
-      for (int32_t k = 0; k < n; ++k) {
-        l[idx(int64_t{r} * n + k)] -= f * l[idx(int64_t{c} * n + k)];
-        inv[idx(int64_t{r} * n + k)] -= f * inv[idx(int64_t{c} * n + k)];
-      }
-    }
-  }
-  p.assign(arc.size(), 0.0);
-  for (int32_t m = 1; m <= n; ++m) {
-    p[idx(m * m1)] = a[idx(m * m1)] * inv[idx(int64_t{m - 1} * n)];
-    for (int32_t h = 1; h <= n; ++h) {
-      if (h == m) continue;
-      double v = 0;
-      if (m != 1) v += inv[idx(int64_t{m - 1} * n + m - 1)];
-      if (h != 1) v -= inv[idx(int64_t{m - 1} * n + h - 1)];
-      p[idx(m * m1 + h)] = a[idx(m * m1 + h)] * v;
-    }
+    left.insert(left.begin() + place[step], k);
   }
   return log_z;
 }
@@ -300,7 +335,8 @@ struct DependencyQueries {
     if (!s.finite) return std::numeric_limits<double>::quiet_NaN();
     const int32_t n = space.length(i), m1 = n + 1;
     std::vector<double> p;
-    const double log_z = matrix_tree(n, summed_arcs(space, s, i, temperature), p);
+    const double log_z =
+        matrix_tree(n, summed_arcs(space, s, i, temperature), out ? &p : nullptr);
     if (!out) return log_z;
     std::fill(out, out + int64_t{m1} * n, 0.0);
     if (!p.empty())
@@ -331,7 +367,7 @@ struct DependencyQueries {
         if (m == 1 && !first.empty()) {
           p = first;
         } else {
-          if (!std::isfinite(matrix_tree(n, left, p))) return false;
+          if (!std::isfinite(matrix_tree(n, left, &p))) return false;
           if (m == 1) first = p;
         }
         const int32_t h = uniform.index(m1, 0.0, [&](int32_t g) {
