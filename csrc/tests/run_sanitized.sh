@@ -19,7 +19,7 @@ sanitized "$root/csrc/tests/test_core.cpp" -o "$work/test_core"
 
 "$python" -m pip install --quiet --disable-pip-version-check 'setuptools>=77' 'cython>=3.1'
 mkdir "$work/tree"
-(cd "$root" && tar cf - --exclude='*.so' setup.py pyproject.toml README.md csrc pystruct_ext tests examples) |
+(cd "$root" && tar cf - --exclude='*.so' setup.py pyproject.toml README.md LICENSE csrc pystruct_ext tests examples) |
   tar xf - -C "$work/tree"
 cd "$work/tree"
 PSX_DEBUG=1 "$python" setup.py -q build_ext --inplace

@@ -184,95 +184,94 @@ std::vector<double> nonprojective_k_best(const DependencySpace<R>& space,
 // want each other much more than anything else. Marginals go back through the elimination.
 inline double matrix_tree(int32_t n, const std::vector<double>& arc, std::vector<double>* p) {
   const int64_t m1 = n + 1;
-  const auto at = [m1](int64_t m, int64_t h) { return static_cast<std::size_t>(m * m1 + h); };
-  const double lowest = -std::numeric_limits<double>::infinity();
+  const auto idx = [](int64_t k) { return static_cast<std::size_t>(k); };
+  constexpr double kTiny = std::numeric_limits<double>::min();
   // Every word's potentials are scaled by its largest, and the root's, of which a tree has one.
-  std::vector<double> a(arc.size(), 0.0), top(static_cast<std::size_t>(m1), 0.0);
-  double log_z = 0, root = lowest;
-  for (int32_t m = 1; m <= n; ++m) {
-    double& t = top[static_cast<std::size_t>(m)];
-    t = lowest;
-    for (int32_t h = 1; h <= n; ++h)
-      if (h != m) t = std::max(t, arc[at(m, h)]);
+  std::vector<double> a(arc.size(), 0.0), top(idx(m1), 0.0);
+  double log_z = 0, root = -std::numeric_limits<double>::infinity();
+  for (int64_t m = 1; m <= n; ++m) {
+    double& t = top[idx(m)];
+    t = -std::numeric_limits<double>::infinity();
+    for (int64_t h = 1; h <= n; ++h)
+      if (h != m) t = std::max(t, arc[idx(m * m1 + h)]);
     if (!(t > 0.1 * PSX_FORBIDDEN)) t = 0;
     log_z += t;
-    root = std::max(root, arc[at(m, 0)] - t);
+    root = std::max(root, arc[idx(m * m1)] - t);
   }
-  if (!(root > 0.1 * PSX_FORBIDDEN)) return LogPlus::zero();
-  log_z += root;
-  std::vector<int32_t> left, order;
-  std::vector<std::ptrdiff_t> place;
-  for (int32_t m = 1; m <= n; ++m) {
-    const double t = top[static_cast<std::size_t>(m)];
-    for (int32_t h = 1; h <= n; ++h)
-      if (h != m) a[at(m, h)] = std::exp(arc[at(m, h)] - t);
-    a[at(m, 0)] = std::exp(arc[at(m, 0)] - t - root);
-    left.push_back(m);
+  if (n && !(root > 0.1 * PSX_FORBIDDEN)) return LogPlus::zero();
+  log_z += n ? root : 0.0;
+  for (int64_t m = 1; m <= n; ++m) {
+    const double t = top[idx(m)];
+    for (int64_t h = 1; h <= n; ++h)
+      if (h != m) a[idx(m * m1 + h)] = std::exp(arc[idx(m * m1 + h)] - t);
+    a[idx(m * m1)] = std::exp(arc[idx(m * m1)] - t - root);
   }
-  // What part of a new arc goes through the eliminated word.
-  std::vector<double> shares, degree, ratio(static_cast<std::size_t>(m1));
-  while (left.size() > 1) {
-    // The word with the most to hang on but the root; if there is none, two words want the root.
-    std::size_t pivot = 0;
-    double most = 0;
-    for (std::size_t c = 0; c < left.size(); ++c) {
+  // Words 1 .. last are left; the next one to go changes places with the last.
+  const auto exchange = [m1, idx](std::vector<double>& v, int64_t x, int64_t last) {
+    if (x == last) return;
+    std::swap_ranges(v.begin() + x * m1, v.begin() + x * m1 + last + 1, v.begin() + last * m1);
+    for (int64_t m = 1; m <= last; ++m) std::swap(v[idx(m * m1 + x)], v[idx(m * m1 + last)]);
+  };
+  std::vector<int64_t> place(idx(m1));
+  // What part of an arc, after a step, goes through the word that went: last - 1 rows of last.
+  std::vector<double> shares;
+  if (p) shares.resize(idx((int64_t{n} - 1) * n * (n + 1) / 3));
+  double* share = shares.data();
+  for (int64_t last = n; last > 1; --last) {
+    // The one with the most to hang on but the root; if there is none, two words want the root.
+    int64_t pivot = 0;
+    double most = kTiny;
+    for (int64_t m = 1; m <= last; ++m) {
+      const double* row = a.data() + m * m1;
       double sum = 0;
-      for (const int32_t h : left)
-        if (h != left[c]) sum += a[at(left[c], h)];
-      if (sum > most) most = sum, pivot = c;
+      for (int64_t h = 1; h <= last; ++h) sum += row[h];
+      if (sum > most) most = sum, pivot = m;
     }
-    if (!(most > std::numeric_limits<double>::min())) return LogPlus::zero();
-    const int32_t k = left[pivot];
-    place.push_back(static_cast<std::ptrdiff_t>(pivot));
-    left.erase(left.begin() + place.back());
-    order.push_back(k);
-    degree.push_back(most);
+    if (!pivot) return LogPlus::zero();
+    exchange(a, pivot, last);
+    place[idx(last)] = pivot;
     log_z += std::log(most);
-    ratio[0] = a[at(k, 0)] / most;
-    for (const int32_t h : left) ratio[static_cast<std::size_t>(h)] = a[at(k, h)] / most;
-    const auto reroute = [&](int32_t m, int32_t h) {
-      const double via = a[at(m, k)] * ratio[static_cast<std::size_t>(h)], sum = a[at(m, h)] + via;
-      a[at(m, h)] = sum;
-      if (p) shares.push_back(sum > 0 ? via / sum : 0.0);
-    };
-    for (const int32_t m : left) {
-      reroute(m, 0);
-      for (const int32_t h : left)
-        if (h != m) reroute(m, h);
+    double* gone = a.data() + last * m1;
+    for (int64_t h = 0; h < last; ++h) gone[h] /= most;
+    for (int64_t m = 1; m < last; ++m) {
+      double* row = a.data() + m * m1;
+      const double to_gone = row[last];
+      if (p)
+        for (int64_t h = 0; h < last; ++h)
+          share[h] = to_gone * gone[h] / (row[h] + to_gone * gone[h] + kTiny);
+      for (int64_t h = 0; h < last; ++h) row[h] += to_gone * gone[h];
+      row[m] = 0;
+      if (p) share += last;
     }
   }
-  log_z += std::log(a[at(left[0], 0)]);
+  log_z += n ? std::log(a[idx(m1)]) : 0.0;
   if (!p) return log_z;
   p->assign(arc.size(), 0.0);
-  if (!std::isfinite(log_z)) return log_z;
+  if (!n || !std::isfinite(log_z)) return log_z;
   std::vector<double>& q = *p;
-  q[at(left[0], 0)] = 1;
-  for (std::size_t step = order.size(); step-- > 0;) {
-    const int32_t k = order[step];
-    std::vector<double> into(static_cast<std::size_t>(m1), 0.0);
+  q[idx(m1)] = 1;
+  for (int64_t last = 2; last <= n; ++last) {
+    share -= (last - 1) * last;
+    double* into = q.data() + last * m1;
+    const double* gone = a.data() + last * m1;
     double total = 0;
-    // The shares of this step, in the order in which they were kept.
-    const std::size_t begin = shares.size() - left.size() * left.size();
-    std::size_t share = begin;
-    const auto back = [&](int32_t m, int32_t h) {
-      const double through = q[at(m, h)] * shares[share++];
-      q[at(m, h)] -= through;
-      q[at(m, k)] += through;
-      into[static_cast<std::size_t>(h)] += through;
+    for (int64_t m = 1; m < last; ++m) {
+      double* row = q.data() + m * m1;
+      const double* part = share + (m - 1) * last;
+      double through = 0;
+      for (int64_t h = 0; h < last; ++h) {
+        const double v = row[h] * part[h];
+        row[h] -= v;
+        into[h] += v;
+        through += v;
+      }
+      row[last] = through;
       total += through;
-    };
-    for (const int32_t m : left) {
-      back(m, 0);
-      for (const int32_t h : left)
-        if (h != m) back(m, h);
     }
-    shares.resize(begin);
-    q[at(k, 0)] = into[0];
-    for (const int32_t h : left) {
-      const double v = into[static_cast<std::size_t>(h)] + a[at(k, h)] / degree[step] * (1 - total);
-      q[at(k, h)] = std::min(std::max(v, 0.0), 1.0);
-    }
-    left.insert(left.begin() + place[step], k);
+    into[0] = std::max(into[0], 0.0);
+    for (int64_t h = 1; h < last; ++h)
+      into[h] = std::min(std::max(into[h] + gone[h] * (1 - total), 0.0), 1.0);
+    exchange(q, place[idx(last)], last);
   }
   return log_z;
 }
