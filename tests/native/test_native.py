@@ -78,7 +78,9 @@ def test_battery_over_every_kernel(kernels):
 def test_kernels_without_a_problem_fail_the_battery(kernels):
     names, program, problems = kernels
     one = problems[0]
-    ran = subprocess.run([str(program), str(one)], capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        [str(program), str(one)], capture_output=True, text=True, check=False
+    )
     assert ran.returncode == 1
     assert ran.stdout.count("no problem for this kernel") == len(names) - 1
 
@@ -100,7 +102,16 @@ def test_a_wrong_truth_fails_the_battery(kernels, tmp_path):
 @pytest.mark.parametrize("header", HEADERS)
 def test_every_header_compiles_alone(compiler, header):
     done = subprocess.run(
-        [compiler, "-std=c++17", "-fsyntax-only", *WARNINGS, f"-I{INCLUDE}", "-x", "c++", "-"],
+        [
+            compiler,
+            "-std=c++17",
+            "-fsyntax-only",
+            *WARNINGS,
+            f"-I{INCLUDE}",
+            "-x",
+            "c++",
+            "-",
+        ],
         input=f'#include "{header}"\n',
         capture_output=True,
         text=True,
