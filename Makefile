@@ -52,6 +52,8 @@ bench: $(VENV)/.installed-test
 	$(BIN)/python benchmarks/diversity.py
 	$(BIN)/python benchmarks/parsing.py
 	$(BIN)/python benchmarks/folding.py
+	$(BIN)/python benchmarks/queries.py
+	$(BIN)/python benchmarks/workloads.py
 
 clean:
 	rm -rf build dist *.egg-info .venv

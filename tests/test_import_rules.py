@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ RULES = {
     "losses": {"utils"},
     "io": {"_core", "outputs", "utils", "_moved"},
     "datasets": {"io", "outputs", "utils", "_moved"},
-    "metrics": {"outputs", "utils"},
+    "metrics": {"losses", "outputs", "utils"},
     "spaces": {"_core", "losses", "outputs", "persistence", "utils"},
     "solvers": {"_core", "persistence", "utils"},
 }
@@ -36,6 +38,28 @@ OUTER: dict = {
     },
     "plotting": {"utils", "outputs", "spaces", "metrics", "_moved"},
     "diversify": {"estimators", "outputs", "persistence", "spaces", "utils"},
+    "structures": {
+        "datasets",
+        "diversify",
+        "estimators",
+        "io",
+        "metrics",
+        "outputs",
+        "plotting",
+        "spaces",
+        "utils",
+    },
+    "cli": {
+        "datasets",
+        "diversify",
+        "estimators",
+        "metrics",
+        "persistence",
+        "plotting",
+        "solvers",
+        "structures",
+        "utils",
+    },
 }
 
 
@@ -71,6 +95,33 @@ def test_layers(layer):
     for path in checked:
         extra = imports(path) - allowed
         assert not extra, f"{path.relative_to(ROOT)} imports {sorted(extra)}"
+
+
+def test_only_the_command_line_imports_structures():
+    for path in [p for s in ("*.py", "*.pyx", "*.pxd") for p in PACKAGE.rglob(s)]:
+        layer = path.relative_to(PACKAGE).parts[0]
+        if layer not in ("cli", "structures"):
+            assert "structures" not in imports(path), path.relative_to(ROOT)
+
+
+def test_importing_the_package_imports_no_structures():
+    code = "import sys, pystruct_ext; print('pystruct_ext.structures' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.stdout == "False\n", done.stderr
+
+
+def test_the_generic_command_line_names_no_structure():
+    """Learn, predict, evaluate and inspect know estimators from descriptors only."""
+    from pystruct_ext.structures import STRUCTURES
+
+    names = {c.__name__ for s in STRUCTURES.values() for c in (s.estimator, s.space)}
+    for path in modules("cli"):
+        if path.stem.startswith("demo"):
+            continue
+        text = path.read_text(encoding="utf-8")
+        assert not {n for n in names if n in text}, path.relative_to(ROOT)
 
 
 def test_the_check_sees_imports():

@@ -31,7 +31,7 @@ cdef extern from "pystruct_ext/driver.hpp" namespace "pystruct_ext" nogil:
     int oracle_cut_sum(const psx_oracle*, const void*, const int64_t*, const double*, int64_t, int,
                        double*, double*, double*, int64_t*) noexcept
     int oracle_hinge_sum(const psx_oracle*, const void*, const int64_t*, const double*, int64_t,
-                         int, double*, int64_t*) noexcept
+                         int, double*, double*, int64_t*) noexcept
 
 
 cdef extern from *:
@@ -473,10 +473,14 @@ cdef class Oracle:
         return codes, offsets
 
     def hinge_sum(self, w, ids=None, weight=None, int n_threads=1):
-        """``sum_k weight_k H_k`` with an upper bound of every hinge.
+        """``sum_k weight_k H_k`` of many blocks, from above and as found.
 
-        For an exact oracle that is the sum of the hinges; with the verb "bound" it is what a
-        certified primal value may count.
+        Returns
+        -------
+        upper : float
+            With an upper bound of every hinge: what a certified primal value may count.
+        found : float
+            With the outputs that ``argmax`` found; the same for an exact oracle.
         """
         cdef cnp.ndarray[int64_t, ndim=1] b = self._ids(ids)
         cdef int64_t n = b.shape[0], failed = -1
@@ -487,14 +491,14 @@ cdef class Oracle:
             if c.shape[0] != n:
                 raise ValueError(f"weight must have one entry per block: {n}, got {c.shape[0]}")
             pc = <const double*>c.data
-        cdef double hinge = 0
+        cdef double upper = 0, found = 0
         cdef const void* p = self._weights(w)
         cdef const int64_t* pb = <const int64_t*>b.data
         cdef int rc
         with nogil:
-            rc = oracle_hinge_sum(self.ptr, p, pb, pc, n, n_threads, &hinge, &failed)
+            rc = oracle_hinge_sum(self.ptr, p, pb, pc, n, n_threads, &upper, &found, &failed)
         self._check(rc, failed)
-        return hinge
+        return upper, found
 
     def cut_sum(self, w, ids=None, weight=None, int n_threads=1, dpsi=True):
         """Sum of the most violated cuts of many blocks.

@@ -1,4 +1,4 @@
-"""Stage timings on stderr."""
+"""Stage timings on stderr, and what a fit reached."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
+
+from pystruct_ext.structures import Structure
 
 
 class Stages:
@@ -28,3 +31,24 @@ class Stages:
         if not self.quiet:
             sys.stderr.write(text + "\n")
             sys.stderr.flush()
+
+
+def certificate_lines(structure: Structure, model: Any) -> list[str]:
+    """What a model is and what its fit reached, as lines of text."""
+    space = model.space_
+    lines = [
+        f"{'model':<10} {type(model).__name__}, {space.size_psi_} weights",
+        f"{'objective':<10} primal {model.primal_objective_:.6g}, dual "
+        f"{model.dual_objective_:.6g}, relative gap {100 * model.relative_gap_:.3g} % "
+        f"(certificate: {model.certificate_})",
+        f"{'status':<10} {model.status_} after {model.n_iter_} epochs, "
+        f"{model.n_oracle_calls_} oracle calls",
+    ]
+    labels = getattr(space, "labels_", None)
+    if labels is None:
+        labels = getattr(space, "classes_", None)
+    if labels is not None and len(labels):
+        lines.append(f"{'labels':<10} {', '.join(map(str, labels))}")
+    if structure.describe is not None:
+        lines += structure.describe(model)
+    return lines

@@ -15,13 +15,13 @@ from pystruct_ext.cli import demo, inspect, learn, predict
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all subcommands."""
-    from pystruct_ext import __version__
+    import pystruct_ext
 
     parser = argparse.ArgumentParser(
         prog="pystruct-ext",
         description="Structured-output prediction with structural SVMs.",
     )
-    parser.add_argument("--version", action="version", version=__version__)
+    parser.add_argument("--version", action="version", version=pystruct_ext.__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for module in (learn, predict, inspect, demo):
         module.register(commands)
@@ -41,8 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         Exit code.
     """
-    args = build_parser().parse_args(argv)
     try:
+        args = build_parser().parse_args(argv)
         return int(args.run(args))
     except BrokenPipeError:
         # The reader of our output has gone; not an error of ours.

@@ -5,15 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from typing import Any
 
-from pystruct_ext.cli import predict_ranking, predict_structures
 from pystruct_ext.cli._report import Stages
-from pystruct_ext.estimators import SequenceSVM
-from pystruct_ext.io import ColumnTable, read_conll, write_conll
-from pystruct_ext.metrics import chunk_report, sentence_accuracy, token_accuracy
 from pystruct_ext.persistence import load
-from pystruct_ext.utils.files import atomic_file
+from pystruct_ext.structures import Examples, Structure, structure_of
 
 
 def register(commands: Any) -> None:
@@ -25,11 +22,8 @@ def register(commands: Any) -> None:
         "appended, rankers a TREC run, parsers CoNLL-U or brackets, folding models "
         "dot-bracket, aligners FASTA with gaps.",
     )
-    p.add_argument("model", metavar="MODEL")
-    p.add_argument("file", metavar="FILE", help="columns, gzip or plain; - is stdin")
+    _common(p)
     p.add_argument("-o", "--output", default="-", metavar="OUT", help="default stdout")
-    p.add_argument("--n-jobs", type=int, help="threads")
-    p.add_argument("--quiet", action="store_true", help="say nothing on stderr")
     p.set_defaults(run=run_predict)
 
     p = commands.add_parser(
@@ -40,86 +34,87 @@ def register(commands: Any) -> None:
         "alpha-nDCG, ERR-IA and subtopic recall. Parsers: attachment scores or brackets; "
         "folding models: base pairs; aligners: aligned pairs.",
     )
-    p.add_argument("model", metavar="MODEL")
-    p.add_argument("file", metavar="FILE", help="columns, gzip or plain; - is stdin")
+    _common(p)
     p.add_argument("--json", action="store_true", help="machine-readable output")
-    p.add_argument("--n-jobs", type=int, help="threads")
-    p.add_argument("--quiet", action="store_true", help="say nothing on stderr")
     p.set_defaults(run=run_evaluate)
 
 
-def as_sequence_model(model: Any, path: str, n_jobs: int | None) -> SequenceSVM:
-    """A loaded model that reads columns."""
-    if not isinstance(model, SequenceSVM) or model.template is None:
-        raise ValueError(
-            f"{path}: holds a {type(model).__name__} that was not trained from columns"
-        )
-    if n_jobs is not None:
-        model.set_params(n_jobs=n_jobs)
-    return model
+def _common(p: Any) -> None:
+    p.add_argument("model", metavar="MODEL")
+    p.add_argument(
+        "file", metavar="FILE", help="of the model's kind, gzip or plain; - is stdin"
+    )
+    p.add_argument("--n-jobs", type=int, help="threads")
+    p.add_argument("--quiet", action="store_true", help="say nothing on stderr")
 
 
-def _decode(model: SequenceSVM, table: ColumnTable, file: str) -> list[list[Any]]:
+def load_model(path: str) -> tuple[Any, Structure]:
+    """A model that reads files, and what it is a model of."""
+    model = load(path)
     try:
-        return list(model.predict(table))
+        structure = structure_of(model)
+        if structure.check is not None:
+            structure.check(model)
     except ValueError as error:
-        raise ValueError(f"{file}: {error}") from error
+        raise ValueError(f"{path}: {error}") from error
+    return model, structure
+
+
+def _predict(
+    args: argparse.Namespace, stages: Stages
+) -> tuple[Any, Structure, Examples, Any]:
+    with stages.stage("load"):
+        model, structure = load_model(args.model)
+    if args.n_jobs is not None:
+        model.set_params(n_jobs=args.n_jobs)
+    with stages.stage("read"):
+        examples = structure.read(args.file)
+    with stages.stage("decode"):
+        try:
+            if structure.adapt is not None:
+                examples = structure.adapt(model, examples)
+            predicted = model.predict(examples.X)
+        except ValueError as error:
+            raise ValueError(f"{args.file}: {error}") from error
+    speed = examples.count / max(stages.seconds["decode"], 1e-9)
+    stages.say(
+        f"{'speed':<10} {speed:,.0f} {examples.unit}/s, features included; "
+        f"{len(predicted)} examples"
+    )
+    return model, structure, examples, predicted
 
 
 def run_predict(args: argparse.Namespace) -> int:
-    """Label a file, or rank the documents of one."""
+    """Write predictions in the format of the input."""
     stages = Stages(args.quiet)
-    with stages.stage("load"):
-        loaded = load(args.model)
-    ranker = predict_ranking.as_ranker(loaded, args.model)
-    if ranker is not None:
-        return predict_ranking.predict(ranker, args, stages)
-    if predict_structures.reader_of(loaded) is not None:
-        return predict_structures.predict(loaded, args, stages)
-    model = as_sequence_model(loaded, args.model, args.n_jobs)
-    with stages.stage("read"):
-        table = read_conll(args.file)
-    with stages.stage("decode"):
-        labels = _decode(model, table, args.file)
+    _, _, examples, predicted = _predict(args, stages)
     with stages.stage("write"):
-        if args.output == "-":
-            write_conll(sys.stdout.buffer, table, labels)
-            sys.stdout.buffer.flush()
-        else:
-            with atomic_file(args.output) as file:
-                write_conll(file, table, labels)
-    stages.say(f"{table.n_sentences} sentences, {table.n_tokens} tokens")
+        examples.write(args.output, predicted)
+    stages.say(f"{'data':<10} {examples.about}")
     return 0
 
 
 def run_evaluate(args: argparse.Namespace) -> int:
-    """Score a model."""
+    """Print the scores of predictions."""
     stages = Stages(args.quiet)
-    with stages.stage("load"):
-        loaded = load(args.model)
-    ranker = predict_ranking.as_ranker(loaded, args.model)
-    if ranker is not None:
-        return predict_ranking.evaluate(ranker, args, stages)
-    if predict_structures.reader_of(loaded) is not None:
-        return predict_structures.evaluate(loaded, args, stages)
-    model = as_sequence_model(loaded, args.model, args.n_jobs)
-    with stages.stage("read"):
-        table = read_conll(args.file)
-        gold = table.column(-1)
-    with stages.stage("decode"):
-        predicted = _decode(model, table, args.file)
-    speed = table.n_tokens / max(stages.seconds["decode"], 1e-9)
-    stages.say(f"{'speed':<10} {speed:,.0f} tokens/s, features included")
-    report = chunk_report(gold, predicted)
-    accuracy = token_accuracy(gold, predicted)
-    sentences = sentence_accuracy(gold, predicted)
+    model, structure, examples, predicted = _predict(args, stages)
+    if examples.y is None:
+        raise ValueError(f"{args.file}: has no truth to compare with")
+    report = structure.report(examples, predicted, model)
     if args.json:
-        result = report.to_dict()
-        result["token_accuracy"] = accuracy
-        result["sentence_accuracy"] = sentences
-        sys.stdout.write(json.dumps(result, indent=1) + "\n")
+        sys.stdout.write(json.dumps(_plain(report), indent=1) + "\n")
+    elif isinstance(report, Mapping):
+        for name, value in report.items():
+            number = isinstance(value, float)
+            sys.stdout.write(
+                f"{name:20} {value:.4f}\n" if number else f"{name}\n{value}\n"
+            )
     else:
         sys.stdout.write(f"{report}\n")
-        sys.stdout.write(f"token accuracy {100 * accuracy:.2f} %, ")
-        sys.stdout.write(f"sentence accuracy {100 * sentences:.2f} %\n")
     return 0
+
+
+def _plain(report: Any) -> Any:
+    if isinstance(report, Mapping):
+        return {name: _plain(value) for name, value in report.items()}
+    return report.to_dict() if hasattr(report, "to_dict") else report

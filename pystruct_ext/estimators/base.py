@@ -505,7 +505,7 @@ def _recertified(
     n_threads: int,
 ) -> SolverResult:
     """The result for other weights: the dual bound holds, the primal is their own."""
-    hinge = oracle.hinge_sum(w, weight=weight, n_threads=n_threads)
+    hinge, _ = oracle.hinge_sum(w, weight=weight, n_threads=n_threads)
     wide = np.asarray(w, dtype=np.float64)
     primal = 0.5 * lam * float(wide @ wide) + hinge / oracle.n_blocks
     result.coef = w

@@ -48,6 +48,7 @@ class DiverseRankingSVM(BaseStructuralSVM):
     Parameters
     ----------
     C : float, default=1.0
+        Weight of the sum of hinges.
     loss : {"alpha_ndcg", "err_ia", "ndcg_ia", "intents"}, default="alpha_ndcg"
         One minus the metric over that of the ideal slate; "intents" is the probability mass
         of intents without a relevant document (SVM-div's loss).
@@ -63,8 +64,9 @@ class DiverseRankingSVM(BaseStructuralSVM):
     alpha : float, default=0.5
         Of "alpha_ndcg".
     training : {"auto", "steps", "slates"}, default="auto"
-        "slates": one structural hinge per query over whole slates, separated greedily, so
-        that the duality gap proves nothing (``certificate_`` is "none"). "steps": one hinge
+        "slates": one structural hinge per query over whole slates, separated greedily;
+        the primal counts upper bounds of the hinges, so that the gap is never too small, but
+        need not close (``certificate_`` is "bounded"). "steps": one hinge
         per place, the set above it fixed; the maximum over one document is exact, the gap a
         certificate. Rounds of "steps" go on with the sets that the model itself comes to (after
         Ross, Gordon and Bagnell 2011). "auto" is "slates", which ranked better on both data
@@ -74,7 +76,8 @@ class DiverseRankingSVM(BaseStructuralSVM):
         far. "steps" also adds the sets that the model itself comes to.
     decode : {"greedy", "exact"}, default="greedy"
         "exact" solves an integer program (HiGHS) for "coverage" of degrees 0 and 1.
-    tol : float, default=0.01
+    tol : float or None, default=0.01
+        Relative duality gap to reach.
     max_iter : int, default=100
         Epochs of each round. With a greedy oracle the gap need not close, so that this is what
         usually ends training; no warning is given then.
@@ -236,7 +239,7 @@ status_, n_iter_, n_oracle_calls_, history_
                 self._solve(range(oracle.n_blocks), block_weight, oracle=oracle)
             else:
                 with warnings.catch_warnings():
-                    # Said in the docstring and by certificate_: greedy proves nothing.
+                    # Said in the docstring and by certificate_: the gap need not close.
                     warnings.simplefilter("ignore", OracleWarning)
                     warnings.simplefilter("ignore", ConvergenceWarning)
                     self._solve(packed, weight)

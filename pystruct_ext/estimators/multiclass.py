@@ -34,11 +34,13 @@ class MulticlassSVM(ClassifierMixin, BaseStructuralSVM):
     Parameters
     ----------
     C : float, default=1.0
-    loss : "zero_one", (K, K) array or mapping, default="zero_one"
+        Weight of the sum of hinges.
+    loss : {"zero_one", "hamming"}, (K, K) array or mapping, default="zero_one"
         Cost of a wrong class; see `pystruct_ext.losses.cost_matrix`.
     fit_intercept : bool, default=True
         Learn a constant per class, regularised like the other weights.
     intercept_scaling : float, default=1.0
+        Value of the constant.
     dtype : {"float32", "float64"}, default="float64"
         Type of the weights.
     solver, max_iter, max_time, n_jobs, random_state, verbose, callback

@@ -40,7 +40,9 @@ class RankingSVM(BaseStructuralSVM):
     ----------
     C : float, default=1.0
         Weight of the sum over queries.
-    loss : str, default="ndcg"
+    loss : {"ndcg", "pairs", "roc", "map", "precision", "mrr"}, default="ndcg"
+        What a wrong ranking costs.
+
         ==============  ============================================================
         "pairs"         share of pairs of different relevance that are swapped
         "roc"           the same for relevant (y > 0) against not: 1 - area under ROC
@@ -56,8 +58,9 @@ class RankingSVM(BaseStructuralSVM):
     dtype : {"float32", "float64"}, default="float64"
         Of the features and weights in training.
     solver : str or Solver, default="auto"
-        "auto" is "bcfw", and "one_slack" where queries are long (more than 2000 documents on
-        average): one cut per pass then costs less than cuts per query.
+        A name of `pystruct_ext.solvers.SOLVERS`, or an object. "auto" is "bcfw", and
+        "one_slack" where queries are long (more than 2000 documents on average): one cut
+        per pass then costs less than cuts per query.
     tol, max_iter, max_time, n_jobs, random_state, verbose, callback
         See `StructuralSVM`.
 

@@ -27,7 +27,7 @@ class SequenceSVM(BaseStructuralSVM):
     C : float, default=1.0
         Weight of the sum of hinges. For text with many sparse features 0.1 is a good
         first try.
-    loss : "hamming", (K, K) array or mapping, default="hamming"
+    loss : {"hamming", "zero_one"}, (K, K) array or mapping, default="hamming"
         Cost of a wrong label; see `pystruct_ext.losses.cost_matrix`.
     constraints : None, "BIO", "BILOU", (K, K) bool array or mapping, default=None
         Transitions that predictions may use; see

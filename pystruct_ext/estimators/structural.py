@@ -28,8 +28,14 @@ class StructuralSVM(BaseStructuralSVM):
         Weight of the sum of hinges.
     solver : str or Solver, default="bcfw"
         A name of `pystruct_ext.solvers.SOLVERS`, or an object.
-    tol, max_iter, max_time, random_state : optional
-        Override the solver's own parameters where not None.
+    tol : float or None, default=None
+        Relative duality gap to reach; this and the next three: None is the solver's own.
+    max_iter : int or None, default=None
+        Largest number of epochs.
+    max_time : float or None, default=None
+        Largest number of seconds of training.
+    random_state : int, RandomState, Generator or None, default=None
+        Seed of the order of examples.
     n_jobs : int or None, default=None
         Threads of batch decoding; the result does not depend on it.
     verbose : int, default=0

@@ -11,7 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pystruct_ext.utils.gains import discounts, gain_of
+from pystruct_ext.losses import DiversityMetric
+from pystruct_ext.utils.gains import gain_of
 
 
 def _prepare(
@@ -69,19 +70,8 @@ def greedy_ideal(
     Finding the true ideal is NP-hard; the greedy one is what ndeval normalises by. Ties
     go to the last document, as in ndeval where documents are in the order of their names.
     """
-    n = len(relevant)
-    seen = np.zeros(relevant.shape[1])
-    free = np.ones(n, dtype=bool)
-    order = np.empty(min(k, n), dtype=np.intp)
-    for r in range(len(order)):
-        value = relevant @ (weight * (1 - alpha) ** seen)
-        value[~free] = -1.0
-        # Equal gains differ in the last bits by the order of summation.
-        d = int(np.flatnonzero(value >= value.max() - 1e-12)[-1])
-        order[r] = d
-        free[d] = False
-        seen += relevant[d]
-    return order
+    metric = DiversityMetric.of("alpha_ndcg", relevant, weight, k, alpha)
+    return np.array(metric.greedy(k), dtype=np.intp)
 
 
 def alpha_ndcg(
@@ -125,13 +115,8 @@ def alpha_ndcg(
     grades, ranked, p = _prepare(relevance, order, probabilities)
     if p.size == 0:
         return 0.0
-    relevant = grades > 0
-
-    def dcg(places: NDArray) -> float:
-        gains = novelty_gains(relevant, places[:k], alpha) @ p
-        return float(gains @ discounts(len(gains)))
-
-    return dcg(ranked) / dcg(greedy_ideal(relevant, p, alpha, k))
+    metric = DiversityMetric.of("alpha_ndcg", grades, p, k, alpha)
+    return metric.value(ranked) / metric.value(metric.greedy(k))
 
 
 def err_ia(
@@ -173,23 +158,18 @@ def err_ia(
         return 0.0
     top = float(grades.max()) if max_grade is None else float(max_grade)
     stop = (np.exp2(np.minimum(grades, top)) - 1) / np.exp2(top)
-
-    def value(places: NDArray) -> float:
-        here = stop[places[:k]]
-        reach = np.cumprod(np.vstack([np.ones(here.shape[1]), 1 - here[:-1]]), axis=0)
-        return float(((here * reach) @ p) @ (1 / np.arange(1, len(here) + 1)))
-
+    metric = DiversityMetric.of_stops(stop, p, k)
     if normalise is None:
-        return value(ranked)
+        return metric.value(ranked)
     if normalise == "ideal":
         if top != 1:
             raise ValueError(
                 "normalise='ideal' needs max_grade=1, relevant or not: the greedy ideal is "
                 "that of ndeval"
             )
-        return value(ranked) / value(greedy_ideal(grades > 0, p, 0.5, k))
+        return metric.value(ranked) / metric.value(metric.greedy(k))
     most, r = (np.exp2(top) - 1) / np.exp2(top), np.arange(k)
-    return value(ranked) / float((most * (1 - most) ** r / (r + 1)).sum())
+    return metric.value(ranked) / float((most * (1 - most) ** r / (r + 1)).sum())
 
 
 def ndcg_ia(
@@ -212,11 +192,7 @@ def ndcg_ia(
     grades, ranked, p = _prepare(relevance, order, probabilities)
     if p.size == 0:
         return 0.0
-    gains = gain_of(grades, gain)
-    here = gains[ranked[:k]]
-    best = -np.sort(-gains, axis=0)[:k]
-    ideal = discounts(len(best)) @ best
-    return float((discounts(len(here)) @ here / ideal) @ p)
+    return DiversityMetric.of_gains(gain_of(grades, gain), p, k).value(ranked)
 
 
 def nrbp(
@@ -238,7 +214,8 @@ def nrbp(
     grades, ranked, p = _prepare(relevance, order, probabilities)
     if p.size == 0:
         return 0.0
-    gains = novelty_gains(grades > 0, ranked, alpha) @ p
+    metric = DiversityMetric.of("alpha_ndcg", grades, p, len(ranked), alpha)
+    gains = metric.gains(ranked)
     return float((1 - (1 - alpha) * beta) * (gains @ beta ** np.arange(len(gains))))
 
 
@@ -288,5 +265,6 @@ def satisfied_mass(
     _, ranked, _ = _prepare(relevance, order, probabilities)
     n = grades.shape[1]
     p = np.full(n, 1 / n) if probabilities is None else np.asarray(probabilities)
-    served = np.maximum.accumulate(grades[ranked] >= min_grade, axis=0)
-    return np.asarray(served @ (p / p.sum()))
+    served = grades >= min_grade
+    metric = DiversityMetric.of("intents", served, p / p.sum(), len(ranked))
+    return np.cumsum(metric.gains(ranked))

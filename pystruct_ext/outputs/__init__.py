@@ -2,6 +2,16 @@
 
 from pystruct_ext.outputs.phrase_trees import Tree
 from pystruct_ext.outputs.queries import DiverseQuery
+from pystruct_ext.outputs.rankings import Ranking, RankingQuery, Slate, SwappedPairs
 from pystruct_ext.outputs.sentences import DependencyTree, Sentence
 
-__all__ = ["DependencyTree", "DiverseQuery", "Sentence", "Tree"]
+__all__ = [
+    "DependencyTree",
+    "DiverseQuery",
+    "Ranking",
+    "RankingQuery",
+    "Sentence",
+    "Slate",
+    "SwappedPairs",
+    "Tree",
+]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 
-@dataclass
+@dataclass(eq=False)
 class DiverseQuery:
     """One query: its documents, how they relate, and what they are about.
 
@@ -84,7 +84,11 @@ class DiverseQuery:
         return f"query {self.query_id!r}"
 
     def _check_features(self) -> None:
-        x = self.features.toarray() if hasattr(self.features, "tocsr") else self.features
+        x = (
+            self.features.toarray()
+            if hasattr(self.features, "tocsr")
+            else self.features
+        )
         self.features = _numbers(x, f"{self._where}: features", 2)
         if len(self) == 0:
             raise ValueError(f"{self._where}: features has no documents")

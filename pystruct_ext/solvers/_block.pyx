@@ -31,7 +31,7 @@ cdef extern from "pystruct_ext/block_solver.hpp" namespace "pystruct_ext" nogil:
         const vector[double]& block_gap()
         size_t working_set_bytes()
         int run(const int64_t*, int64_t, Mode, void*)
-        int hinge_sum(const void*, int64_t, int64_t, int, double*)
+        int hinge_sum(const void*, int64_t, int64_t, int, double*, double*)
         int recompute(void*)
         int64_t total_code_len()
         void export_cuts(int64_t*, double*, double*, int32_t*)
@@ -83,16 +83,16 @@ cdef class BlockState:
         self.oracle._check(rc, self.s.failed_block)
 
     def hinge_sum(self, int64_t begin, int64_t end, int n_threads=1, w=None):
-        """Exact ``sum_i c_i H_i(w)`` over positions begin .. end - 1."""
-        cdef double total = 0
+        """``sum_i c_i H_i(w)`` over positions begin .. end - 1: from above, and as found."""
+        cdef double total = 0, found = 0
         cdef int rc
         cdef const void* p = self.pw
         if w is not None:
             p = self.oracle._weights(w)
         with nogil:
-            rc = self.s.hinge_sum(p, begin, end, n_threads, &total)
+            rc = self.s.hinge_sum(p, begin, end, n_threads, &total, &found)
         self.oracle._check(rc, self.s.failed_block)
-        return total
+        return total, found
 
     def sqnorm(self, w=None):
         """``||w||^2`` in double precision."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pystruct_ext.solvers._block import BlockState
-from pystruct_ext.solvers._loop import Problem, SolverRun, Tick
+from pystruct_ext.solvers._loop import Primal, Problem, SolverRun, Tick
 from pystruct_ext.solvers._passes import Stretches
 from pystruct_ext.solvers.result import WorkingSet
 
@@ -51,17 +51,17 @@ class BlockRun(SolverRun):
         state, problem = self.state, self.problem
         return float(problem.lam * (problem.C * state.loss_mass - 0.5 * state.sqnorm()))
 
-    def primal(self, tick: Tick) -> float:
-        """``P(w)`` by an exact pass over all blocks."""
+    def primal(self, tick: Tick) -> Primal:
+        """``P(w)`` by a pass over all blocks."""
         state, problem = self.state, self.problem
-        hinge = 0.0
+        hinge = np.zeros(2)
 
         def work(begin: int, end: int) -> None:
-            nonlocal hinge
-            hinge += state.hinge_sum(begin, end, self.n_threads)
+            hinge[:] += state.hinge_sum(begin, end, self.n_threads)
 
         self._exact.run(problem.n, work, lambda _: tick(0))
-        return float(problem.lam * (0.5 * state.sqnorm() + problem.C * hinge))
+        upper, found = problem.lam * (0.5 * state.sqnorm() + problem.C * hinge)
+        return Primal(float(upper), float(found))
 
     def gap_estimate(self) -> float:
         """Sum of the block gaps as they were when last visited."""

@@ -16,7 +16,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +74,17 @@ class Problem:
 Tick = Callable[[int], None]
 
 
+class Primal(NamedTuple):
+    """A primal value: counted with upper bounds of the hinges, and with what was found.
+
+    The two are the same for an exact oracle. A greedy search reaches `found`; the truth lies
+    between, so that only `upper` certifies, while progress is seen in `found`.
+    """
+
+    upper: float
+    found: float
+
+
 class SolverRun(ABC):
     """The state of one solve; an algorithm implements these."""
 
@@ -95,8 +106,8 @@ class SolverRun(ABC):
         """Current dual value in the scale of P; 0 is always a valid bound."""
 
     @abstractmethod
-    def primal(self, tick: Tick) -> float:
-        """``P(coef())`` by a pass over all blocks; an upper bound of it where that is known."""
+    def primal(self, tick: Tick) -> Primal:
+        """``P(coef())`` by a pass over all blocks."""
 
     def certificate(self) -> str:
         """What the gap proves; the values are those of `SolverResult.certificate`."""
@@ -195,6 +206,8 @@ class _Loop:
     primal, gap : float
         Of the last exact pass, nan before; the gap is that of the best values.
     best_primal, best_dual : float
+    best_found : float
+        The primal of `best_primal`'s weights as far as the oracle found it.
     best_coef : (D,) ndarray or None
         Weights of `best_primal`; None while they are those of the run.
     """
@@ -216,6 +229,7 @@ class _Loop:
         self.epoch, self.checked_at = 0, -1
         self.primal = self.gap = math.nan
         self.best_primal, self.best_dual = math.inf, 0.0
+        self.best_found = math.inf
         self.best_coef: NDArray[np.floating] | None = None
 
     def seconds(self) -> float:
@@ -264,22 +278,17 @@ class _Loop:
             return "converged"
         if stop:
             return "callback"
-        if checked and self.has_stalled():
+        found = relative(self.best_found - self.best_dual, self.best_found)
+        if checked and found <= self.settings.tol:
+            # The search adds nothing more, though its bound does not say that it is the end.
             return "stalled"
         return "converged" if self.run.finished else None
-
-    def has_stalled(self) -> bool:
-        """Whether a search that is not exact finds nothing more, though its bound allows it."""
-        if self.run.certificate() != "bounded":
-            return False
-        reference = max(abs(self.best_primal), 1e-12)
-        return self.run.gap_estimate() <= self.settings.tol * reference
 
     def wants_exact_pass(self) -> bool:
         """Whether one is due, or the estimate of the gap says that it may be over."""
         estimate = self.run.gap_estimate()
-        known = math.isfinite(self.best_primal)
-        reference = self.best_primal if known else self.run.dual()
+        known = math.isfinite(self.best_found)
+        reference = self.best_found if known else self.run.dual()
         due = self.epoch - max(self.checked_at, 0) >= self.settings.check_every
         promising = estimate <= 1.2 * self.settings.tol * max(abs(reference), 1e-12)
         return due or promising or self.epoch == self.settings.max_iter
@@ -287,15 +296,19 @@ class _Loop:
     def exact_pass(self) -> None:
         """The primal by a pass over all blocks, and what follows from it."""
         run = self.run
-        self.primal = primal = run.primal(self.quiet_tick)
+        primal = run.primal(self.quiet_tick)
+        self.primal = primal.upper
         self.best_dual = max(self.best_dual, run.dual())
         self.checked_at = self.epoch
         # Without a dual there is no problem to be best at: the last weights count.
-        if primal < self.best_primal or not run.has_dual:
-            self.best_primal = primal
+        if primal.found < self.best_found or not run.has_dual:
+            self.best_primal, self.best_found = primal
             # No copy if this is the end anyway: the run is not moved after it.
             self.best_coef = None
-            if relative(primal - self.best_dual, primal) > self.settings.tol:
+            if (
+                relative(primal.found - self.best_dual, primal.found)
+                > self.settings.tol
+            ):
                 self.best_coef = run.coef().copy()
         self.gap = self.best_primal - self.best_dual
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pystruct_ext.solvers._loop import Problem, Tick
+from pystruct_ext.solvers._loop import Primal, Problem, Tick
 
 # Aim of one uninterruptible stretch of compiled work, in seconds.
 STRETCH = 0.05
@@ -42,18 +42,18 @@ class Stretches:
 
 def primal_of(
     problem: Problem, w: NDArray[np.floating], n_threads: int, tick: Tick
-) -> float:
-    """``P(w)`` by a pass over all blocks; an upper bound of it for a bounded oracle."""
-    hinge = 0.0
+) -> Primal:
+    """``P(w)`` by a pass over all blocks."""
+    hinge = np.zeros(2)
 
     def work(begin: int, end: int) -> None:
-        nonlocal hinge
-        hinge += problem.oracle.hinge_sum(
+        hinge[:] += problem.oracle.hinge_sum(
             w, problem.ids[begin:end], problem.weight[begin:end], n_threads
         )
 
     Stretches(64).run(problem.n, work, lambda _: tick(0))
-    return 0.5 * problem.lam * sqnorm(w) + hinge / problem.n
+    upper, found = 0.5 * problem.lam * sqnorm(w) + hinge / problem.n
+    return Primal(float(upper), float(found))
 
 
 def sqnorm(w: NDArray[np.floating]) -> float:

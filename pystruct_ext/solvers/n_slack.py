@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers._block import BlockState
 from pystruct_ext.solvers._block_run import BlockRun
-from pystruct_ext.solvers._loop import Problem, Tick
+from pystruct_ext.solvers._loop import Primal, Problem, Tick
 from pystruct_ext.solvers.base import Solver, generator
 from pystruct_ext.solvers.result import WorkingSet
 
@@ -136,12 +136,13 @@ class _Run(BlockRun):
         self.sweep(np.arange(problem.n), "separate", tick)
         self.separated = True
 
-    def primal(self, tick: Tick) -> float:
+    def primal(self, tick: Tick) -> Primal:
         bounded = self.problem.oracle.exactness == "bounded"
         if self.slack or bounded or not self.separated:
             return super().primal(tick)
         # w has not moved since the separation: its gaps add up to the exact gap.
-        return self.dual() + self.gap_estimate()
+        value = self.dual() + self.gap_estimate()
+        return Primal(value, value)
 
     def certificate(self) -> str:
         """What the gap proves."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from pystruct_ext.persistence.registry import storable
-from pystruct_ext.solvers._loop import Problem, SolverRun, Tick
+from pystruct_ext.solvers._loop import Primal, Problem, SolverRun, Tick
 from pystruct_ext.solvers._online import simplex_qp
 from pystruct_ext.solvers._passes import Stretches, primal_of, sqnorm
 from pystruct_ext.solvers.base import Solver
@@ -104,7 +104,6 @@ class _Run(SolverRun):
         self.stabilise = stabilise
         self.prune_after = prune_after
         oracle = problem.oracle
-        self.bounded = oracle.exactness == "bounded"
         self.query = np.zeros(oracle.size_psi, dtype=oracle.dtype)
         if w_init is not None:
             self.query[:] = w_init
@@ -134,15 +133,6 @@ class _Run(SolverRun):
                 self.n_threads,
                 dpsi=dpsi,
             )
-            if self.bounded:
-                # The cut is what separation found, the primal what it may have missed.
-                h = problem.oracle.hinge_sum(
-                    self.query,
-                    problem.ids[begin:end],
-                    problem.weight[begin:end],
-                    self.n_threads,
-                )
-                self.n_oracle_calls += end - begin
             loss += a
             hinge += h
             self.n_oracle_calls += end - begin
@@ -218,12 +208,13 @@ class _Run(SolverRun):
     def dual(self) -> float:
         return self.best_dual
 
-    def primal(self, tick: Tick) -> float:
-        # The pass that made the cut has already paid for it.
-        if np.isinf(self.best_primal):
-            self.n_oracle_calls += self.problem.n
-            return primal_of(self.problem, self.best, self.n_threads, tick)
-        return float(self.best_primal)
+    def primal(self, tick: Tick) -> Primal:
+        known = not np.isinf(self.best_primal)
+        if known and self.problem.oracle.exactness != "bounded":
+            # The pass that made the cut has already paid for it.
+            return Primal(float(self.best_primal), float(self.best_primal))
+        self.n_oracle_calls += self.problem.n
+        return primal_of(self.problem, self.best, self.n_threads, tick)
 
     def gap_estimate(self) -> float:
         return float(self.best_primal - self.best_dual)

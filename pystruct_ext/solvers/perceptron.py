@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pystruct_ext.persistence.registry import storable
-from pystruct_ext.solvers._loop import Problem, SolverRun, Tick
+from pystruct_ext.solvers._loop import Primal, Problem, SolverRun, Tick
 from pystruct_ext.solvers._online import OnlineState
 from pystruct_ext.solvers._passes import Stretches, primal_of
 from pystruct_ext.solvers.base import Solver, generator
@@ -130,7 +130,7 @@ class _Run(SolverRun):
     def dual(self) -> float:
         return 0.0
 
-    def primal(self, tick: Tick) -> float:
+    def primal(self, tick: Tick) -> Primal:
         self._exact_calls += self.problem.n
         return primal_of(self.problem, self.coef(), self.n_threads, tick)
 

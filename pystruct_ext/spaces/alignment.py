@@ -55,10 +55,12 @@ class AlignmentSpace(CompiledSpace):
     symmetric : bool, default=True
         One score for (a, b) and (b, a).
     false_cost, miss_cost : float, default=1.0, 1.0
+        Costs of false and of missed pairs.
     max_cells : int, default=25_000_000
         Largest product of the two lengths; a cell takes ``4 w + 3`` bytes for weights of w
         bytes.
     dtype : {"float32", "float64"}, default="float32"
+        Type of the weights.
 
     Attributes
     ----------

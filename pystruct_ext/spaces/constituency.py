@@ -85,6 +85,7 @@ class ConstituencySpace(CompiledSpace):
         weights of w bytes, ``n^3 w`` more with splits, and ``n^2 / 2 * S (w + 12)`` for a
         grammar of S symbols.
     dtype : {"float32", "float64"}, default="float32"
+        Type of the weights.
 
     Attributes
     ----------

@@ -99,6 +99,7 @@ class DependencySpace(CompiledSpace):
         Longest sentence; tables need ``n^2 (K + 9) w`` bytes for n words, K labels and
         weights of w bytes, and ``2 n^3 w`` more with siblings.
     dtype : {"float32", "float64"}, default="float32"
+        Type of the weights.
 
     Attributes
     ----------

@@ -86,6 +86,7 @@ class FoldingSpace(CompiledSpace):
         Longest sequence; tables need ``8 n^2 w + n^2`` bytes for n bases and weights of w
         bytes.
     dtype : {"float32", "float64"}, default="float32"
+        Type of the weights.
 
     Attributes
     ----------

@@ -2,89 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise, permutations
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
 
 from pystruct_ext._core import Oracle
+from pystruct_ext.losses import DIVERSITY_LOSSES, DiversityMetric
 from pystruct_ext.outputs.queries import DiverseQuery
+from pystruct_ext.outputs.rankings import Slate
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import slate as _slate
-from pystruct_ext.spaces.base import SpaceTags
-from pystruct_ext.utils.gains import discounts, gain_of
+from pystruct_ext.spaces.base import OutputSpace, SpaceTags
+from pystruct_ext.utils.gains import discounts
 from pystruct_ext.utils.renamed import renamed_parameters
 
-SLATE_LOSSES = ("alpha_ndcg", "err_ia", "ndcg_ia", "intents")
-
-
-@dataclass(frozen=True)
-class SlateMetric:
-    """``V(y) = sum_p rank_p sum_i gain[d, i] prod_(s above) (1 - decay[s, i])``.
-
-    One form for alpha-nDCG (gain p_i, decay alpha, where relevant), ERR-IA (gain p_i R,
-    decay R), intent-aware NDCG (no decay), and covered probability mass (decay 1).
-    """
-
-    gain: NDArray[np.float64]
-    decay: NDArray[np.float64]
-    rank: NDArray[np.float64]
-
-    def steps(self, above: Sequence[int]) -> NDArray[np.float64]:
-        """Gain of every document below those given, without the factor rank, (k,)."""
-        rest = np.prod(1 - self.decay[list(above)], axis=0)
-        return np.asarray(self.gain @ rest)
-
-    def value(self, order: Sequence[int]) -> float:
-        """V of a slate."""
-        return float(
-            sum(
-                self.rank[p] * self.steps(order[:p])[d]
-                for p, d in enumerate(order[: len(self.rank)])
-            )
-        )
-
-    def greedy(self, top: int, prefer: NDArray[np.float64] | None = None) -> list[int]:
-        """The slate that takes the largest gain at each place; ties by `prefer`."""
-        rest = np.ones(self.gain.shape[1])
-        free = np.ones(len(self.gain), dtype=bool)
-        order: list[int] = []
-        for _ in range(min(top, len(self.gain))):
-            value = np.where(free, self.gain @ rest, -1.0)
-            ties = np.flatnonzero(value >= value.max() - 1e-12)
-            d = int(ties[0] if prefer is None else ties[np.argmax(prefer[ties])])
-            order.append(d)
-            free[d] = False
-            rest *= 1 - self.decay[d]
-        return order
+SLATE_LOSSES = DIVERSITY_LOSSES
 
 
 def slate_metric(
     query: DiverseQuery, loss: str, top: int, alpha: float = 0.5
-) -> SlateMetric:
+) -> DiversityMetric:
     """The metric behind a loss, for one judged query."""
     if query.relevance is None:
         raise ValueError(f"query {query.query_id!r} has no relevance, needed to fit")
-    grades, p = query.relevance, query.intent_probabilities()
-    r = np.arange(1, top + 1)
-    log = discounts(top)
-    relevant = (grades > 0).astype(np.float64)
-    if loss == "alpha_ndcg":
-        return SlateMetric(relevant * p, alpha * relevant, log)
-    if loss == "err_ia":
-        return SlateMetric(0.5 * relevant * p, 0.5 * relevant, 1.0 / r)
-    if loss == "intents":
-        return SlateMetric(relevant * p, relevant, np.ones(top))
-    if loss == "ndcg_ia":
-        gains = gain_of(grades, "exponential")
-        best = -np.sort(-gains, axis=0)[:top]
-        ideal = log[: len(best)] @ best
-        live = np.where(ideal > 0, ideal, 1.0)
-        return SlateMetric(gains * p / live, np.zeros_like(gains), log)
-    raise ValueError(f"loss must be one of {SLATE_LOSSES}, got {loss!r}")
+    p = query.intent_probabilities()
+    return DiversityMetric.of(loss, query.relevance, p, top, alpha)
 
 
 @dataclass
@@ -99,12 +45,14 @@ class PackedSlates:
 
 
 @storable(kind="space", renamed={"label_loss": "task_loss"})
-class SlateSpace(BaseEstimator):
+class SlateSpace(OutputSpace):
     """Slates of `top` documents whose worth depends on the documents above.
 
     ``psi(x, y) = sum_p place_p [x_d; r(d, S); new(d, S); sum_e phi_e newly covered]``, d at
     place p below the set S; r holds maximum, mean and minimum of every relation channel
     (0 for the empty set), new the share of d's elements that S leaves uncovered.
+
+    x is a `DiverseQuery`, y a `Slate`. Both decoders are greedy and may miss the maximum.
 
     Parameters
     ----------
@@ -138,9 +86,11 @@ class SlateSpace(BaseEstimator):
         self.parts = parts
         self.discounted = discounted
 
-    def fit_pack(self, packed: PackedSlates) -> PackedSlates:
+    def fit_domain(
+        self, X: Sequence[DiverseQuery], Y: Sequence[Slate] | None = None
+    ) -> SlateSpace:
         """Learn the sizes."""
-        first = packed.queries[0]
+        first = X[0]
         self.n_features_ = int(first.features.shape[1])
         self.n_channels_ = 0
         self.n_element_features_ = 0
@@ -160,8 +110,52 @@ class SlateSpace(BaseEstimator):
             + int(self.novelty_)
             + self.n_element_features_
         )
-        self._check(packed.queries)
-        return packed
+        self._check(X)
+        return self
+
+    def fit_pack(self, X: Any, Y: Any = None) -> PackedSlates:
+        """Learn the sizes, and pack the queries; `PackedSlates` go as they are."""
+        if not isinstance(X, PackedSlates):
+            return super().fit_pack(X, Y)  # type: ignore[no-any-return]
+        self.fit_domain(X.queries)
+        return X
+
+    def validate(
+        self, X: Sequence[DiverseQuery], Y: Sequence[Slate] | None = None
+    ) -> None:
+        """Raise unless X are queries and Y judged slates of their documents."""
+        super().validate(X, Y)
+        for i, x in enumerate(X):
+            if not isinstance(x, DiverseQuery):
+                raise TypeError(
+                    f"X: example {i} must be a DiverseQuery, got {type(x).__name__}"
+                )
+        for i, y in enumerate(() if Y is None else Y):
+            if not isinstance(y, Slate):
+                raise TypeError(
+                    f"Y: example {i} must be a Slate, got {type(y).__name__}"
+                )
+            n = min(int(self.top), len(X[i]))
+            distinct = len(set(y.documents)) == len(y)
+            inside = all(0 <= d < len(X[i]) for d in y.documents)
+            if len(y) != n or not distinct or not inside:
+                raise ValueError(
+                    f"Y: example {i} shows {y.documents}, expected {n} different documents "
+                    f"below {len(X[i])}"
+                )
+            metric = slate_metric(X[i], self.task_loss, int(self.top), self.alpha)
+            if metric.value(y.documents) <= 0:
+                raise ValueError(
+                    f"Y: example {i} shows no relevant document; such a slate is no truth"
+                )
+
+    def pack(
+        self, X: Sequence[DiverseQuery], Y: Sequence[Slate] | None = None
+    ) -> PackedSlates:
+        """Pack queries, and true slates if given."""
+        self.validate(X, Y)
+        truths = None if Y is None else [list(y.documents) for y in Y]
+        return PackedSlates(list(X), truths)
 
     def _check(self, queries: Sequence[DiverseQuery]) -> None:
         for q in queries:
@@ -195,14 +189,13 @@ class SlateSpace(BaseEstimator):
         n = len(queries)
         sizes = np.array([len(q) for q in queries], dtype=np.int64)
         arrays: dict[str, Any] = {
-            "n": n,
             "top": top,
             "n_features": self.n_features_,
             "n_channels": self.n_channels_,
             "n_element_features": self.n_element_features_,
             "novelty": self.novelty_,
             "offsets": _starts(sizes),
-            "x": np.concatenate([q.features for q in queries]).ravel(),
+            "x": np.concatenate([q.features.ravel() for q in queries]),
             "relation_at": np.zeros(n + 1, dtype=np.int64),
             "relations": np.zeros(1),
             "place": self.places(top),
@@ -244,11 +237,64 @@ class SlateSpace(BaseEstimator):
             arrays["ideal"] = np.array(
                 [m.value(t) for m, t in zip(metrics, packed.truths, strict=True)]
             )
-        return _slate.bind_slate(arrays)
+        return _slate.SLATE.bind(arrays)
+
+    # One query in domain language.
+
+    def joint_feature(self, x: DiverseQuery, y: Slate) -> NDArray[np.float64]:
+        """``psi(x, y)``, (size_psi_,)."""
+        code = np.full(int(self.top), -1, dtype=np.int32)
+        code[: len(y)] = y.documents
+        return np.asarray(self.bind(self.pack([x])).psi(0, code))
+
+    def loss(self, y: Slate, y_hat: Slate) -> float:
+        """``max(0, 1 - V(y_hat) / V(y))`` under the judgements of y."""
+        if y.relevance is None or y.probabilities is None:
+            raise ValueError("y has no relevance; use Slate.of(query, documents)")
+        metric = DiversityMetric.of(
+            self.task_loss, y.relevance, y.probabilities, int(self.top), self.alpha
+        )
+        lost = 1 - metric.value(y_hat.documents) / metric.value(y.documents)
+        return lost if lost > 1e-12 else 0.0
+
+    def decode(self, w: NDArray[np.floating], x: DiverseQuery) -> Slate:
+        """A good slate of x."""
+        return self.decode_batch(w, [x])[0]
+
+    def decode_batch(
+        self, w: NDArray[np.floating], X: Sequence[DiverseQuery], n_threads: int = 1
+    ) -> list[Slate]:
+        """A good slate of every query."""
+        wide = np.ascontiguousarray(w, dtype=np.float64)
+        codes, offsets = self.bind(self.pack(X)).decode_flat(wide, None, n_threads)
+        return [
+            _slate_of(codes[a:b], x)
+            for x, (a, b) in zip(X, pairwise(offsets), strict=True)
+        ]
+
+    def loss_augmented_decode(
+        self, w: NDArray[np.floating], x: DiverseQuery, y: Slate
+    ) -> Slate:
+        """A violating slate of (x, y)."""
+        wide = np.ascontiguousarray(w, dtype=np.float64)
+        return _slate_of(self.bind(self.pack([x], [y])).argmax(wide, 0, 1.0), x)
+
+    def output_of(self, code: Sequence[int], packed: PackedSlates, i: int) -> Slate:
+        """The output that a code of packed query i stands for."""
+        return _slate_of(code, packed.queries[i])
+
+    def enumerate(self, x: DiverseQuery) -> Iterable[Slate]:
+        """All slates of x."""
+        n = min(int(self.top), len(x))
+        return (Slate.of(x, y) for y in permutations(range(len(x)), n))
 
     def __space_tags__(self) -> SpaceTags:
         """Greedy, compiled."""
         return SpaceTags(exactness="none", compiled=True)
+
+
+def _slate_of(code: Sequence[int] | NDArray[np.int32], x: DiverseQuery) -> Slate:
+    return Slate.of(x, [d for d in code if d >= 0])
 
 
 def _starts(lengths: NDArray[Any]) -> NDArray[np.int64]:
@@ -267,9 +313,10 @@ def _pack_elements(
     arrays["max_elements"] = 1
     if not used:
         return
-    covers = [q.coverage for q in queries]
-    for c in covers:
-        c.sort_indices()
+    covers = [
+        q.coverage if q.coverage.has_sorted_indices else q.coverage.sorted_indices()
+        for q in queries
+    ]
     arrays["cover_ptr"] = _starts(np.concatenate([np.diff(c.indptr) for c in covers]))
     arrays["cover"] = np.concatenate([c.indices for c in covers]).astype(np.int32)
     arrays["degree"] = np.concatenate([c.data for c in covers])
@@ -289,11 +336,10 @@ def bind_steps(
     loss: NDArray[np.float64],
 ) -> Oracle:
     """An exact oracle that picks one of the rows of each example."""
-    return _slate.bind_candidates(
+    return _slate.CANDIDATES.bind(
         {
             "values": np.ascontiguousarray(values).ravel(),
             "n_features": values.shape[1],
-            "n": len(lengths),
             "max_rows": int(lengths.max()),
             "offsets": _starts(lengths),
             "labels": labels,

@@ -10,8 +10,8 @@ import pytest
 
 from pystruct_ext import load
 from pystruct_ext.cli.main import main
-from pystruct_ext.cli.predict_ranking import weight_names
 from pystruct_ext.io import read_run, write_letor
+from pystruct_ext.structures.diverse_ranking import weight_names
 
 QUERIES = str(resources.files("pystruct_ext.datasets") / "ambiguous_queries.jsonl")
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 
 import pytest
 
@@ -103,6 +105,36 @@ def test_other_settings(files, tmp_path, capsys):
     assert capsys.readouterr().out.startswith("(S (NP (NNP Ada))")
     assert main(["evaluate", model, str(tagged), "--quiet"]) == 2
     assert "has no truth to compare with" in capsys.readouterr().err
+
+
+def test_several_files_folders_and_stdin(files, tmp_path, capsys, monkeypatch):
+    folder, model = tmp_path / "trees", str(tmp_path / "m.psx")
+    folder.mkdir()
+    trees = str(files / "constituency")
+    for name in ("one", "two"):
+        write_brackets(folder / name, read_brackets(trees)[:5])
+    small = ["-o", model, "--bits", "8"]
+    assert main(["learn", "constituency", str(folder), trees, *small]) == 0
+    assert "70 trees" in capsys.readouterr().err
+    assert main(["evaluate", model, str(folder), "--quiet"]) == 0
+    assert "10 trees" in capsys.readouterr().out
+    assert main(["learn", "constituency", trees, *small, "--max-length", "7"]) == 0
+    assert "trees of more than 7 words left out" in capsys.readouterr().err
+
+    for text, code in ((b"Ada/NNP slept/VBD\n", 0), (b"(S (NNP Ada))\n", 2)):
+
+        class Stdin:
+            buffer = io.BytesIO(text)
+
+        monkeypatch.setattr(sys, "stdin", Stdin)
+        assert main(["predict", model, "-", "--quiet"]) == code
+    seen = capsys.readouterr()
+    assert "(NNP Ada)" in seen.out
+    assert "brackets are read from files, not from stdin" in seen.err
+    tagged = tmp_path / "tagged"
+    tagged.write_text("Ada/NNP slept/VBD\n")
+    assert main(["learn", "constituency", str(tagged), *small]) == 2
+    assert "expected bracketed trees to learn from" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -298,9 +298,9 @@ def test_without_a_forest_there_are_no_k_best(name, models):
     X = CASES[name][1]
     with pytest.raises(NotImplementedError, match="offers no k best outputs"):
         models[name].predict_k_best(X, 2)
-    with pytest.raises(NotImplementedError, match="has no marginals"):
+    with pytest.raises(NotImplementedError, match="offers no marginals"):
         models[name].predict_marginals(X)
-    with pytest.raises(NotImplementedError, match="has no log-partition"):
+    with pytest.raises(NotImplementedError, match="offers no log-partition"):
         models[name].log_partition(X)
 
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import pickle
+import warnings
+
 import numpy as np
 import pytest
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from pystruct_ext import SequenceSVM, StructuralSVM
 from pystruct_ext.solvers import BCFW
 from pystruct_ext.spaces import MulticlassSpace, SequenceSpace
+from pystruct_ext.structures import STRUCTURES
 from pystruct_ext.testing import (
     EstimatorCheckError,
     check_structured_estimator,
     yield_estimator_checks,
 )
+from pystruct_ext.testing._estimator_checks import check_params
 
 LENGTHS = [1, 2, 4, 3, 5, 2, 6, 4]
 
@@ -67,9 +74,134 @@ CHECKS = [
 ]
 
 
+# The public battery wants examples in lists, and outputs that are given.
+CHECKS += [
+    pytest.param(check, id=f"{structure.name}-{name}")
+    for structure in STRUCTURES.values()
+    if structure.problem(np.random.default_rng(0)).y is not None
+    and not structure.problem(np.random.default_rng(0)).fit_params
+    for name, check in yield_estimator_checks(
+        structure.estimator(**structure.small), structure.sample
+    )
+]
+
+
 @pytest.mark.parametrize("check", CHECKS)
 def test_contract(check):
     check()
+
+
+# Every structure, those whose examples are groups of rows included.
+
+
+def fit(structure, problem, **more):
+    model = structure.estimator(**structure.small)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return model.fit(problem.X, problem.y, **problem.fit_params, **more)
+
+
+def predictions(model, problem):
+    return [np.asarray(y, dtype=object).tolist() for y in model.predict(problem.X)]
+
+
+def score(model, problem):
+    return model.score(problem.X, problem.y, **problem.fit_params)
+
+
+def weights(model):
+    coef = model.coef_
+    return coef.toarray() if hasattr(coef, "toarray") else np.asarray(coef)
+
+
+@pytest.fixture(scope="module", params=STRUCTURES.values(), ids=lambda s: s.name)
+def fitted(request):
+    problem = request.param.problem(np.random.default_rng(0))
+    return request.param, problem, fit(request.param, problem)
+
+
+def test_fitted_attributes_of_every_structure(fitted):
+    structure, problem, model = fitted
+    assert type(model.space_) is structure.space
+    assert model.certificate_ in ("exact", "relaxed", "bounded", "none")
+    assert model.status_ in ("converged", "max_iter")
+    assert model.n_iter_ >= 1
+    assert model.n_oracle_calls_ >= 1
+    assert len(model.history_) >= 1
+    gap = model.primal_objective_ - model.dual_objective_
+    assert np.isclose(model.duality_gap_, gap, atol=1e-6)
+    assert np.isclose(
+        model.relative_gap_ * abs(model.primal_objective_), gap, rtol=1e-3, atol=1e-6
+    )
+    if model.certificate_ == "exact":
+        assert model.duality_gap_ >= -1e-4 * (1 + abs(model.primal_objective_))
+    assert np.isfinite(weights(model)).all()
+    assert np.isfinite(score(model, problem))
+    assert score(model, problem) <= 1
+
+
+def test_parameters_of_every_structure(fitted):
+    structure, problem, _ = fitted
+    check_params(structure.estimator(**structure.small), problem.X, problem.y)
+
+
+def test_fit_repeats_itself(fitted):
+    _, problem, model = fitted
+    before = pickle.dumps(problem)
+    again = clone(model)
+    assert not hasattr(again, "duality_gap_")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        for _ in range(2):
+            returned = again.fit(problem.X, problem.y, **problem.fit_params)
+            assert returned is again
+            assert np.array_equal(weights(again), weights(model))
+    assert pickle.dumps(problem) == before
+    assert str(again.get_params()) == str(model.get_params())
+
+
+def test_not_fitted_errors_of_every_structure(fitted):
+    structure, problem, _ = fitted
+    model = structure.estimator(**structure.small)
+    with pytest.raises(NotFittedError):
+        model.predict(problem.X)
+    with pytest.raises(NotFittedError):
+        score(model, problem)
+    for name in ("coef_", "space_", "duality_gap_"):
+        assert not hasattr(model, name)
+
+
+def test_pickle_of_every_structure(fitted):
+    _, problem, model = fitted
+    back = pickle.loads(pickle.dumps(model))
+    assert predictions(back, problem) == predictions(model, problem)
+    assert score(back, problem) == score(model, problem)
+
+
+def test_sample_weight_is_repetition_for_every_structure(fitted):
+    structure, problem, model = fitted
+    n = len(groups(structure, problem))
+    ones = fit(structure, problem, sample_weight=np.ones(n))
+    assert np.array_equal(weights(ones), weights(model))
+    times = 1 + np.arange(n) % 2
+    weighted = fit(structure, problem, sample_weight=times.astype(float))
+    index = np.repeat(np.arange(n), times).tolist()
+    repeated = fit(structure, structure.select(problem, index))
+    for bad in (np.ones(n + 1), -np.ones(n), np.full(n, np.nan)):
+        with pytest.raises(ValueError, match=r"(?i)weight"):
+            fit(structure, problem, sample_weight=bad)
+    assert not np.array_equal(weights(weighted), weights(ones))
+    if "none" in (weighted.certificate_, repeated.certificate_):
+        return  # nothing is proven of the optimum
+    slack = 1e-4 * (1 + abs(weighted.primal_objective_))
+    assert weighted.dual_objective_ <= repeated.primal_objective_ + slack
+    assert repeated.dual_objective_ <= weighted.primal_objective_ + slack
+
+
+def groups(structure, problem):
+    """What one sample weight belongs to: an example, or the rows of one query."""
+    qid = problem.fit_params.get("qid")
+    return problem.X if qid is None else np.unique(qid)
 
 
 # Broken estimators, and the check that must find each.

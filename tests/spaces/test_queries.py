@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 from scipy.stats import chi2
@@ -18,11 +15,11 @@ from pystruct_ext.spaces import (
     SegmentSpace,
     SequenceSpace,
 )
-
-_PATH = Path(__file__).with_name("structure_problems.py")
-_SPEC = importlib.util.spec_from_file_location("structure_problems", _PATH)
-problems = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(problems)
+from pystruct_ext.structures.samples.alignment import alignments
+from pystruct_ext.structures.samples.constituency import constituency
+from pystruct_ext.structures.samples.dependency import dependency
+from pystruct_ext.structures.samples.folding import folds
+from pystruct_ext.structures.samples.segments import segments
 
 ARCS = {"bits": 10, "label_bits": 6}
 SMALL = {"bits": 8, "split_bits": 6}
@@ -47,33 +44,33 @@ CASES = {
     "projective": (
         DependencySpace,
         ARCS,
-        problems.dependency((1, 3, 4), labels=("x", "y")),
+        dependency((1, 3, 4), labels=("x", "y")),
     ),
     "siblings": (
         DependencySpace,
         {"siblings": True, "labelled": False, **ARCS},
-        problems.dependency((1, 4, 5)),
+        dependency((1, 4, 5)),
     ),
     "arborescence": (
         DependencySpace,
         {"projective": False, **ARCS},
-        problems.dependency((1, 3, 4), projective=False, labels=("x", "y")),
+        dependency((1, 3, 4), projective=False, labels=("x", "y")),
     ),
-    "spans": (ConstituencySpace, SMALL, problems.constituency((1, 3, 4), ["A"])),
+    "spans": (ConstituencySpace, SMALL, constituency((1, 3, 4), ["A"])),
     "grammar": (
         ConstituencySpace,
         {"model": "grammar", **SMALL},
-        problems.constituency((2, 3, 5), ["A", "B"]),
+        constituency((2, 3, 5), ["A", "B"]),
     ),
-    "folds": (FoldingSpace, {"prior": None}, problems.folds((1, 7, 12))),
-    "segments": (SegmentSpace, {}, problems.segments),
+    "folds": (FoldingSpace, {"prior": None}, folds((1, 7, 12))),
+    "segments": (SegmentSpace, {}, segments),
     "segments-loss": (
         SegmentSpace,
         {"outside": "O", "max_length": 3},
-        problems.segments,
+        segments,
     ),
-    "alignment": (AlignmentSpace, {}, problems.alignments()),
-    "alignment-local": (AlignmentSpace, {"mode": "local"}, problems.alignments()),
+    "alignment": (AlignmentSpace, {}, alignments()),
+    "alignment-local": (AlignmentSpace, {"mode": "local"}, alignments()),
 }
 
 

@@ -1,9 +1,6 @@
-"""Trees, folds, segments, alignments: every recursion against enumeration, and the battery."""
+"""Trees, folds, segments, alignments: every recursion against enumeration."""
 
 from __future__ import annotations
-
-import importlib.util
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,108 +12,26 @@ from pystruct_ext.spaces import (
     FoldingSpace,
     SegmentSpace,
 )
-from pystruct_ext.testing import check_output_space
+from pystruct_ext.structures import STRUCTURES
+from pystruct_ext.structures.samples.constituency import constituency
+from pystruct_ext.structures.samples.dependency import dependency, sentence
 
-_PATH = Path(__file__).with_name("structure_problems.py")
-_SPEC = importlib.util.spec_from_file_location("structure_problems", _PATH)
-problems = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(problems)
-
-SMALL = {"bits": 6, "split_bits": 6}
-ARCS = {"bits": 8, "label_bits": 4}
+OF_TESTS = (
+    DependencySpace,
+    ConstituencySpace,
+    FoldingSpace,
+    SegmentSpace,
+    AlignmentSpace,
+)
 # Name: space, its parameters, problem.
 CASES = {
-    "projective": (
-        DependencySpace,
-        {"labelled": False, **ARCS},
-        problems.dependency((1, 3, 6)),
-    ),
-    "projective-labelled": (
-        DependencySpace,
-        ARCS,
-        problems.dependency((1, 3, 4), labels=("x", "y")),
-    ),
-    "siblings": (
-        DependencySpace,
-        {"labelled": False, "siblings": True, **ARCS},
-        problems.dependency((2, 4, 6)),
-    ),
-    "siblings-labelled": (
-        DependencySpace,
-        {"siblings": True, "task_loss": "uas", **ARCS},
-        problems.dependency((1, 2, 3)),
-    ),
-    "arborescence": (
-        DependencySpace,
-        {"labelled": False, "projective": False, **ARCS},
-        problems.dependency((1, 3, 5), projective=False),
-    ),
-    "arborescence-labelled": (
-        DependencySpace,
-        {"projective": False, "ignore_labels": ("z",), **ARCS},
-        problems.dependency((1, 2, 3), projective=False),
-    ),
-    "own-arcs": (
-        DependencySpace,
-        {"projective": False},
-        problems.dependency((1, 2, 3), own=True, projective=False),
-    ),
-    "spans": (
-        ConstituencySpace,
-        SMALL,
-        problems.constituency((1, 2, 3), ["A", "B"]),
-    ),
-    "spans-no-splits": (
-        ConstituencySpace,
-        {"splits": False, **SMALL},
-        problems.constituency((4, 3), ["A"]),
-    ),
-    "grammar": (
-        ConstituencySpace,
-        {"model": "grammar", **SMALL},
-        problems.constituency((1, 3, 5, 6, 4), ["A", "B"]),
-    ),
-    "grammar-parents": (
-        ConstituencySpace,
-        {"model": "grammar", "vertical": 2, "horizontal": 2, "span_features": False},
-        problems.constituency((1, 3, 5, 6, 4), ["A", "B"]),
-    ),
-    "folds": (FoldingSpace, {}, problems.folds((1, 7, 12))),
-    "folds-any-pair": (
-        FoldingSpace,
-        {"canonical": False, "prior": None, "false_cost": 0.5, "miss_cost": 2.0},
-        problems.folds((5, 10), canonical=False),
-    ),
-    "segments": (SegmentSpace, {}, problems.segments),
-    "segments-loss": (
-        SegmentSpace,
-        {"task_loss": "segments", "outside": "O", "boundary": False},
-        problems.segments,
-    ),
-    "segments-longer": (
-        SegmentSpace,
-        {"max_length": {"p": 4}, "n_lengths": 2, "task_loss": "segments"},
-        problems.segments,
-    ),
-    "alignment": (AlignmentSpace, {}, problems.alignments()),
-    "alignment-local": (
-        AlignmentSpace,
-        {"mode": "local", "window": 1, "false_cost": 2.0, "miss_cost": 0.5},
-        problems.alignments(2),
-    ),
-    "alignment-directed": (
-        AlignmentSpace,
-        {"window": 1, "symmetric": False},
-        problems.alignments(),
-    ),
+    v.name: (s.space, v.params, v.make_problem)
+    for s in STRUCTURES.values()
+    if s.space in OF_TESTS
+    for v in s.samples
 }
-
-
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("name", CASES)
-def test_battery(name, dtype):
-    cls, params, make = CASES[name]
-    check_output_space(cls(dtype=dtype, **params), make, random_state=0)
+SMALL = {"bits": 6, "split_bits": 6}
+ARCS = {"bits": 8, "label_bits": 4}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -147,7 +62,7 @@ def test_k_best_and_log_partition_equal_enumeration(name):
 
 def test_all_trees_of_six_words():
     """k-best lists every tree once: 197 bracketings, each word labelled or not."""
-    X, Y = problems.constituency((6,), ["A"])(np.random.default_rng(0))
+    X, Y = constituency((6,), ["A"])(np.random.default_rng(0))
     space = ConstituencySpace(dtype="float64", **SMALL)
     packed = space.fit_pack(X, Y)
     space.labels_ = ["A"]  # unary chains of the sample would multiply the trees
@@ -169,7 +84,7 @@ def test_all_trees_of_six_words():
 def test_all_nonprojective_trees_of_six_words():
     """k-best lists every tree once: n^(n - 1) of them hang on one word."""
     space = DependencySpace(labelled=False, projective=False, dtype="float64", **ARCS)
-    X, Y = problems.dependency((6,), projective=False)(np.random.default_rng(0))
+    X, Y = dependency((6,), projective=False)(np.random.default_rng(0))
     packed = space.fit_pack(X, Y)
     oracle = space.bind(packed)
     w = np.random.default_rng(1).normal(size=space.size_psi_)
@@ -227,10 +142,10 @@ def longer(name):
     """Examples too long to enumerate."""
     rng = np.random.default_rng(11)
     if name in ("projective", "siblings", "arborescence"):
-        make = problems.dependency((30, 17, 41), projective=False)
-        return [problems.sentence(rng, n) for n in (30, 17, 41)], make(rng)[1]
+        make = dependency((30, 17, 41), projective=False)
+        return [sentence(rng, n) for n in (30, 17, 41)], make(rng)[1]
     if name in ("spans", "grammar"):
-        return problems.constituency((18, 25, 21), ["A", "B"])(rng)
+        return constituency((18, 25, 21), ["A", "B"])(rng)
     if name == "folds":
         X = ["".join(rng.choice(list("GCAU"), size=n)) for n in (60, 83, 101)]
         return X, ["." * len(x) for x in X]

@@ -101,7 +101,9 @@ class BlockSolver {
 
   // sum_i c_i H_i(w) by a pass over positions [begin, end), with an upper bound of every hinge where
   // the maximum is not known: of slack rescaling (see separate_slack) and of oracles with `bound`.
-  int hinge_sum(const void* w, int64_t begin, int64_t end, int n_threads, double* sum) noexcept {
+  // *found: the same with the outputs that separation found; NULL if nobody asks.
+  int hinge_sum(const void* w, int64_t begin, int64_t end, int n_threads, double* sum,
+                double* found = nullptr) noexcept {
     try {
       const int64_t n = end - begin;
       int rc = o_->reserve_workers(o_->ctx, std::max(1, usable_threads(o_, n_threads)));
@@ -112,17 +114,15 @@ class BlockSolver {
           const std::size_t q = static_cast<std::size_t>(p);
           rc = separate_slack(ids_[q], w, &value, &upper, &loss);
           *sum += c_[q] * std::max(0.0, upper);
+          if (found) *found += c_[q] * std::max(0.0, value);
           if (rc) failed_block = ids_[q];
         }
         return rc;
       }
-      double total = 0;
-      rc = oracle_hinge_sum(o_, w, ids_.data() + begin, c_.data() + begin, n, n_threads, &total,
+      rc = oracle_hinge_sum(o_, w, ids_.data() + begin, c_.data() + begin, n, n_threads, sum, found,
                             &failed_block);
-      if (rc) return rc;
-      n_oracle_calls += n;
-      *sum += total;
-      return PSX_OK;
+      if (rc == PSX_OK) n_oracle_calls += n;
+      return rc;
     } catch (...) {
       return PSX_NOMEM;
     }

@@ -229,13 +229,17 @@ inline int oracle_cut_sum(const psx_oracle* o, const void* w, const int64_t* ids
 }
 
 // sum_k weight[k] H_k over blocks, with upper bounds of the hinges where the oracle has them: the
-// hinge of an exact oracle is the bound. What a certified primal value is made of.
+// hinge of an exact oracle is the bound. What a certified primal value is made of. *found adds up the
+// hinges of the outputs that argmax found; it may be NULL.
 inline int oracle_hinge_sum(const psx_oracle* o, const void* w, const int64_t* ids,
                             const double* weight, int64_t n, int n_threads, double* hinge,
-                            int64_t* failed) {
+                            double* found, int64_t* failed) {
   if (!o->bound) {
-    double loss = 0;
-    return oracle_cut_sum(o, w, ids, weight, n, n_threads, nullptr, &loss, hinge, failed);
+    double loss = 0, sum = 0;
+    const int rc = oracle_cut_sum(o, w, ids, weight, n, n_threads, nullptr, &loss, &sum, failed);
+    *hinge += sum;
+    if (found) *found += sum;
+    return rc;
   }
   n_threads = usable_threads(o, n_threads);
   if (const int rc = o->reserve_workers(o->ctx, n_threads)) return rc;
@@ -246,7 +250,7 @@ inline int oracle_hinge_sum(const psx_oracle* o, const void* w, const int64_t* i
     const auto count = static_cast<std::size_t>(chunks.count);
     std::vector<int> status(count, PSX_OK);
     std::vector<int64_t> where(count, -1);
-    std::vector<double> sum(count, 0.0);
+    std::vector<double> sum(count, 0.0), reached(count, 0.0);
     std::vector<std::vector<int32_t>> codes(static_cast<std::size_t>(n_threads));
     for (auto& c : codes) c.resize(static_cast<std::size_t>(longest));
     for_each_chunk(chunks, n_threads, [&](int64_t c, int worker) {
@@ -254,18 +258,21 @@ inline int oracle_hinge_sum(const psx_oracle* o, const void* w, const int64_t* i
       for (int64_t k = chunks.begin(c); k < chunks.end(c); ++k) {
         const int64_t i = ids[k];
         const int32_t* truth = o->truth(o->ctx, i);
-        double upper = 0, score = 0;
+        double upper = 0, score = 0, own = 0, loss = 0;
         int rc = truth ? o->load(o->ctx, worker, w, i) : PSX_PYTHON_ERROR;
         if (rc == PSX_OK) rc = o->argmax(o->ctx, worker, i, 1.0, code);
         if (rc == PSX_OK) rc = o->bound(o->ctx, worker, i, 1.0, &upper);
         if (rc == PSX_OK) rc = o->score(o->ctx, worker, i, truth, &score);
+        if (rc == PSX_OK && found) rc = o->score(o->ctx, worker, i, code, &own);
+        if (rc == PSX_OK && found) rc = o->loss(o->ctx, i, code, &loss);
         if (rc != PSX_OK) {
           status[static_cast<std::size_t>(c)] = rc;
           where[static_cast<std::size_t>(c)] = i;
           return false;
         }
-        const double h = upper - score;
-        if (h > 0) sum[static_cast<std::size_t>(c)] += (weight ? weight[k] : 1.0) * h;
+        const double a = weight ? weight[k] : 1.0;
+        sum[static_cast<std::size_t>(c)] += a * std::max(0.0, upper - score);
+        reached[static_cast<std::size_t>(c)] += a * std::max(0.0, loss - (score - own));
       }
       return true;
     });
@@ -275,6 +282,7 @@ inline int oracle_hinge_sum(const psx_oracle* o, const void* w, const int64_t* i
         return status[static_cast<std::size_t>(c)];
       }
       *hinge += sum[static_cast<std::size_t>(c)];
+      if (found) *found += reached[static_cast<std::size_t>(c)];
     }
     return PSX_OK;
   } catch (...) {

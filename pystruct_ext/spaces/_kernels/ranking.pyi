@@ -1,9 +1,8 @@
-from typing import Any
-
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from pystruct_ext._core import Oracle
+from pystruct_ext._core.binder import Kernel
 
-def bind_ranking(arrays: dict[str, Any], dtype: DTypeLike) -> Oracle: ...
+RANKING: Kernel
+
 def descending_order(scores: ArrayLike) -> NDArray[np.int32]: ...

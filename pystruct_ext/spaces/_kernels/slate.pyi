@@ -1,6 +1,4 @@
-from typing import Any
+from pystruct_ext._core.binder import Kernel
 
-from pystruct_ext._core import Oracle
-
-def bind_candidates(arrays: dict[str, Any]) -> Oracle: ...
-def bind_slate(arrays: dict[str, Any]) -> Oracle: ...
+CANDIDATES: Kernel
+SLATE: Kernel

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <limits>
 
-#include "pystruct_ext/driver.hpp"
+#include "pystruct_ext/kernel.hpp"
 #include "pystruct_ext/row_scores.hpp"
 
 namespace pystruct_ext {
@@ -33,7 +33,6 @@ struct CandidateSpace {
   int64_t size_psi() const noexcept { return rows.n_features; }
   int32_t code_len(int64_t) const noexcept { return 1; }
   const int32_t* truth(int64_t i) const noexcept { return labels ? labels + i : nullptr; }
-  void prepare(const R*, Scratch&) const noexcept {}
   void load(const R* w, int64_t i, Scratch& a) const noexcept {
     a.finite = fill(rows, offsets[i], offsets[i + 1], w, a.s.data());
   }
@@ -72,6 +71,16 @@ struct CandidateSpace {
     const int64_t r = offsets[i] + *y, s = offsets[i] + *z;
     const double d = rows.sqnorm(r) + rows.sqnorm(s) - 2 * rows.dot(r, s);
     return d > 0 ? d : 0;
+  }
+
+  template <class F>
+  void fields(F& f) {
+    f.size("n", n);
+    f.offsets("offsets", offsets, "n+1", "n_rows");
+    rows.fields(f, "n_rows+1", "nnz|n_rows*n_features");
+    f.array("labels", labels, "n", kOptional);
+    f.array("row_loss", row_loss, "n_rows", kOptional);
+    f.number("max_rows", max_rows);
   }
 };
 

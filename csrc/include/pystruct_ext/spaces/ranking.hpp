@@ -3,10 +3,24 @@
 // Feature map (Joachims 2002; Yue, Finley, Radlinski and Joachims 2007; here for any number of
 // relevance levels): over the P pairs (i, j) with document i more relevant than document j,
 //   psi(x, y) = 1/(2P) sum_(i,j) y_ij (x_i - x_j),   y_ij = +1 if i is above j, else -1.
-// With u_d = (less relevant documents above d) - (more relevant ones below d) this is
-//   psi(x, y) = 1/P sum_d (base_d / 2 - u_d) x_d,   base_d = #less relevant - #more relevant,
-// so that the order within a level does not matter and the truth is u = 0. A code is u, followed by
-// the loss: (k,) int32 and a double in two words; with document weights u is k doubles in 2 k words.
+// With q_d = documents of other levels above d, and o_d = documents of other levels, this is
+//   psi(x, y) = 1/P sum_d (o_d / 2 - q_d) x_d.
+//
+// Outputs and their codes, integers >= 0 (one byte each in working sets up to 256 documents):
+//   map, mrr, ndcg, precision   An output is a ranking up to the order of documents of one level
+//              that stand side by side. Code: q, (k,). It gives the ranking back: sort every level
+//              by q, and document d stands q_d places below those of its level that precede it.
+//   pairs, roc  An output is a set of swapped pairs. Code: q, then the number of swapped pairs as
+//              eight digits of base 256, (k + 8,). It tells apart all that psi and loss tell apart;
+//              a set that is the smallest maximum of swaps worth scale - (s_i - s_j), as every
+//              argmax is, even is the only one with its code: another would be worth the same.
+//   the same with document weights   Masses are no integers, so that an output is an order of the
+//              documents and, for every place t, a reach: d at place t stands below the better
+//              ones among the first reach_t of the order and above the others (reach_t = t: a
+//              ranking). Code: order, then reach, (2k,). With
+//                u_d = v_d #(worse above d) - sum of v_i over better i below d,
+//              psi(x, y) = 1/P sum_d (base_d - u_d) x_d, P base_d the share of d in P psi of the
+//              truth, where u = 0; u is formed in O(k L) from the code.
 //
 // Losses and their exact oracles, s = scores, k documents:
 //   pairs      swapped pairs / P; every pair decides for itself (Joachims 2006): O(k log k + k L).
@@ -17,10 +31,7 @@
 //              takes O(#relevant #non-relevant).
 //   reciprocal rank     1 - 1 / (rank of the first relevant) (after Chakrabarti et al. 2008): O(k log k).
 //   discounted gain     1 - DCG@T / ideal, any gains and discounts (precision@T: gain 1, discount 1).
-//              Given in-level order by score, the value of placing a document depends on its
-//              position alone: an assignment problem. Its solution keeps every level sorted, so it is
-//              found by dynamic programming over how many documents of each level stand in the
-//              first t places; beyond T all that is left is sorted by score.
+//              An assignment problem, see ranking_assignment.hpp.
 #pragma once
 
 #include <algorithm>
@@ -31,8 +42,9 @@
 #include <vector>
 
 #include "pystruct_ext/descending_order.hpp"
-#include "pystruct_ext/driver.hpp"
+#include "pystruct_ext/kernel.hpp"
 #include "pystruct_ext/row_scores.hpp"
+#include "pystruct_ext/spaces/ranking_assignment.hpp"
 
 namespace pystruct_ext {
 
@@ -48,23 +60,22 @@ struct RankingSpace {
   const int64_t* offsets = nullptr;    // (n + 1,) rows of a query
   const int32_t* level = nullptr;      // (n_rows,) 0 .. n_levels[i] - 1, larger is more relevant
   const int32_t* n_levels = nullptr;   // (n,)
-  const double* base = nullptr;        // (n_rows,) see above
+  const double* base = nullptr;        // (n_rows,) P psi has (base - q) x_d, weighted (base - u) x_d
   const double* n_pairs = nullptr;     // (n,) P; with weights their sum
   const double* weight = nullptr;      // (n_rows,) or nullptr
   const double* gain = nullptr;        // (n_rows,) for kGain
   const double* ideal = nullptr;       // (n,) for kGain
   const double* discount = nullptr;    // (max_top,) for kGain
   const double* harmonic = nullptr;    // (max_rows + 2,) for kAveragePrecision
-  const int32_t* zeros = nullptr;      // (2 max_rows + 2,) the truth of every query
+  const int32_t* truths = nullptr;     // codes one after the other
   int64_t max_rows = 0, max_levels = 0, max_top = 0, max_states = 0;
   int32_t kind = kPairs;
   row_scores::Fill<R> fill = row_scores::choose<R>(detect_isa());
 
   struct Scratch {
     AlignedBuffer<double> s, sorted, dense, prefix, suffix, value;
-    AlignedBuffer<int32_t> lev, position, slot, by_level, states, counts;
+    AlignedBuffer<int32_t> lev, rank, place, slot, by_level, counts;
     AlignedBuffer<int64_t> begin, count_a, count_b;
-    AlignedBuffer<double> mass_b, more_mass;
     AlignedBuffer<int8_t> choice;
     DescendingOrder order;
     SparseSink sparse;
@@ -78,13 +89,12 @@ struct RankingSpace {
       begin.reserve(l + 2);
       count_a.reserve(l + 1);
       count_b.reserve(l + 1);
-      mass_b.reserve(l + 1);
-      more_mass.reserve(l + 1);
       if (a.kind != kPairs) {
         prefix.reserve(k + l + 2);
         suffix.reserve(k + 2);
         by_level.reserve(k);
-        position.reserve(k);
+        rank.reserve(k);
+        place.reserve(k);
         slot.reserve(k + 1);
         counts.reserve(3 * l + 3);
       }
@@ -99,11 +109,14 @@ struct RankingSpace {
   int64_t n_blocks() const noexcept { return n; }
   int64_t size_psi() const noexcept { return rows.n_features; }
   int64_t size(int64_t i) const noexcept { return offsets[i + 1] - offsets[i]; }
-  int64_t words(int64_t i) const noexcept { return weight ? 2 * size(i) : size(i); }
-  int32_t code_len(int64_t i) const noexcept { return static_cast<int32_t>(words(i) + 2); }
-  const int32_t* truth(int64_t) const noexcept { return zeros; }
+  int32_t code_len(int64_t i) const noexcept {
+    const int64_t k = size(i);
+    return static_cast<int32_t>(weight ? 2 * k : kind == kPairs ? k + kDigits : k);
+  }
+  const int32_t* truth(int64_t i) const noexcept {
+    return truths + (weight ? 2 * offsets[i] : kind == kPairs ? offsets[i] + kDigits * i : offsets[i]);
+  }
 
-  void prepare(const R*, Scratch&) const noexcept {}
   void load(const R* w, int64_t i, Scratch& a) const noexcept {
     a.finite = fill(rows, offsets[i], offsets[i + 1], w, a.s.data());
   }
@@ -113,12 +126,13 @@ struct RankingSpace {
     const int32_t* order = a.order.sort(a.s.data(), size(i));
     double lost = 0;
     switch (kind) {
-      case kPairs: lost = swap_pairs(i, scale, order, a, code); break;
+      case kPairs:
+        lost = weight ? reach_up(i, scale, order, a, code) : swap_pairs(i, scale, order, a, code);
+        break;
       case kAveragePrecision: lost = insert_nonrelevant(i, scale, order, a, code); break;
       case kReciprocalRank: lost = first_relevant(i, scale, order, a, code); break;
       default: lost = assign_positions(i, scale, order, a, code); break;
     }
-    std::memcpy(code + words(i), &lost, sizeof lost);
     return score(i, a, code) + scale * lost;
   }
 
@@ -126,27 +140,60 @@ struct RankingSpace {
     const int64_t b = offsets[i], k = size(i);
     const double* s = a.s.data();
     double sum = 0;
-    for (int64_t d = 0; d < k; ++d) sum += (0.5 * base[b + d] - u_of(y, d)) * s[d];
+    if (weight) {
+      for (int64_t d = 0; d < k; ++d) sum += base[b + d] * s[d];
+      swapped_masses(i, y, [&](int64_t d, double u) { sum -= u * s[d]; });
+    } else {
+      for (int64_t d = 0; d < k; ++d) sum += (base[b + d] - y[d]) * s[d];
+    }
     return sum / n_pairs[i];
   }
   double loss(int64_t i, const int32_t* z) const noexcept {
-    double out;
-    std::memcpy(&out, z + words(i), sizeof out);
-    return out;
+    if (kind == kPairs) {
+      const double mass = weight ? swapped_masses(i, z, [](int64_t, double) {})
+                                 : static_cast<double>(number(z + size(i)));
+      return mass / n_pairs[i];
+    }
+    if (std::equal(z, z + size(i), truth(i))) return 0;
+    if (kind == kReciprocalRank) {
+      int32_t above = std::numeric_limits<int32_t>::max();
+      for (int64_t d = 0; d < size(i); ++d)
+        if (level[offsets[i] + d]) above = std::min(above, z[d]);
+      return 1 - 1.0 / (above + 1.0);
+    }
+    constexpr int64_t kFew = 256;
+    uint64_t few[kFew];
+    if (size(i) <= kFew) return loss_by_level(i, z, few);
+    try {
+      std::vector<uint64_t> many(static_cast<std::size_t>(size(i)));
+      return loss_by_level(i, z, many.data());
+    } catch (...) {
+      return std::numeric_limits<double>::quiet_NaN();
+    }
   }
   template <class Sink>
   void psi(int64_t i, const int32_t* y, double a, Sink& sink) const noexcept {
-    for (int64_t d = 0; d < size(i); ++d)
-      emit(offsets[i] + d, a * (0.5 * base[offsets[i] + d] - u_of(y, d)) / n_pairs[i], sink);
+    const int64_t b = offsets[i], k = size(i);
+    const double c = a / n_pairs[i];
+    if (weight) {
+      for (int64_t d = 0; d < k; ++d) emit(b + d, c * base[b + d], sink);
+      shift(i, y, -c, sink);
+    } else {
+      for (int64_t d = 0; d < k; ++d) emit(b + d, a * (base[b + d] - y[d]) / n_pairs[i], sink);
+    }
   }
   template <class Sink>
   void psi_diff(int64_t i, const int32_t* y, const int32_t* z, double a,
                 Sink& sink) const noexcept {
     const double c = -a / n_pairs[i];
-    for (int64_t d = 0; d < size(i); ++d) {
-      const double diff = u_of(y, d) - u_of(z, d);
-      if (diff != 0) emit(offsets[i] + d, c * diff, sink);
+    if (weight) {
+      if (std::equal(y, y + code_len(i), z)) return;
+      shift(i, y, c, sink);
+      shift(i, z, -c, sink);
+      return;
     }
+    for (int64_t d = 0; d < size(i); ++d)
+      if (y[d] != z[d]) emit(offsets[i] + d, c * (y[d] - z[d]), sink);
   }
   double psi_diff_sqnorm(int64_t i, const int32_t* y, const int32_t* z, Scratch& a) const noexcept {
     if (rows.dense()) {
@@ -164,18 +211,48 @@ struct RankingSpace {
     return a.sparse.overflow ? -1.0 : a.sparse.sqnorm();
   }
 
- private:
-  double u_of(const int32_t* y, int64_t d) const noexcept {
-    if (!weight) return y[d];
-    double v;
-    std::memcpy(&v, y + 2 * d, sizeof v);
-    return v;
+  template <class F>
+  void fields(F& f) {
+    f.size("n", n);
+    f.offsets("offsets", offsets, "n+1", "n_rows");
+    rows.fields(f, "n_rows+1", "nnz|n_rows*n_features");
+    f.array("level", level, "n_rows");
+    f.array("n_levels", n_levels, "n");
+    f.array("base", base, "n_rows");
+    f.array("n_pairs", n_pairs, "n");
+    f.array("weight", weight, "n_rows", kOptional);
+    f.array("gain", gain, "n_rows", kOptional);
+    f.array("ideal", ideal, "n", kOptional);
+    f.array("discount", discount, "max_top", kOptional);
+    f.array("harmonic", harmonic, "max_rows+2", kOptional);
+    f.array("truths", truths, "*");
+    f.number("max_rows", max_rows);
+    f.number("max_levels", max_levels);
+    f.number("max_top", max_top);
+    f.number("max_states", max_states);
+    f.number("kind", kind);
   }
+
+ private:
   template <class Sink>
   void emit(int64_t r, double c, Sink& sink) const noexcept {
     const auto row = rows.row(r);
+    if (!row.idx) {  // apart, so that it is vectorised
+      for (int64_t k = 0; k < row.nnz; ++k) sink(k, c * static_cast<double>(row.val[k]));
+      return;
+    }
     for (int64_t k = 0; k < row.nnz; ++k)
-      sink(row.feature(k), c * static_cast<double>(row.value(k)));
+      sink(row.idx[k], c * static_cast<double>(row.value(k)));
+  }
+
+  static constexpr int64_t kDigits = 8;
+  static int64_t number(const int32_t* digits) noexcept {
+    int64_t value = 0;
+    for (int64_t t = kDigits; t-- > 0;) value = (value << 8) | digits[t];
+    return value;
+  }
+  static void write_number(int64_t value, int32_t* digits) noexcept {
+    for (int64_t t = 0; t < kDigits; ++t, value >>= 8) digits[t] = static_cast<int32_t>(value & 255);
   }
 
   // Every pair for itself: swapped if scale - (s_i - s_j) > 0. Both sweeps compare the same rounded
@@ -190,73 +267,130 @@ struct RankingSpace {
       s[t] = a.s[static_cast<std::size_t>(order[t])];
       lev[t] = level[b + order[t]];
     }
-    // above_a[l], above_b[l]: documents of a level below l (above l) seen by either sweep. With few
+    // worse[l], better[l]: documents of a level below l (above l) seen by either sweep. With few
     // levels an update touches them all and a look-up is one read; a Fenwick tree beyond.
-    int64_t* ca = a.count_a.data();
-    int64_t* cb = a.count_b.data();
-    double* mb = a.mass_b.data();
-    std::fill(ca, ca + levels + 1, 0);
-    std::fill(cb, cb + levels + 1, 0);
-    std::fill(mb, mb + levels + 1, 0.0);
-    // Documents of a level above l, and their mass.
-    int64_t* more = a.begin.data();
-    double* more_mass = a.more_mass.data();
-    std::fill(more, more + levels, 0);
-    std::fill(more_mass, more_mass + levels, 0.0);
-    for (int64_t t = 0; t < k; ++t) {
-      ++more[lev[t]];
-      if (weight) more_mass[lev[t]] += weight[b + order[t]];
-    }
-    int64_t n_above = 0;
-    double mass_above = 0;
-    for (int32_t l = levels - 1; l >= 0; --l) {
-      std::swap(more[l], n_above);
-      n_above += more[l];
-      std::swap(more_mass[l], mass_above);
-      mass_above += more_mass[l];
-    }
+    int64_t* worse = a.count_a.data();
+    int64_t* better = a.count_b.data();
+    std::fill(worse, worse + levels + 1, 0);
+    std::fill(better, better + levels + 1, 0);
     const bool tree = levels > 24;
     int64_t swapped = 0, pa = 0, pb = 0;
-    double swapped_mass = 0;
     for (int64_t t = 0; t < k; ++t) {
       const int32_t l = lev[t];
       for (; pa < k && s[t] - s[pa] < scale; ++pa) {
         if (tree)
-          for (int32_t q = lev[pa] + 1; q <= levels; q += q & -q) ++ca[q];
+          for (int32_t q = lev[pa] + 1; q <= levels; q += q & -q) ++worse[q];
         else
-          for (int32_t q = lev[pa] + 1; q < levels; ++q) ++ca[q];
+          for (int32_t q = lev[pa] + 1; q < levels; ++q) ++worse[q];
       }
       for (; pb < k && s[pb] - s[t] >= scale; ++pb) {
-        const double v = weight ? weight[b + order[pb]] : 0;
         if (tree)
-          for (int32_t q = levels - lev[pb]; q <= levels; q += q & -q) ++cb[q], mb[q] += v;
+          for (int32_t q = levels - lev[pb]; q <= levels; q += q & -q) ++better[q];
         else
-          for (int32_t q = 0; q < lev[pb]; ++q) ++cb[q], mb[q] += v;
+          for (int32_t q = 0; q < lev[pb]; ++q) ++better[q];
       }
       int64_t worse_above = 0, better_above = 0;
-      double better_mass = 0;
       if (tree) {
-        for (int32_t q = l; q > 0; q -= q & -q) worse_above += ca[q];
-        for (int32_t q = levels - l - 1; q > 0; q -= q & -q) better_above += cb[q], better_mass += mb[q];
+        for (int32_t q = l; q > 0; q -= q & -q) worse_above += worse[q];
+        for (int32_t q = levels - l - 1; q > 0; q -= q & -q) better_above += better[q];
       } else {
-        worse_above = ca[l];
-        better_above = cb[l];
-        better_mass = mb[l];
+        worse_above = worse[l];
+        better_above = better[l];
       }
-      const int32_t d = order[t];
-      if (weight) {
-        const double v = weight[b + d];
+      code[order[t]] = static_cast<int32_t>(worse_above + better_above);
+      swapped += worse_above;
+    }
+    write_number(swapped, code + k);
+    return static_cast<double>(swapped) / n_pairs[i];
+  }
+
+  // The same for weighted pairs, whose weight does not change the sign of a swap's worth.
+  double reach_up(int64_t i, double scale, const int32_t* order, Scratch& a,
+                  int32_t* code) const noexcept {
+    const int64_t k = size(i);
+    double* s = a.sorted.data();
+    for (int64_t t = 0; t < k; ++t) s[t] = a.s[static_cast<std::size_t>(order[t])];
+    int64_t reach = 0;
+    for (int64_t t = 0; t < k; ++t) {
+      while (reach < k && s[reach] - s[t] >= scale) ++reach;
+      code[t] = order[t];
+      code[k + t] = static_cast<int32_t>(reach);
+    }
+    const double mass = swapped_masses(i, code, [](int64_t, double) {});
+    // Many codes have no swapped pair; the truth is one of them.
+    if (mass == 0) std::copy(truth(i), truth(i) + 2 * k, code);
+    return mass / n_pairs[i];
+  }
+
+  // Calls visit(d, u_d) for every document with u_d != 0; returns the mass of swapped pairs.
+  template <class Visit>
+  double swapped_masses(int64_t i, const int32_t* code, Visit&& visit) const noexcept {
+    const int64_t k = size(i), b = offsets[i];
+    const int32_t* reach = code + k;
+    double swapped = 0;
+    if (std::equal(code, code + 2 * k, truth(i))) return 0;
+    for (int32_t l = 0; l < n_levels[i]; ++l) {
+      double more_mass = 0, better_mass = 0;
+      int64_t more = 0, better_above = 0, worse_above = 0, pa = 0, pb = 0;
+      for (int64_t d = 0; d < k; ++d)
+        if (level[b + d] > l) ++more, more_mass += weight[b + d];
+      for (int64_t t = 0; t < k; ++t) {
+        const int64_t d = code[t];
+        if (level[b + d] != l) continue;
+        for (; pa < k && reach[pa] <= t; ++pa) worse_above += level[b + code[pa]] < l;
+        for (; pb < reach[t]; ++pb)
+          if (level[b + code[pb]] > l) ++better_above, better_mass += weight[b + code[pb]];
         // Sums of the same masses in different orders: an exact 0 where all pairs are right.
-        const double left = better_above == more[l] ? 0.0 : more_mass[l] - better_mass;
-        const double u = v * static_cast<double>(worse_above) - left;
-        swapped_mass += v * static_cast<double>(worse_above);
-        std::memcpy(code + 2 * d, &u, sizeof u);
-      } else {
-        code[d] = static_cast<int32_t>(worse_above - (more[l] - better_above));
-        swapped += worse_above;
+        const double left = better_above == more ? 0.0 : more_mass - better_mass;
+        const double mine = weight[b + d] * static_cast<double>(worse_above);
+        swapped += mine;
+        if (mine != left) visit(d, mine - left);
       }
     }
-    return (weight ? swapped_mass : static_cast<double>(swapped)) / n_pairs[i];
+    return swapped;
+  }
+  template <class Sink>
+  void shift(int64_t i, const int32_t* y, double c, Sink& sink) const noexcept {
+    swapped_masses(i, y, [&](int64_t d, double u) { emit(offsets[i] + d, c * u, sink); });
+  }
+
+  // Loss of a ranking from the places of each level; `keys` holds k numbers. At most 100 levels
+  // and, as codes are int32, less than 2^28 documents.
+  double loss_by_level(int64_t i, const int32_t* z, uint64_t* keys) const noexcept {
+    constexpr int kBits = 28;
+    constexpr uint64_t kMask = (uint64_t{1} << kBits) - 1;
+    const int64_t k = size(i), b = offsets[i];
+    const int64_t places = kind == kGain ? std::min(k, max_top) : k;
+    // Documents of one level, one after the other, by q.
+    uint64_t* end = keys;
+    for (int64_t d = 0; d < k; ++d)
+      if (z[d] < places && (kind == kGain || level[b + d]))
+        *end++ = (static_cast<uint64_t>(level[b + d]) << (2 * kBits)) |
+                 (static_cast<uint64_t>(z[d]) << kBits) | static_cast<uint64_t>(d);
+    std::sort(keys, end);
+    double ap = 0;
+    int64_t before = 0;  // documents of the level above
+    uint64_t* placed = keys;
+    uint64_t last = 0;
+    for (const uint64_t* key = keys; key != end; ++key, ++before) {
+      const uint64_t now = *key, l = now >> (2 * kBits);
+      if (key != keys && l != last) before = 0;
+      last = l;
+      const uint64_t at = static_cast<uint64_t>(before) + (now >> kBits & kMask);
+      if (kind == kAveragePrecision)
+        ap += static_cast<double>(before + 1) / static_cast<double>(at + 1);
+      else if (static_cast<int64_t>(at) < places)
+        *placed++ = at << kBits | (now & kMask);
+    }
+    if (kind == kAveragePrecision) return std::max(0.0, 1.0 - ap / static_cast<double>(before));
+    // Summed from below, as the search does it.
+    std::sort(keys, placed);
+    double dcg = 0;
+    while (placed != keys) {
+      --placed;
+      dcg += gain[b + static_cast<int64_t>(*placed & kMask)] * discount[*placed >> kBits];
+    }
+    return std::max(0.0, 1.0 - dcg / ideal[i]);
   }
 
   // Documents of each level, best first: level l at by_level[begin[l] .. begin[l + 1]).
@@ -296,7 +430,7 @@ struct RankingSpace {
     };
     int32_t* slot = a.slot.data();
     best_slots(worth, 1, n0, 0, n1, slot);
-    for (int64_t j = 0; j < n0; ++j) code[non[j]] = static_cast<int32_t>(slot[j + 1] - n1);
+    for (int64_t j = 0; j < n0; ++j) code[non[j]] = slot[j + 1];
     double ap = 0;
     int64_t j = 0;
     for (int64_t q = 0; q < n1; ++q) {
@@ -363,148 +497,31 @@ struct RankingSpace {
       }
       if (p < n0) forced += all - static_cast<double>(n1) * s(non[p]);
     }
-    // u of the others: merge the rest by score, ties the relevant first.
+    // The others: merge the rest by score, ties the relevant first.
     code[rel[0]] = static_cast<int32_t>(above);
-    for (int64_t j = 0; j < above; ++j) code[non[j]] = static_cast<int32_t>(-n1);
+    for (int64_t j = 0; j < above; ++j) code[non[j]] = 0;
     int64_t j = above;
     for (int64_t q = 1; q < n1; ++q) {
-      for (; j < n0 && s(non[j]) > s(rel[q]); ++j) code[non[j]] = static_cast<int32_t>(q - n1);
+      for (; j < n0 && s(non[j]) > s(rel[q]); ++j) code[non[j]] = static_cast<int32_t>(q);
       code[rel[q]] = static_cast<int32_t>(j);
     }
-    for (; j < n0; ++j) code[non[j]] = 0;
+    for (; j < n0; ++j) code[non[j]] = static_cast<int32_t>(n1);
     return 1.0 - 1.0 / static_cast<double>(above + 1);
   }
 
-  // The assignment, by dynamic programming over counts of levels in the first t places.
   double assign_positions(int64_t i, double scale, const int32_t* order, Scratch& a,
                           int32_t* code) const noexcept {
     split_levels(i, order, a);
-    const int64_t k = size(i), b = offsets[i], top = std::min(k, max_top);
+    const int64_t k = size(i);
     const int32_t levels = n_levels[i];
-    const int64_t* begin = a.begin.data();
-    const int32_t* docs = a.by_level.data();
-    int32_t* count = a.counts.data();      // documents of each level placed
-    int32_t* cap = count + levels;         // at most
-    int32_t* stride = cap + levels;        // in the table of states
-    int64_t states = 1;
-    for (int32_t l = levels - 1; l >= 0; --l) {
-      cap[l] = static_cast<int32_t>(std::min<int64_t>(begin[l + 1] - begin[l], top));
-      stride[l] = static_cast<int32_t>(states);
-      states *= cap[l] + 1;
-      count[l] = 0;
-    }
-    const double pair = 1.0 / n_pairs[i], per = scale / ideal[i];
-    // Rank of every document in the order by score, and the scores below it.
-    int32_t* rank = a.position.data();
-    double* below = a.suffix.data();  // below[t] = sum of scores at ranks > t (from 1)
-    below[k] = 0;
-    for (int64_t t = k; t > 0; --t) {
-      rank[order[t - 1]] = static_cast<int32_t>(t);
-      below[t - 1] = below[t] + a.s[static_cast<std::size_t>(order[t - 1])];
-    }
-    // taken[begin[l] + l + m]: over the m best documents e of level l, the sum of
-    // rank s + below(rank) + top s: what leaves the tail when they are placed at the top.
-    double* taken = a.prefix.data();
-    for (int32_t l = 0; l < levels; ++l) {
-      double* to = taken + begin[l] + l;
-      to[0] = 0;
-      for (int32_t m = 0; m < cap[l]; ++m) {
-        const int32_t d = docs[begin[l] + m];
-        const double s = a.s[static_cast<std::size_t>(d)];
-        to[m + 1] = to[m] + (static_cast<double>(rank[d]) + static_cast<double>(top)) * s +
-                    below[rank[d]];
-      }
-    }
-    double* value = a.value.data();
-    int8_t* choice = a.choice.data();
-    value[0] = 0;
-    choice[0] = -1;
-    double best = -std::numeric_limits<double>::infinity();
-    int64_t best_state = 0, state = 0, placed = 0;
-    for (;;) {
-      if (placed > 0) {
-        double v = -std::numeric_limits<double>::infinity();
-        for (int32_t l = levels - 1; l >= 0; --l) {
-          if (count[l] == 0) continue;
-          const int32_t d = docs[begin[l] + count[l] - 1];
-          const double here = value[state - stride[l]] -
-                              pair * static_cast<double>(placed) * a.s[static_cast<std::size_t>(d)] -
-                              per * gain[b + d] * discount[placed - 1];
-          if (here > v) {
-            v = here;
-            choice[state] = static_cast<int8_t>(l);
-          }
-        }
-        value[state] = v;
-      }
-      if (placed == top) {
-        const double total =
-            value[state] + (top == k ? 0.0 : pair * tail_value(levels, count, begin, docs, rank, taken, a));
-        if (total > best) {
-          best = total;
-          best_state = state;
-        }
-      }
-      // The next vector of counts, in lexicographic order, with at most `top` documents.
-      int32_t l = levels - 1;
-      while (l >= 0 && (count[l] == cap[l] || placed == top)) {
-        placed -= count[l];
-        state -= int64_t{count[l]} * stride[l];
-        count[l] = 0;
-        --l;
-      }
-      if (l < 0) break;
-      ++count[l];
-      ++placed;
-      state += stride[l];
-    }
-    // Back along the choices; then the tail in order of score.
-    int32_t* at = rank;  // now: final position
-    std::fill(at, at + k, 0);
+    int32_t* counts = a.counts.data();
+    RankingAssignment places{k, std::min(k, max_top), levels, 1.0 / n_pairs[i], scale / ideal[i],
+                             a.s.data(), gain + offsets[i], discount, order, a.by_level.data(),
+                             a.begin.data(), counts, counts + levels, counts + 2 * levels,
+                             a.rank.data(), a.place.data(), a.suffix.data(), a.prefix.data(),
+                             a.value.data(), a.choice.data()};
     double dcg = 0;
-    state = best_state;
-    for (int32_t l = 0; l < levels; ++l)
-      count[l] = static_cast<int32_t>(state / stride[l] % (cap[l] + 1));
-    for (int64_t t = top; t > 0; --t) {
-      const int32_t l = choice[state];
-      const int32_t d = docs[begin[l] + --count[l]];
-      at[d] = static_cast<int32_t>(t);
-      dcg += gain[b + d] * discount[t - 1];
-      state -= stride[l];
-    }
-    int32_t next = static_cast<int32_t>(top);
-    for (int64_t t = 0; t < k; ++t)
-      if (at[order[t]] == 0) at[order[t]] = ++next;
-    // u = others above - more relevant ones in total.
-    bool perfect = true;
-    for (int32_t l = 0; l < levels; ++l) {
-      const int32_t higher = static_cast<int32_t>(k - begin[l + 1]);
-      for (int64_t q = begin[l]; q < begin[l + 1]; ++q) {
-        code[docs[q]] = at[docs[q]] - static_cast<int32_t>(q - begin[l] + 1) - higher;
-        perfect = perfect && code[docs[q]] == 0;
-      }
-    }
-    return perfect ? 0.0 : std::max(0.0, 1.0 - dcg / ideal[i]);
-  }
-
-  // Sum over documents in the tail of -(top + rank in the tail) s, up to a constant of the query.
-  // rank in the tail = rank - number of taken documents above; summed from the side of the taken ones.
-  double tail_value(int32_t levels, const int32_t* count, const int64_t* begin, const int32_t* docs,
-                    const int32_t* rank, const double* taken, const Scratch& a) const noexcept {
-    double sum = 0, among = 0;
-    for (int32_t l = 0; l < levels; ++l) {
-      sum += taken[begin[l] + l + count[l]];
-      for (int32_t m = 0; m < count[l]; ++m) {
-        // Taken documents below this one do not lose its place.
-        const int32_t d = docs[begin[l] + m];
-        int32_t above = m;
-        for (int32_t o = 0; o < levels; ++o)
-          if (o != l)
-            for (int32_t q = 0; q < count[o] && rank[docs[begin[o] + q]] < rank[d]; ++q) ++above;
-        among += static_cast<double>(above) * a.s[static_cast<std::size_t>(d)];
-      }
-    }
-    return sum - among;
+    return places.solve(code, &dcg) ? 0.0 : std::max(0.0, 1.0 - dcg / ideal[i]);
   }
 };
 

@@ -11,7 +11,7 @@
 // Loss: Delta = max(0, 1 - V(y) / ideal), V(y) = sum_p rank_p sum_i g_di prod_(s in S) (1 - b_si)
 // over the intents i. g and b make it alpha-nDCG, ERR-IA, intent-aware NDCG or covered mass.
 //
-// The oracle is greedy: it may miss the maximum, so the gap of a fit proves nothing (UNDERGEN).
+// The oracle is greedy: it may miss the maximum (UNDERGEN); `bound` says by how much at most.
 // Yue and Joachims 2008; Zhu et al. 2014; lazy evaluation: Minoux 1978.
 #pragma once
 
@@ -20,7 +20,8 @@
 #include <cstdint>
 #include <limits>
 
-#include "pystruct_ext/driver.hpp"
+#include "pystruct_ext/kernel.hpp"
+#include "pystruct_ext/spaces/slate_bound.hpp"
 
 namespace pystruct_ext {
 
@@ -53,6 +54,7 @@ struct SlateSpace {
     AlignedBuffer<int32_t> heap;
     AlignedBuffer<char> used;
     SparseSink sparse;
+    SlateBoundScratch for_bound;
     bool finite = true;
     explicit Scratch(const SlateSpace& a) {
       const auto k = static_cast<std::size_t>(a.max_rows);
@@ -68,6 +70,9 @@ struct SlateSpace {
       least.reserve(c);
       sum.reserve(c);
       unmet.reserve(static_cast<std::size_t>(a.max_intents) + 1);
+      for_bound.reserve(k, static_cast<std::size_t>(a.max_elements),
+                        static_cast<std::size_t>(a.max_intents),
+                        std::min(k, static_cast<std::size_t>(a.top)));
     }
   };
 
@@ -108,6 +113,14 @@ struct SlateSpace {
     std::fill(code, code + top, -1);
     if (scale == 0 && submodular(i, a)) return lazy(i, a, code);
     return greedy(i, scale, a, code);
+  }
+
+  // At least max_y scale Delta(y_i, y) + <w, psi(x_i, y)>, for any w, after `load`.
+  double bound(int64_t i, double scale, Scratch& a) const noexcept {
+    if (!a.finite) return std::numeric_limits<double>::quiet_NaN();
+    return SlateBound<SlateSpace>(*this, i, scale, a.w.data(), a.base.data(), a.value.data(),
+                                  a.for_bound)
+        .solve();
   }
 
   double score(int64_t i, const Scratch& a, const int32_t* y) const noexcept {
@@ -172,10 +185,35 @@ struct SlateSpace {
     psi(i, y, a, sink);
     psi(i, z, -a, sink);
   }
-  double psi_diff_sqnorm(int64_t i, const int32_t* y, const int32_t* z, Scratch& a) const noexcept {
-    a.sparse.clear();
-    psi_diff(i, y, z, 1.0, a.sparse);
-    return a.sparse.overflow ? -1.0 : a.sparse.sqnorm();
+
+  template <class F>
+  void fields(F& f) {
+    f.number("n_features", n_features);
+    f.number("n_channels", n_channels);
+    f.number("n_element_features", n_element_features);
+    f.number("novelty", novelty);
+    f.number("top", top);
+    f.size("n", n);
+    f.offsets("offsets", offsets, "n+1", "n_rows");
+    f.array("x", x, "n_rows*n_features");
+    f.offsets("relation_at", relation_at, "n+1", "n_relations");
+    f.array("relations", relations, "*");
+    f.offsets("cover_ptr", cover_ptr, "n_rows+1", "n_covers");
+    f.array("cover", cover, "*");
+    f.array("degree", degree, "*");
+    f.offsets("element_at", element_at, "n+1", "n_elements");
+    f.array("element_x", element_x, "*");
+    f.offsets("intent_at", intent_at, "n+1", "n_gains");
+    f.array("n_intents", n_intents, "n");
+    f.array("gain", gain, "*");
+    f.array("decay", decay, "*");
+    f.array("ideal", ideal, "n");
+    f.array("place", place, "top");
+    f.array("rank", rank, "top");
+    f.array("truths", truths, "n,top", kOptional);
+    f.number("max_rows", max_rows);
+    f.number("max_elements", max_elements);
+    f.number("max_intents", max_intents);
   }
 
  private:

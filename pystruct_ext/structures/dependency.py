@@ -1,0 +1,101 @@
+"""Dependency trees."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from pystruct_ext.estimators import DependencySVM
+from pystruct_ext.io import Treebank, read_conllu, write_conllu
+from pystruct_ext.metrics import attachment_report
+from pystruct_ext.outputs import DependencyTree, Sentence
+from pystruct_ext.spaces import DependencySpace
+from pystruct_ext.structures.base import Examples, Option, Say, Structure
+from pystruct_ext.structures.samples import dependency as problems
+
+
+def read(path: str) -> Examples:
+    """CoNLL-U, or columns word, tag, head."""
+    bank = read_conllu(path)
+    return Examples(
+        bank.sentences,
+        bank.dependencies,
+        bank.n_words,
+        "words",
+        f"{len(bank)} sentences, {bank.n_words} words",
+        lambda out, y: write_conllu(out, bank, y),
+        missing="has no heads, expected trees to learn from",
+    )
+
+
+def write(path: str, X: Sequence[Sentence], y: Sequence[DependencyTree]) -> None:
+    """CoNLL-U with words, tags, heads and relations."""
+    lines = [
+        [
+            f"{t}\t{form}\t_\t{tag}\t_\t_\t_\t_\t_\t_"
+            for t, (form, tag) in enumerate(zip(x.forms, x.tags, strict=True), 1)
+        ]
+        for x in X
+    ]
+    write_conllu(path, Treebank(list(X), None, lines), y)
+
+
+def prepare(
+    model: Any, examples: Examples, args: argparse.Namespace, say: Say
+) -> Examples:
+    """Labels where all trees have some."""
+    if model.labelled and not all(tree.labels for tree in examples.y):
+        model.set_params(labelled=False)
+    examples.about += (
+        f", {'labelled' if model.labelled else 'unlabelled'}, "
+        f"{'projective' if model.projective else 'non-projective'}"
+    )
+    return examples
+
+
+def report(examples: Examples, predicted: Any, model: Any) -> dict[str, Any]:
+    """Attachment, with and without punctuation."""
+    y = examples.y
+    return {
+        "all words": attachment_report(y, predicted),
+        "without punctuation": attachment_report(
+            y, predicted, examples.X, punctuation=False
+        ),
+    }
+
+
+def _draw(model: Any, examples: Examples) -> Any:
+    from pystruct_ext.plotting import DependencyDisplay
+
+    return DependencyDisplay.from_estimator(model, examples.X, examples.y)
+
+
+STRUCTURE = Structure(
+    name="dependency",
+    estimator=DependencySVM,
+    space=DependencySpace,
+    summary="dependency parsing from CoNLL-U",
+    description="Train a dependency parser (DependencySVM) on CoNLL-U trees, or on "
+    "columns word, tag, head.",
+    file="CoNLL-U file, gzip or plain; - is stdin",
+    read=read,
+    write=write,
+    report=report,
+    prepare=prepare,
+    display={"tree": _draw},
+    sample=problems.sample,
+    small={"bits": 8, "label_bits": 4},
+    samples=problems.VARIANTS,
+    options=(
+        Option("--unlabelled", "labelled", value=False, help="heads only"),
+        Option(
+            "--nonprojective",
+            "projective",
+            value=False,
+            help="trees with crossing arcs, too",
+        ),
+        # --nonprojective has meant the space since the first version.
+        Option("--nonprojective-truth", "nonprojective", replaces=True),
+    ),
+)

@@ -1,0 +1,1 @@
+"""Small random problems of every structure, for tests."""
