@@ -466,7 +466,7 @@ class Battery {
       that(codes == single, "argmax_batch gives other codes", -1);
       that(s == scores && l == losses && m == margins, "argmax_batch gives other numbers", -1);
       std::vector<double> dpsi(idx(o_->size_psi), 0.0);
-      double loss_sum = 0, hinge_sum = 0, upper = 0;
+      double loss_sum = 0, hinge_sum = 0, upper = 0, lower = 0;
       ok(pystruct_ext::oracle_cut_sum(o_, w.data(), ids.data(), weight.data(), n, threads,
                                       dpsi.data(), &loss_sum, &hinge_sum, &failed),
          "cut_sum", failed);
@@ -477,8 +477,9 @@ class Battery {
         off = std::max(off, std::fabs(dpsi[k] - psi_sum[k]) / (1 + std::fabs(psi_sum[k])));
       that(off <= eps_, "dpsi of cut_sum", -1);
       ok(pystruct_ext::oracle_hinge_sum(o_, w.data(), ids.data(), weight.data(), n, threads, &upper,
-                                        &failed),
+                                        &lower, &failed),
          "hinge_sum", failed);
+      near(lower, hinge, size, "hinges that hinge_sum found", -1);
       that(upper >= hinge - eps_ * (1 + size), "hinge_sum is below the hinges", -1);
       if (!o_->bound) near(upper, hinge, size, "hinge_sum", -1);
       if (threads > 1)

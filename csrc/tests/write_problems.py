@@ -7,8 +7,8 @@ bound to for a small problem of some space; ``problem_file.hpp`` has the format.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
-import importlib.util
 import pkgutil
 import re
 import struct
@@ -21,9 +21,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pystruct_ext import spaces
 from pystruct_ext._core.binder import Kernel
 from pystruct_ext.spaces import _kernels
+from pystruct_ext.structures import STRUCTURES
 
 REGISTRATION = re.compile(
     r'^cdef extern from (?:"([^"]+)"(?: namespace "([^"]+)")?|\*)[^\n]*:\n'
@@ -31,6 +31,7 @@ REGISTRATION = re.compile(
     r"((?: +const psx_kernel ?\*[^\n]*\n)+)",
     re.MULTILINE | re.DOTALL,
 )
+CHOICES = re.compile(r"^    (\w+) : \{(.*?)\}", re.MULTILINE | re.DOTALL)
 
 
 class Binding(NamedTuple):
@@ -84,100 +85,29 @@ def kernel_list(folder: Path) -> str:
 
 def problems() -> Iterator[tuple[str, Any, tuple[Any, ...]]]:
     """Name, space and (X, Y) of small problems, in both types of w."""
-    for name, cls, params, make in _variants():
-        typed: list[dict[str, Any]] = [dict(params)]
-        if "dtype" in cls().get_params():
-            typed = [{**params, "dtype": d} for d in ("float32", "float64")]
-        for chosen in typed:
-            yield name, cls(**chosen), make(np.random.default_rng(3))
-
-
-def _variants() -> Iterator[tuple[str, type[Any], Mapping[str, Any], Any]]:
-    structures = _structures()
-    if not structures:
-        yield from _own_variants()
-    for structure in structures.values():
+    for structure in STRUCTURES.values():
         for variant in structure.samples:
-            yield variant.name, structure.space, variant.params, variant.make_problem
-
-
-def _structures() -> Mapping[str, Any]:
-    """The descriptors of the package, if it has them."""
-    try:
-        module = importlib.import_module("pystruct_ext.structures")
-    except ImportError:
-        return {}
-    return getattr(module, "STRUCTURES", {})
-
-
-def _own_variants() -> Iterator[tuple[str, type[Any], Mapping[str, Any], Any]]:
-    path = Path(__file__).parents[2] / "tests" / "spaces" / "structure_problems.py"
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
-    arcs, small = {"bits": 8, "label_bits": 4}, {"bits": 6, "split_bits": 6}
-    lengths = (1, 2, 4, 3)
-
-    def classes(rng: np.random.Generator) -> tuple[Any, Any]:
-        return rng.normal(size=(9, 4)), np.arange(9) % 3
-
-    def sequences(rng: np.random.Generator) -> tuple[Any, Any]:
-        return [rng.normal(size=(n, 3)) for n in lengths], _labels(rng)
-
-    def strings(rng: np.random.Generator) -> tuple[Any, Any]:
-        def token() -> list[str]:
-            return [f"f{j}" for j in rng.integers(0, 6, size=2)]
-
-        return [[token() for _ in range(n)] for n in lengths], _labels(rng)
-
-    def _labels(rng: np.random.Generator) -> list[list[str]]:
-        return [["abc"[(n + t) % 3] for t in range(n)] for n in lengths]
-
-    dependency, folding = spaces.DependencySpace, spaces.FoldingSpace
-    constituency, alignment = spaces.ConstituencySpace, spaces.AlignmentSpace
-    arc_problems = (
-        ("first-order", {}, made.dependency((1, 3, 4), labels=("x", "y"))),
-        ("unlabelled", {"labelled": False}, made.dependency((1, 3, 6))),
-        ("siblings", {"labelled": False, "siblings": True}, made.dependency((2, 4, 6))),
-        (
-            "any",
-            {"projective": False},
-            made.dependency((1, 2, 3), projective=False),
-        ),
-        (
-            "own",
-            {"projective": False},
-            made.dependency((1, 2, 3), own=True, projective=False),
-        ),
-    )
-    yield "classes", spaces.MulticlassSpace, {}, classes
-    yield "sequences", spaces.SequenceSpace, {}, sequences
-    yield "strings", spaces.SequenceSpace, {}, strings
-    for name, params, make in arc_problems:
-        yield f"dependency-{name}", dependency, {**arcs, **params}, make
-    yield "spans", constituency, small, made.constituency((1, 2, 3), ["A", "B"])
-    params = {"splits": False, **small}
-    yield "spans-no-splits", constituency, params, made.constituency((4, 3), ["A"])
-    trees = made.constituency((1, 3, 5, 4), ["A", "B"])
-    yield "grammar", constituency, {"model": "grammar", **small}, trees
-    yield "folds", folding, {}, made.folds((1, 7, 12))
-    params = {"canonical": False, "prior": None, "false_cost": 2.0}
-    yield "folds-any", folding, params, made.folds((5, 10), canonical=False)
-    yield "segments", spaces.SegmentSpace, {}, made.segments
-    params = {"task_loss": "segments", "outside": "O", "boundary": False}
-    yield "segments-outside", spaces.SegmentSpace, params, made.segments
-    yield "alignment", alignment, {}, made.alignments()
-    params = {"mode": "local", "window": 1, "false_cost": 2.0, "miss_cost": 0.5}
-    yield "alignment-local", alignment, params, made.alignments(2)
+            params = dict(variant.params)
+            typed = [params]
+            if "dtype" in structure.space().get_params():
+                typed = [{**params, "dtype": d} for d in ("float32", "float64")]
+            for chosen in typed:
+                example = variant.make_problem(np.random.default_rng(3))
+                yield variant.name, structure.space(**chosen), example
 
 
 def fits() -> Iterator[tuple[str, Any, tuple[Any, ...]]]:
-    """Name, estimator and arguments of `fit`: for kernels that only estimators bind."""
-    for name, structure in _structures().items():
+    """Name, estimator and arguments of `fit`: for kernels that only estimators bind.
+
+    Every choice that the estimator's docstring offers is made once.
+    """
+    for name, structure in STRUCTURES.items():
         X, y, *rest = structure.sample(np.random.default_rng(3))
         fit_params = rest[0] if rest else {}
-        yield name, structure.estimator(**structure.small), (X, y, fit_params)
+        for parameter, choices in CHOICES.findall(structure.estimator.__doc__ or ""):
+            for choice in re.findall(r'"(\w+)"', choices):
+                params = {**structure.small, parameter: choice}
+                yield name, structure.estimator(**params), (X, y, fit_params)
 
 
 def write_problem(path: Path, name: str, binding: Binding) -> None:
@@ -224,7 +154,8 @@ def write_all(folder: Path) -> set[str]:
             if names <= covered:
                 break
             seen.clear()
-            with warnings.catch_warnings():
+            # Not every choice goes with every other.
+            with warnings.catch_warnings(), contextlib.suppress(ValueError):
                 warnings.simplefilter("ignore")
                 model.fit(X, y, **fit_params)
             for binding in seen:
