@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The kernels under AddressSanitizer and UBSan: the native tests of the headers, then the compiled
 # modules (built with PSX_DEBUG=1 in a copy of the tree), which write the problems of the battery
-# over kernels, then that battery, and the core, spaces, solvers, structures and native suites.
+# over kernels, then that battery, and the core, spaces, solvers and native suites.
 # Usage: run_sanitized.sh PYTHON
 set -euo pipefail
 python=$(realpath -s "${1:?usage: run_sanitized.sh PYTHON}")
@@ -33,10 +33,6 @@ in_python csrc/tests/write_problems.py "$work/problems"
 sanitized -I"$work/problems" csrc/tests/test_kernels.cpp -o "$work/test_kernels"
 "$work/test_kernels" "$work"/problems/*.problem
 
-suites=()
-for suite in core spaces solvers structures native; do
-  [ -d "tests/$suite" ] && suites+=("tests/$suite")
-done
-# The native tests have run above, with the sanitizers.
-in_python -m pytest -q -p no:cacheprovider "${suites[@]}" --ignore tests/native/test_native.py \
-  -m "not slow"
+# test_native.py compiles what has run above.
+in_python -m pytest -q -p no:cacheprovider tests/core tests/spaces tests/solvers tests/native \
+  --ignore tests/native/test_native.py -m "not slow"

@@ -135,7 +135,7 @@ def write_all(folder: Path) -> set[str]:
     """Write everything into a folder; the names of all kernels of the package."""
     folder.mkdir(parents=True, exist_ok=True)
     registered = kernels()
-    where = Path(next(iter(_kernels.__path__)))
+    where = Path(__file__).resolve().parents[2] / "pystruct_ext/spaces/_kernels"
     (folder / "kernel_list.inc").write_text(kernel_list(where))
     seen: list[Binding] = []
     names = {kernel.name for _, _, kernel in registered}
