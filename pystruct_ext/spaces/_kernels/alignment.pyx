@@ -2,14 +2,7 @@
 
 from pystruct_ext._core.binder cimport psx_kernel, wrap_kernel
 
-cdef extern from *:
-    """
-    #include "pystruct_ext/spaces/path_tools.hpp"
-    static const psx_kernel* alignment_kernel() {
-      using namespace pystruct_ext;
-      return kernel_table<With<AlignmentSpace<float>, ForestQueries<AlignmentSpace<float>>>, With<AlignmentSpace<double>, ForestQueries<AlignmentSpace<double>>>>("alignment");
-    }
-    """
+cdef extern from "pystruct_ext/spaces/path_tools.hpp" namespace "pystruct_ext":
     const psx_kernel* alignment_kernel() except +
 
 ALIGNMENT = wrap_kernel(alignment_kernel(), None)

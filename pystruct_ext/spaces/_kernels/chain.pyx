@@ -2,14 +2,7 @@
 
 from pystruct_ext._core.binder cimport psx_kernel, wrap_kernel
 
-cdef extern from *:
-    """
-    #include "pystruct_ext/spaces/chain_tools.hpp"
-    static const psx_kernel* chain_kernel() {
-      using namespace pystruct_ext;
-      return kernel_table<With<ChainSpace<float>, ChainQueries<float>>, With<ChainSpace<double>, ChainQueries<double>>>("chain");
-    }
-    """
+cdef extern from "pystruct_ext/spaces/chain_tools.hpp" namespace "pystruct_ext":
     const psx_kernel* chain_kernel() except +
 
 CHAIN = wrap_kernel(chain_kernel(), None)

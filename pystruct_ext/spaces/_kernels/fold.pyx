@@ -4,14 +4,7 @@ from libc.stdint cimport int64_t
 
 from pystruct_ext._core.binder cimport psx_kernel, wrap_kernel
 
-cdef extern from *:
-    """
-    #include "pystruct_ext/spaces/fold_tools.hpp"
-    static const psx_kernel* fold_kernel() {
-      using namespace pystruct_ext;
-      return kernel_table<With<FoldSpace<float>, ForestQueries<FoldSpace<float>>>, With<FoldSpace<double>, ForestQueries<FoldSpace<double>>>>("fold");
-    }
-    """
+cdef extern from "pystruct_ext/spaces/fold_tools.hpp" namespace "pystruct_ext":
     const psx_kernel* fold_kernel() except +
 
 FOLD = wrap_kernel(fold_kernel(), None)

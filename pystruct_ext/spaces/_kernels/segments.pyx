@@ -2,14 +2,7 @@
 
 from pystruct_ext._core.binder cimport psx_kernel, wrap_kernel
 
-cdef extern from *:
-    """
-    #include "pystruct_ext/spaces/path_tools.hpp"
-    static const psx_kernel* segments_kernel() {
-      using namespace pystruct_ext;
-      return kernel_table<With<SegmentSpace<float>, ForestQueries<SegmentSpace<float>>>, With<SegmentSpace<double>, ForestQueries<SegmentSpace<double>>>>("segments");
-    }
-    """
+cdef extern from "pystruct_ext/spaces/path_tools.hpp" namespace "pystruct_ext":
     const psx_kernel* segments_kernel() except +
 
 SEGMENTS = wrap_kernel(segments_kernel(), None)

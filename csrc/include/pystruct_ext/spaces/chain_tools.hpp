@@ -194,4 +194,10 @@ struct ChainQueries {
   }
 };
 
+// The table of the kernel, for both types of w.
+inline const psx_kernel* chain_kernel() {
+  return kernel_table<With<ChainSpace<float>, ChainQueries<float>>,
+                      With<ChainSpace<double>, ChainQueries<double>>>("chain");
+}
+
 }  // namespace pystruct_ext

@@ -182,4 +182,16 @@ struct GrammarQueries : ForestQueries<GrammarSpace<R>> {
   }
 };
 
+// The table of the kernel, for both types of w.
+inline const psx_kernel* spans_kernel() {
+  return kernel_table<With<SpanSpace<float>, ForestQueries<SpanSpace<float>>>,
+                      With<SpanSpace<double>, ForestQueries<SpanSpace<double>>>>("spans");
+}
+
+// The table of the kernel, for both types of w.
+inline const psx_kernel* grammar_kernel() {
+  return kernel_table<With<GrammarSpace<float>, GrammarQueries<float>>,
+                      With<GrammarSpace<double>, GrammarQueries<double>>>("grammar");
+}
+
 }  // namespace pystruct_ext

@@ -175,69 +175,103 @@ std::vector<double> nonprojective_k_best(const DependencySpace<R>& space,
   return scores;
 }
 
-// Marginals of single-root non-projective trees by the inverse of the Laplacian, whose first row
-// holds the root's arcs. `arc` are log potentials [m][h], labels summed out.
-inline double matrix_tree(int32_t n, const std::vector<double>& arc, std::vector<double>& p) {
-  const auto idx = [](int64_t k) { return static_cast<std::size_t>(k); };
+// Log-partition of single-root non-projective trees by the matrix-tree theorem, and, where p is not
+// null, the marginals of the arcs. `arc` are log potentials [m][h], labels summed out.
+//
+// Words are eliminated one by one: the heads of a word k become those of the words that hang on k. The
+// diagonal of the Laplacian is formed anew as the sum of its row, so that nothing is ever subtracted
+// (Grassmann, Taksar and Heyman 1985); a determinant and its inverse lose all digits where two words
+// want each other much more than anything else. Marginals go back through the elimination.
+inline double matrix_tree(int32_t n, const std::vector<double>& arc, std::vector<double>* p) {
   const int64_t m1 = n + 1;
-  // Every word's potentials are scaled by its largest: determinants stay in range.
-  std::vector<double> shift(idx(n + 1), 0.0), a(arc.size(), 0.0);
-  double log_z = 0;
-  for (int32_t m = 1; m <= n; ++m) {
-    double top = -std::numeric_limits<double>::infinity();
-    for (int32_t h = 0; h <= n; ++h)
-      if (h != m) top = std::max(top, arc[idx(m * m1 + h)]);
-    if (top < 0.1 * PSX_FORBIDDEN) return LogPlus::zero();
-    log_z += top;
-    for (int32_t h = 0; h <= n; ++h)
-      if (h != m) a[idx(m * m1 + h)] = std::exp(arc[idx(m * m1 + h)] - top);
+  const auto idx = [](int64_t k) { return static_cast<std::size_t>(k); };
+  constexpr double kTiny = std::numeric_limits<double>::min();
+  // Every word's potentials are scaled by its largest, and the root's, of which a tree has one.
+  std::vector<double> a(arc.size(), 0.0), top(idx(m1), 0.0);
+  double log_z = 0, root = -std::numeric_limits<double>::infinity();
+  for (int64_t m = 1; m <= n; ++m) {
+    double& t = top[idx(m)];
+    t = -std::numeric_limits<double>::infinity();
+    for (int64_t h = 1; h <= n; ++h)
+      if (h != m) t = std::max(t, arc[idx(m * m1 + h)]);
+    if (!(t > 0.1 * PSX_FORBIDDEN)) t = 0;
+    log_z += t;
+    root = std::max(root, arc[idx(m * m1)] - t);
   }
-  // L[h - 1][m - 1], row 0 replaced; then [L | I] by Gauss-Jordan with partial pivoting.
-  std::vector<double> l(idx(int64_t{n} * n), 0.0), inv(idx(int64_t{n} * n), 0.0);
-  for (int32_t m = 1; m <= n; ++m) {
-    for (int32_t h = 1; h <= n; ++h) {
-      if (h == m) continue;
-      l[idx(int64_t{m - 1} * n + m - 1)] += a[idx(m * m1 + h)];
-      l[idx(int64_t{h - 1} * n + m - 1)] -= a[idx(m * m1 + h)];
+  if (n && !(root > 0.1 * PSX_FORBIDDEN)) return LogPlus::zero();
+  log_z += n ? root : 0.0;
+  for (int64_t m = 1; m <= n; ++m) {
+    const double t = top[idx(m)];
+    for (int64_t h = 1; h <= n; ++h)
+      if (h != m) a[idx(m * m1 + h)] = std::exp(arc[idx(m * m1 + h)] - t);
+    a[idx(m * m1)] = std::exp(arc[idx(m * m1)] - t - root);
+  }
+  // Words 1 .. last are left; the next one to go changes places with the last.
+  const auto exchange = [m1, idx](std::vector<double>& v, int64_t x, int64_t last) {
+    if (x == last) return;
+    std::swap_ranges(v.begin() + x * m1, v.begin() + x * m1 + last + 1, v.begin() + last * m1);
+    for (int64_t m = 1; m <= last; ++m) std::swap(v[idx(m * m1 + x)], v[idx(m * m1 + last)]);
+  };
+  std::vector<int64_t> place(idx(m1));
+  // What part of an arc, after a step, goes through the word that went: last - 1 rows of last.
+  std::vector<double> shares;
+  if (p) shares.resize(idx((int64_t{n} - 1) * n * (n + 1) / 3));
+  double* share = shares.data();
+  for (int64_t last = n; last > 1; --last) {
+    // The one with the most to hang on but the root; if there is none, two words want the root.
+    int64_t pivot = 0;
+    double most = kTiny;
+    for (int64_t m = 1; m <= last; ++m) {
+      const double* row = a.data() + m * m1;
+      double sum = 0;
+      for (int64_t h = 1; h <= last; ++h) sum += row[h];
+      if (sum > most) most = sum, pivot = m;
+    }
+    if (!pivot) return LogPlus::zero();
+    exchange(a, pivot, last);
+    place[idx(last)] = pivot;
+    log_z += std::log(most);
+    double* gone = a.data() + last * m1;
+    for (int64_t h = 0; h < last; ++h) gone[h] /= most;
+    for (int64_t m = 1; m < last; ++m) {
+      double* row = a.data() + m * m1;
+      const double to_gone = row[last];
+      if (p)
+        for (int64_t h = 0; h < last; ++h)
+          share[h] = to_gone * gone[h] / (row[h] + to_gone * gone[h] + kTiny);
+      for (int64_t h = 0; h < last; ++h) row[h] += to_gone * gone[h];
+      row[m] = 0;
+      if (p) share += last;
     }
   }
-  for (int32_t m = 1; m <= n; ++m) l[idx(m - 1)] = a[idx(m * m1)];
-  for (int32_t r = 0; r < n; ++r) inv[idx(int64_t{r} * n + r)] = 1;
-  for (int32_t c = 0; c < n; ++c) {
-    int32_t pivot = c;
-    for (int32_t r = c + 1; r < n; ++r)
-      if (std::abs(l[idx(int64_t{r} * n + c)]) > std::abs(l[idx(int64_t{pivot} * n + c)]))
-        pivot = r;
-    const double d = l[idx(int64_t{pivot} * n + c)];
-    if (d == 0) return LogPlus::zero();
-    log_z += std::log(std::abs(d));
-    for (int32_t k = 0; k < n; ++k) {
-      std::swap(l[idx(int64_t{pivot} * n + k)], l[idx(int64_t{c} * n + k)]);
-      std::swap(inv[idx(int64_t{pivot} * n + k)], inv[idx(int64_t{c} * n + k)]);
-    }
-    for (int32_t k = 0; k < n; ++k) {
-      l[idx(int64_t{c} * n + k)] /= d;
-      inv[idx(int64_t{c} * n + k)] /= d;
-    }
-    for (int32_t r = 0; r < n; ++r) {
-      const double f = l[idx(int64_t{r} * n + c)];
-      if (r == c || f == 0) continue;
-      for (int32_t k = 0; k < n; ++k) {
-        l[idx(int64_t{r} * n + k)] -= f * l[idx(int64_t{c} * n + k)];
-        inv[idx(int64_t{r} * n + k)] -= f * inv[idx(int64_t{c} * n + k)];
+  log_z += n ? std::log(a[idx(m1)]) : 0.0;
+  if (!p) return log_z;
+  p->assign(arc.size(), 0.0);
+  if (!n || !std::isfinite(log_z)) return log_z;
+  std::vector<double>& q = *p;
+  q[idx(m1)] = 1;
+  for (int64_t last = 2; last <= n; ++last) {
+    share -= (last - 1) * last;
+    double* into = q.data() + last * m1;
+    const double* gone = a.data() + last * m1;
+    double total = 0;
+    for (int64_t m = 1; m < last; ++m) {
+      double* row = q.data() + m * m1;
+      const double* part = share + (m - 1) * last;
+      double through = 0;
+      for (int64_t h = 0; h < last; ++h) {
+        const double v = row[h] * part[h];
+        row[h] -= v;
+        into[h] += v;
+        through += v;
       }
+      row[last] = through;
+      total += through;
     }
-  }
-  p.assign(arc.size(), 0.0);
-  for (int32_t m = 1; m <= n; ++m) {
-    p[idx(m * m1)] = a[idx(m * m1)] * inv[idx(int64_t{m - 1} * n)];
-    for (int32_t h = 1; h <= n; ++h) {
-      if (h == m) continue;
-      double v = 0;
-      if (m != 1) v += inv[idx(int64_t{m - 1} * n + m - 1)];
-      if (h != 1) v -= inv[idx(int64_t{m - 1} * n + h - 1)];
-      p[idx(m * m1 + h)] = a[idx(m * m1 + h)] * v;
-    }
+    into[0] = std::max(into[0], 0.0);
+    for (int64_t h = 1; h < last; ++h)
+      into[h] = std::min(std::max(into[h] + gone[h] * (1 - total), 0.0), 1.0);
+    exchange(q, place[idx(last)], last);
   }
   return log_z;
 }
@@ -300,7 +334,8 @@ struct DependencyQueries {
     if (!s.finite) return std::numeric_limits<double>::quiet_NaN();
     const int32_t n = space.length(i), m1 = n + 1;
     std::vector<double> p;
-    const double log_z = matrix_tree(n, summed_arcs(space, s, i, temperature), p);
+    const double log_z =
+        matrix_tree(n, summed_arcs(space, s, i, temperature), out ? &p : nullptr);
     if (!out) return log_z;
     std::fill(out, out + int64_t{m1} * n, 0.0);
     if (!p.empty())
@@ -331,7 +366,7 @@ struct DependencyQueries {
         if (m == 1 && !first.empty()) {
           p = first;
         } else {
-          if (!std::isfinite(matrix_tree(n, left, p))) return false;
+          if (!std::isfinite(matrix_tree(n, left, &p))) return false;
           if (m == 1) first = p;
         }
         const int32_t h = uniform.index(m1, 0.0, [&](int32_t g) {
@@ -352,5 +387,11 @@ struct DependencyQueries {
     return true;
   }
 };
+
+// The table of the kernel, for both types of w.
+inline const psx_kernel* dependency_kernel() {
+  return kernel_table<With<DependencySpace<float>, DependencyQueries<float>>,
+                      With<DependencySpace<double>, DependencyQueries<double>>>("dependency");
+}
 
 }  // namespace pystruct_ext

@@ -94,4 +94,10 @@ void write_tag(const FoldSpace<R>& space, int64_t i, int32_t tag, int32_t* code)
   code[b] = a;
 }
 
+// The table of the kernel, for both types of w.
+inline const psx_kernel* fold_kernel() {
+  return kernel_table<With<FoldSpace<float>, ForestQueries<FoldSpace<float>>>,
+                      With<FoldSpace<double>, ForestQueries<FoldSpace<double>>>>("fold");
+}
+
 }  // namespace pystruct_ext

@@ -20,4 +20,10 @@ void write_tag(const MulticlassSpace<R>&, int64_t, int32_t tag, int32_t* code) {
   *code = tag;
 }
 
+// The table of the kernel, for both types of w.
+inline const psx_kernel* multiclass_kernel() {
+  return kernel_table<With<MulticlassSpace<float>, ForestQueries<MulticlassSpace<float>>>,
+                      With<MulticlassSpace<double>, ForestQueries<MulticlassSpace<double>>>>("multiclass");
+}
+
 }  // namespace pystruct_ext

@@ -126,4 +126,16 @@ void write_tag(const AlignmentSpace<R>& space, int64_t k, int32_t tag, int32_t* 
   code[tag / space.lb(k)] = tag % space.lb(k);
 }
 
+// The table of the kernel, for both types of w.
+inline const psx_kernel* alignment_kernel() {
+  return kernel_table<With<AlignmentSpace<float>, ForestQueries<AlignmentSpace<float>>>,
+                      With<AlignmentSpace<double>, ForestQueries<AlignmentSpace<double>>>>("alignment");
+}
+
+// The table of the kernel, for both types of w.
+inline const psx_kernel* segments_kernel() {
+  return kernel_table<With<SegmentSpace<float>, ForestQueries<SegmentSpace<float>>>,
+                      With<SegmentSpace<double>, ForestQueries<SegmentSpace<double>>>>("segments");
+}
+
 }  // namespace pystruct_ext
