@@ -394,7 +394,7 @@ class CostShifted(_OverParts):
         """The oracle over packed examples."""
         if not self._in_cpp():
             return self._door(packed)
-        inner = self.space_.bind(packed.inner)
+        inner: Oracle = self.space_.bind(packed.inner)
         if packed.Y is None:
             return inner
         oracle: Oracle = cost_shifted_oracle(inner, packed.arrays())
