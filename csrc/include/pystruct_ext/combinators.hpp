@@ -130,10 +130,11 @@ class ConstrainedOracle final : public ForwardingOracle {
       const int rc = in(c)->load(in(c)->ctx, k, w, i);
       return rc ? rc : self(c).forbid(k, i);
     };
-    oracle_.load_scores = [](void* c, int k, int64_t i, const void* scores) {
-      const int rc = in(c)->load_scores(in(c)->ctx, k, i, scores);
-      return rc ? rc : self(c).forbid(k, i);
-    };
+    if (inner->load_scores)
+      oracle_.load_scores = [](void* c, int k, int64_t i, const void* scores) {
+        const int rc = in(c)->load_scores(in(c)->ctx, k, i, scores);
+        return rc ? rc : self(c).forbid(k, i);
+      };
   }
 
  private:
@@ -405,6 +406,7 @@ class ProductOracle {
       const int rc = s.a_->add_scores(s.a_->ctx, k, i, a, scores);
       return rc ? rc : s.b_->add_scores(s.b_->ctx, k, i, a, more);
     };
+    if (!a_->load_scores || !b_->load_scores) return;
     oracle_.load_scores = [](void* c, int k, int64_t i, const void* scores) {
       ProductOracle& s = self(c);
       const void* more = static_cast<const char*>(scores) + count(s.a_, i) * s.a_->w_bytes;
