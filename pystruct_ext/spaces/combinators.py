@@ -283,6 +283,8 @@ class Constrained(_OverParts):
         self, w: NDArray[np.floating], X: Sequence[Any], n_threads: int = 1
     ) -> list[Any]:
         """Best allowed output of every example."""
+        if self._replaced():
+            return super().decode_batch(w, X, n_threads)
         if not self._in_cpp():
             wide: NDArray[np.float64] = np.ascontiguousarray(w, dtype=np.float64)
             return [self._best(wide, x, None, None, i) for i, x in enumerate(X)]
@@ -299,7 +301,8 @@ class Constrained(_OverParts):
 
     def _explain(self, packed: PackedParts) -> None:
         """Raise if it is the mask that leaves an example without output."""
-        free, bound = self.space_.bind(packed.inner), self.bind(packed)
+        free = self.space_.bind(packed.inner)
+        bound = constrained_oracle(free, packed.arrays())
         w = np.zeros(free.size_psi, dtype=free.dtype)
         for i in range(len(packed)):
             try:
@@ -422,6 +425,8 @@ class CostShifted(_OverParts):
         self, w: NDArray[np.floating], X: Sequence[Any], n_threads: int = 1
     ) -> list[Any]:
         """Best output of every example."""
+        if self._replaced():
+            return super().decode_batch(w, X, n_threads)
         return list(self.space_.decode_batch(w, X, n_threads))
 
     def to_stored(self) -> dict[str, Any]:

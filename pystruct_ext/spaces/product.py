@@ -206,6 +206,8 @@ class Product(CombinedSpace):
         self, w: NDArray[np.floating], X: Sequence[Any], n_threads: int = 1
     ) -> list[tuple[Any, Any]]:
         """Best outputs of every example."""
+        if self._replaced():
+            return super().decode_batch(w, X, n_threads)
         halves = zip(self.spaces_, self.split(w), strict=True)
         first, second = (s.decode_batch(v, X, n_threads) for s, v in halves)
         return list(zip(first, second, strict=True))

@@ -366,6 +366,16 @@ class HarshPairs(Product):
         return 2 * super().loss(y, y_hat)
 
 
+class Upright(Constrained):
+    """Says "a" wherever nothing is left."""
+
+    def decode(self, w, x):
+        try:
+            return super().decode(w, x)
+        except ValueError:
+            return ["a"] * len(x)
+
+
 def test_a_subclass_is_heard():
     """A replaced method is not overlooked by the oracle in C++."""
     X, Y = combined.pairs(combined.sequences, combined.sequences)(
@@ -378,6 +388,13 @@ def test_a_subclass_is_heard():
     code = oracle.argmax(w, 2, 0.0)
     z = space.decode(w, X[2])
     assert oracle.loss(2, code) == space.loss(Y[2], z) > 0
+    space = Upright(SequenceSpace(), nothing_for_two).fit_domain(*sequences_of_labels())
+    w = np.zeros(space.size_psi_)
+    assert space.decode_batch(w, [np.eye(3), np.eye(3)[:2]])[1] == ["a", "a"]
+
+
+def sequences_of_labels():
+    return [np.eye(3)], [["a", "b", "c"]]
 
 
 def test_saving(tmp_path):
