@@ -2,12 +2,14 @@
 
 from pystruct_ext.spaces.alignment import AlignmentSpace
 from pystruct_ext.spaces.base import OutputSpace, PackedObjects, SpaceTags
+from pystruct_ext.spaces.combinators import Constrained, CostShifted, PackedParts
 from pystruct_ext.spaces.compiled import CompiledSpace
 from pystruct_ext.spaces.constituency import ConstituencySpace
 from pystruct_ext.spaces.constraints import Allowed, allowed_transitions
 from pystruct_ext.spaces.dependency import DependencySpace
 from pystruct_ext.spaces.folding import FoldingSpace
 from pystruct_ext.spaces.multiclass import MulticlassSpace
+from pystruct_ext.spaces.product import PackedPairs, Product
 from pystruct_ext.spaces.ranking import PackedQueries, RankingSpace
 from pystruct_ext.spaces.segments import SegmentSpace
 from pystruct_ext.spaces.sequence import CodedLabels, PackedSequences, SequenceSpace
@@ -19,14 +21,19 @@ __all__ = [
     "CodedLabels",
     "CompiledSpace",
     "ConstituencySpace",
+    "Constrained",
+    "CostShifted",
     "DependencySpace",
     "FoldingSpace",
     "MulticlassSpace",
     "OutputSpace",
     "PackedObjects",
+    "PackedPairs",
+    "PackedParts",
     "PackedQueries",
     "PackedSequences",
     "PackedSlates",
+    "Product",
     "RankingSpace",
     "SegmentSpace",
     "SequenceSpace",

@@ -223,6 +223,11 @@ class AlignmentSpace(CompiledSpace):
         b = {(i, j) for i, j in enumerate(y_hat) if j >= 0}
         return float(self.false_cost * len(b - a) + self.miss_cost * len(a - b))
 
+    def parts(self, y: Any) -> tuple[NDArray[np.int64], ...]:
+        """Positions aligned in both sequences, as an index into (n, m)."""
+        j = np.array(y, dtype=np.int64)
+        return np.flatnonzero(j >= 0), j[j >= 0]
+
     def enumerate(self, x: Any) -> Iterable[tuple[int, ...]]:
         """All alignments of x."""
         n, m = (len(side) for side in _sides(x, "x"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,11 +69,22 @@ class OutputSpace(BaseEstimator, ABC):
     the brute-force checks of ``pystruct_ext.testing.check_output_space``),
     ``decode_batch``, ``pack``, ``bind`` (a compiled oracle), ``__space_tags__``.
 
+    Parts. To be put into `Constrained` or `CostShifted`, a space sees its outputs as sets
+    of parts, numbered over an array for each example, and has three more methods:
+    ``part_shape(x)``, the shape of that array; ``parts(y)``, the parts of an output as an
+    index into it, a tuple of integer arrays, one for each dimension, so that
+    ``scores[parts(y)]`` are the scores of its parts; and ``shifted_decode(w, x, scores,
+    y=None)``, the argmax of ``<w, psi(x, z)> + scores[parts(z)].sum()``, plus ``Delta(y, z)``
+    if y is given. A score of -1e30 forbids a part. Compiled spaces need ``parts`` only.
+
     The weight vector given to the decoders is read-only and reused between calls;
     copy it to keep it.
     """
 
     size_psi_: int
+    # The axis of the array of parts along which an output has exactly one part, if any: what
+    # `Constrained` needs to force a part.
+    _one_part_along: ClassVar[int | None] = None
 
     @abstractmethod
     def fit_domain(

@@ -68,6 +68,19 @@ class CompiledSpace(OutputSpace):
         """Most violating output of (x, y)."""
         return self._best(w, self.pack(self._one(x), [y]), 1.0)
 
+    def part_shape(self, x: Any) -> tuple[int, ...]:
+        """Shape of the array of parts of x."""
+        return self.bind(self.pack(self._one(x))).part_shape(0)
+
+    def shifted_decode(
+        self, w: NDArray[np.floating], x: Any, scores: Any, y: Any = None
+    ) -> Any:
+        """Best output of x with scores added to its parts; with Delta if y is given."""
+        packed = self.pack(self._one(x), None if y is None else [y])
+        scale = 0.0 if y is None else 1.0
+        code = self.bind(packed).argmax(self._own(w), 0, scale, scores=scores)
+        return self.output_of(code.tolist(), packed, 0)
+
     def __space_tags__(self) -> SpaceTags:
         """Exact and compiled."""
         return SpaceTags(exactness="exact", compiled=True)

@@ -338,6 +338,12 @@ class ConstituencySpace(CompiledSpace):
         a, b = Counter(y.spans()), Counter(y_hat.spans())
         return float(sum(((a - b) + (b - a)).values()))
 
+    def parts(self, y: Any) -> tuple[NDArray[np.int64], ...]:
+        """Starts, ends and labels of constituents, as an index into (n + 1, n + 1, K)."""
+        index = {label: k for k, label in enumerate(self.labels_)}
+        known = [(a, b, index[label]) for a, b, label in brackets(y) if label in index]
+        return tuple(np.array(known, dtype=np.int64).reshape(-1, 3).T)
+
     def enumerate(self, x: Any) -> Iterable[Tree]:
         """All trees of x."""
         sentence = as_sentence(x, "x")

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -131,6 +131,8 @@ class DependencySpace(CompiledSpace):
     >>> oracle.n_blocks, space.size_psi_
     (1, 1024)
     """
+
+    _one_part_along: ClassVar[int | None] = 0
 
     @renamed_parameters(label_loss="task_loss")
     def __init__(
@@ -454,6 +456,11 @@ class DependencySpace(CompiledSpace):
                 wrong = a.labels[t] != b.labels[t]
             total += float(wrong)
         return total
+
+    def parts(self, y: Any) -> tuple[NDArray[np.int64], ...]:
+        """Heads and words, as an index into (n + 1, n); relations are not told apart."""
+        heads = y.heads if isinstance(y, DependencyTree) else y_or_heads(y)
+        return np.array(heads, dtype=np.int64), np.arange(len(heads))
 
     def enumerate(self, x: Any) -> Iterable[DependencyTree]:
         """All trees of x; with labels there are very many."""

@@ -380,6 +380,11 @@ class FoldingSpace(CompiledSpace):
         a, b = set(pairs_of(y, "y")), set(pairs_of(y_hat, "y_hat"))
         return float(self.false_cost * len(b - a) + self.miss_cost * len(a - b))
 
+    def parts(self, y: Any) -> tuple[NDArray[np.int64], ...]:
+        """First and second bases of the pairs, as an index into (n, n)."""
+        i, j = np.array(pairs_of(y, "y"), dtype=np.int64).reshape(-1, 2).T
+        return i, j
+
     def enumerate(self, x: Any) -> Iterable[str]:
         """All folds of x."""
         bases = _bases_of(x, "x")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +61,8 @@ class MulticlassSpace(CompiledSpace):
     >>> space.decode(space.joint_feature(np.ones(3), 1), np.ones(3))
     1
     """
+
+    _one_part_along: ClassVar[int | None] = 0
 
     @renamed_parameters(label_loss="task_loss")
     def __init__(
@@ -172,6 +174,11 @@ class MulticlassSpace(CompiledSpace):
         if y not in self.classes_ or y_hat not in self.classes_:
             return float(y != y_hat)
         return float(self.cost_[self.classes_.index(y), self.classes_.index(y_hat)])
+
+    def parts(self, y: Any) -> tuple[NDArray[np.int64], ...]:
+        """The class as an index into the (K,) classes; none if it is unknown."""
+        at = [self.classes_.index(y)] if y in self.classes_ else []
+        return (np.array(at, dtype=np.int64),)
 
     def enumerate(self, x: Any) -> Iterable[Any]:
         """All classes."""

@@ -243,6 +243,12 @@ class SegmentSpace(CompiledSpace):
             )
         return float(sum(s != t for s, t in zip(p, q, strict=True)))
 
+    def parts(self, y: Any) -> tuple[NDArray[np.int64], ...]:
+        """Starts, ends and labels, as an index into (T + 1, T + 1, K)."""
+        index = {label: k for k, label in enumerate(self.classes_)}
+        known = [(a, b, index[label]) for a, b, label in y if label in index]
+        return tuple(np.array(known, dtype=np.int64).reshape(-1, 3).T)
+
     def enumerate(self, x: Any) -> Iterable[list[tuple[int, int, Any]]]:
         """All segmentations of x."""
         n = int(self.encoder_.transform([x]).lengths[0])

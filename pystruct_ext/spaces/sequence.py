@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,6 +102,8 @@ class SequenceSpace(CompiledSpace):
     >>> oracle.n_blocks, space.classes_
     (2, ['a', 'b'])
     """
+
+    _one_part_along: ClassVar[int | None] = 1
 
     @renamed_parameters(label_loss="task_loss")
     def __init__(
@@ -324,6 +326,14 @@ class SequenceSpace(CompiledSpace):
             else:
                 total += float(a != b)
         return total
+
+    def parts(self, y: Any) -> tuple[NDArray[np.int64], ...]:
+        """Tokens and their labels, as an index into (T, K); no unknown labels."""
+        index = {label: k for k, label in enumerate(self.classes_)}
+        (y,) = as_lists([y])
+        known = [(t, index[label]) for t, label in enumerate(y) if label in index]
+        t, k = np.array(known, dtype=np.int64).reshape(-1, 2).T
+        return t, k
 
     def enumerate(self, x: Any) -> Iterable[list[Any]]:
         """All label sequences that the constraints allow."""

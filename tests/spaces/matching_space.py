@@ -13,6 +13,8 @@ from pystruct_ext.spaces import OutputSpace
 class MatchingSpace(OutputSpace):
     """Bipartite matching: x is (m, m, d) edge features, y a permutation of m."""
 
+    _one_part_along = 1  # each row has one partner
+
     def fit_domain(self, X, Y=None):
         self.size_psi_ = X[0].shape[-1]
         return self
@@ -34,6 +36,21 @@ class MatchingSpace(OutputSpace):
 
     def enumerate(self, x):
         return (np.array(p) for p in permutations(range(len(x))))
+
+    # Parts: row i and its partner j.
+
+    def part_shape(self, x):
+        return x.shape[:2]
+
+    def parts(self, y):
+        return np.arange(len(y)), y
+
+    def shifted_decode(self, w, x, scores, y=None):
+        total = x @ w + scores
+        if y is not None:
+            total += 1.0 / len(y)
+            total[np.arange(len(y)), y] -= 1.0 / len(y)
+        return linear_sum_assignment(total, maximize=True)[1]
 
 
 def make_matching(rng):

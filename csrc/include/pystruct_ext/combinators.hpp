@@ -11,7 +11,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <numeric>
+#include <limits>
+#include <utility>
 #include <vector>
 
 #include "pystruct_ext/driver.hpp"
@@ -129,10 +130,11 @@ class ConstrainedOracle final : public ForwardingOracle {
       const int rc = in(c)->load(in(c)->ctx, k, w, i);
       return rc ? rc : self(c).forbid(k, i);
     };
-    oracle_.load_scores = [](void* c, int k, int64_t i, const void* scores) {
-      const int rc = in(c)->load_scores(in(c)->ctx, k, i, scores);
-      return rc ? rc : self(c).forbid(k, i);
-    };
+    if (inner->load_scores)
+      oracle_.load_scores = [](void* c, int k, int64_t i, const void* scores) {
+        const int rc = in(c)->load_scores(in(c)->ctx, k, i, scores);
+        return rc ? rc : self(c).forbid(k, i);
+      };
   }
 
  private:
@@ -336,6 +338,14 @@ class ProductOracle {
     };
     oracle_.psi_diff_axpy = [](void* c, int k, int64_t i, const int32_t* y, const int32_t* z,
                                double a, void* w) {
+      // Python may raise: before the weights of the first oracle have moved.
+      const psx_oracle* b = self(c).b_;
+      if (b->flags & PSX_NEEDS_GIL) {
+        const int32_t la = self(c).first(i);
+        double norm = 0;
+        const int rc = b->psi_diff_sqnorm(b->ctx, k, i, y + la, z + la, &norm);
+        if (rc) return rc;
+      }
       return self(c).each(i, y, [&](const psx_oracle* o, const int32_t* p, int which) {
         const int32_t* q = which ? z + self(c).first(i) : z;
         return o->psi_diff_axpy(o->ctx, k, i, p, q, a, which ? self(c).second(w) : w);
@@ -396,6 +406,7 @@ class ProductOracle {
       const int rc = s.a_->add_scores(s.a_->ctx, k, i, a, scores);
       return rc ? rc : s.b_->add_scores(s.b_->ctx, k, i, a, more);
     };
+    if (!a_->load_scores || !b_->load_scores) return;
     oracle_.load_scores = [](void* c, int k, int64_t i, const void* scores) {
       ProductOracle& s = self(c);
       const void* more = static_cast<const char*>(scores) + count(s.a_, i) * s.a_->w_bytes;
