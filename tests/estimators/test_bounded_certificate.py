@@ -69,10 +69,6 @@ def test_the_interval_holds_the_optimum(model, solver):
     assert own <= found.primal + slack
     # The gap is that of the real problem, and not far above what is really left.
     assert 0 <= found.relative_gap < 1
-    print(
-        f"{model}, {solver.__name__}: bounded gap {found.relative_gap:.3f}, really left "
-        f"{(own - best.dual) / own:.3f}, exact solver {best.relative_gap:.1e}"
-    )
 
 
 def test_coverage_on_the_embedded_queries():
@@ -82,7 +78,6 @@ def test_coverage_on_the_embedded_queries():
     assert model.certificate_ == "bounded"
     assert model.status_ in ("converged", "stalled", "max_iter")
     assert 0 <= model.relative_gap_ < 0.6
-    print(f"coverage on the embedded queries: gap {model.relative_gap_:.3f}")
     assert model.duality_gap_ == pytest.approx(
         model.primal_objective_ - model.dual_objective_
     )

@@ -6,11 +6,17 @@ import importlib.util
 import pickle
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
 from pystruct_ext.outputs import DependencyTree
 from pystruct_ext.spaces import OutputSpace
+from pystruct_ext.structures.samples.alignment import alignments
+from pystruct_ext.structures.samples.constituency import constituency
+from pystruct_ext.structures.samples.dependency import dependency, random_heads
+from pystruct_ext.structures.samples.folding import folds
+from pystruct_ext.structures.samples.segments import segments
 
 
 def load(name):
@@ -24,7 +30,14 @@ def load(name):
     return sys.modules[alias]
 
 
-problems = load("structure_problems")
+problems = SimpleNamespace(
+    alignments=alignments,
+    constituency=constituency,
+    dependency=dependency,
+    folds=folds,
+    random_heads=random_heads,
+    segments=segments,
+)
 matching = load("matching_space")
 
 ARCS = {"bits": 8, "label_bits": 4}
