@@ -110,6 +110,21 @@ def fits() -> Iterator[tuple[str, Any, tuple[Any, ...]]]:
                 yield name, structure.estimator(**params), (X, y, fit_params)
 
 
+def in_each_type(binding: Binding) -> Iterator[Binding]:
+    """The binding for w of each type that the kernel can be bound for."""
+    real = {field.name for field in binding.kernel.fields if field.type == "real"}
+    for dtype in (np.dtype(np.float32), np.dtype(np.float64)):
+        values = {
+            name: value.astype(dtype) if name in real and value is not None else value
+            for name, value in binding.values.items()
+        }
+        try:
+            binding.kernel.bind(values, dtype)
+        except ValueError:
+            continue
+        yield Binding(binding.kernel, values, dtype)
+
+
 def write_problem(path: Path, name: str, binding: Binding) -> None:
     """One binding in the format of ``problem_file.hpp``."""
     out = bytearray(b"PSXPROB1")
@@ -160,8 +175,9 @@ def write_all(folder: Path) -> set[str]:
                 model.fit(X, y, **fit_params)
             for binding in seen:
                 if binding.kernel.name not in covered:
-                    key = f"{name}-fit-{binding.kernel.name}-{binding.dtype}"
-                    found.setdefault(key, binding)
+                    for typed in in_each_type(binding):
+                        key = f"{name}-fit-{typed.kernel.name}-{typed.dtype}"
+                        found.setdefault(key, typed)
             covered |= {binding.kernel.name for binding in seen}
     finally:
         for module, attribute, kernel in registered:
