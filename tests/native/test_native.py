@@ -77,10 +77,8 @@ def test_battery_over_every_kernel(kernels):
 
 def test_kernels_without_a_problem_fail_the_battery(kernels):
     names, program, problems = kernels
-    one = problems[0]
-    ran = subprocess.run(
-        [str(program), str(one)], capture_output=True, text=True, check=False
-    )
+    both = problems[:2]  # of one space, for float and for double
+    ran = subprocess.run([program, *both], capture_output=True, text=True, check=False)
     assert ran.returncode == 1
     assert ran.stdout.count("no problem for this kernel") == len(names) - 1
 
