@@ -106,6 +106,9 @@ def test_names_and_files_of_the_pages_exist(page):
         # Names with a capital or an underscore; other words may be commands or values.
         for name in re.findall(r"^[A-Za-z_][\w.]*(?=$|\(|<)", code):
             for part in name.split("."):
+                # A letter with an index is mathematics.
+                if re.fullmatch(r"[A-Za-z]_\w", part):
+                    continue
                 if "_" in part.strip("_") or re.search(r"[a-z][A-Z]", part):
                     assert part in words, f"{page.name}: `{code}`"
         if re.fullmatch(r"[\w./]+/[\w.]+\.(py|pyx|cpp|md|sh)", code):

@@ -44,13 +44,15 @@ class Enumerated:
         return outputs[int(np.argmax(psi @ w + loss))]
 
 
-@pytest.mark.parametrize("solver", [BCFW, OneSlack, NSlack])
-@pytest.mark.parametrize("model", PARTS)
+@pytest.mark.parametrize(
+    ("model", "solver"),
+    [*((model, BCFW) for model in PARTS), ("coverage", OneSlack), ("coverage", NSlack)],
+)
 def test_the_interval_holds_the_optimum(model, solver):
     """dual <= optimum <= P(w) <= primal, with the optimum found by enumeration."""
     params = PARTS[model]
     loss = params.get("task_loss", "alpha_ndcg")
-    X, Y = slates(loss, 3, (4, 5, 6, 5, 4))(np.random.default_rng(3))
+    X, Y = slates(loss, 3, (4, 5, 5, 4))(np.random.default_rng(3))
     space = SlateSpace(top=3, **params)
     oracle = space.bind(space.fit_pack(X, Y))
     assert oracle.exactness == "bounded"
@@ -58,11 +60,11 @@ def test_the_interval_holds_the_optimum(model, solver):
     lam = 0.05
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = solver(max_iter=150).solve(oracle, lam)
-        best = BCFW(tol=1e-5, max_iter=500).solve(exact, lam)
+        found = solver(max_iter=60).solve(oracle, lam)
+        best = BCFW(tol=1e-3, max_iter=200).solve(exact, lam)
     assert found.certificate == "bounded"
     assert best.certificate == "exact"
-    slack = 1e-6 + 1e-4 * abs(best.primal)
+    slack = 1e-6 + 2e-3 * abs(best.primal)
     own = 0.5 * lam * found.coef @ found.coef + exact.hinge_sum(found.coef)[0] / len(X)
     assert found.dual <= best.primal + slack
     assert best.dual <= own + slack
@@ -74,10 +76,10 @@ def test_the_interval_holds_the_optimum(model, solver):
 def test_coverage_on_the_embedded_queries():
     raw = load_ambiguous_queries("train")
     X = QueryTextFeatures().fit(raw).transform(raw)
-    model = DiverseRankingSVM(model="coverage").fit(X)
+    model = DiverseRankingSVM(model="coverage", C=0.1).fit(X)
     assert model.certificate_ == "bounded"
     assert model.status_ in ("converged", "stalled", "max_iter")
-    assert 0 <= model.relative_gap_ < 0.6
+    assert 0 <= model.relative_gap_ < 0.3
     assert model.duality_gap_ == pytest.approx(
         model.primal_objective_ - model.dual_objective_
     )
