@@ -45,7 +45,7 @@ def main():
     parser.add_argument("other", type=Path)
     parser.add_argument("names", nargs="*")
     parser.add_argument("--runs", type=int, default=5)
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     seen: dict = {}
     for _ in range(args.runs):
         for which, root in (("other", args.other.resolve()), ("this", ROOT)):

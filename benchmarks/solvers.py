@@ -23,9 +23,10 @@ from pystruct_ext.solvers import BCFW, SOLVERS
 def letters() -> tuple[list[Any], list[Any], list[Any], list[Any]]:
     """Train and test words of the fold protocol."""
     z = np.load(data_folder("ocr-letters") / "ocr_letters.npz")
-    off, fold = z["offsets"], z["fold0"]
-    X = [z["pixels"][a:b].astype(np.float64) for a, b in pairwise(off)]
-    y = [z["labels"][a:b].tolist() for a, b in pairwise(off)]
+    # Read once: every look-up in an archive reads its member again.
+    off, fold, pixels, letter = (z[k] for k in ("offsets", "fold0", "pixels", "labels"))
+    X = [pixels[a:b].astype(np.float64) for a, b in pairwise(off)]
+    y = [letter[a:b].tolist() for a, b in pairwise(off)]
     train, test = np.flatnonzero(fold == 1), np.flatnonzero(fold != 1)
     return (
         [X[i] for i in train],

@@ -107,7 +107,7 @@ def test_names_and_files_of_the_pages_exist(page):
         for name in re.findall(r"^[A-Za-z_][\w.]*(?=$|\(|<)", code):
             for part in name.split("."):
                 # A letter with an index is mathematics.
-                if re.fullmatch(r"[A-Za-z]_\w", part):
+                if re.fullmatch(r"[A-Za-z]+_\w{1,2}", part):
                     continue
                 if "_" in part.strip("_") or re.search(r"[a-z][A-Z]", part):
                     assert part in words, f"{page.name}: `{code}`"
