@@ -337,6 +337,20 @@ void emit_diff(const Space& space, int64_t i, const int32_t* y, const int32_t* z
   }
 }
 
+// ||psi(y) - psi(z)||^2 through the sparse vector of the scratch; negative if memory ran out.
+template <class Space>
+double sparse_sqnorm(const Space& space, int64_t i, const int32_t* y, const int32_t* z,
+                     typename Space::Scratch& s) noexcept {
+  s.sparse.clear();
+  if constexpr (detail::HasPsiDiff<Space>::value) {
+    space.psi_diff(i, y, z, 1.0, s.sparse);
+  } else {
+    space.psi(i, y, 1.0, s.sparse);
+    space.psi(i, z, -1.0, s.sparse);
+  }
+  return s.sparse.overflow ? -1.0 : s.sparse.sqnorm();
+}
+
 // A kernel that answers no questions about all of its outputs.
 struct NoQueries {
   static constexpr bool kAny = false;
@@ -417,9 +431,7 @@ class OracleBox {
       if constexpr (detail::HasSqnorm<Space>::value) {
         *out = space.psi_diff_sqnorm(i, y, z, s);
       } else {
-        s.sparse.clear();
-        emit_diff(space, i, y, z, 1.0, s.sparse);
-        *out = s.sparse.overflow ? -1.0 : s.sparse.sqnorm();
+        *out = sparse_sqnorm(space, i, y, z, s);
       }
       if (*out < 0) return static_cast<int>(PSX_NOMEM);
       return checked(*out);

@@ -29,7 +29,7 @@ struct DotSink {
 // and the content void, if memory ran out.
 class SparseSink {
  public:
-  void operator()(int64_t j, double v) noexcept {
+  PSX_INLINE void operator()(int64_t j, double v) noexcept {
     if (2 * (n_ + 1) > capacity_ && !grow()) return;
     std::size_t h = slot_of(j);
     while (key_[h] != j) {

@@ -156,15 +156,21 @@ struct SegmentSpace {
   }
 
   double argmax(int64_t i, double loss_scale, Scratch& s, int32_t* code) const noexcept {
-    using V = Vec<R, 8>;
     if (!s.finite) return std::numeric_limits<double>::quiet_NaN();
+    const bool own = s.has_extra || (loss_scale != 0 && !token_loss);
+    return own ? search<true>(i, loss_scale, s, code) : search<false>(i, loss_scale, s, code);
+  }
+
+  // kOwn: segments are worth something beyond sums over their tokens (the loss on segments, scores
+  // from outside), which takes a scalar loop over labels.
+  template <bool kOwn>
+  double search(int64_t i, double loss_scale, Scratch& s, int32_t* code) const noexcept {
+    using V = Vec<R, 8>;
     const int32_t len = code_len(i), top = most();
     const R none = -std::numeric_limits<R>::infinity(), scale = static_cast<R>(loss_scale);
     const int32_t* y = loss_scale != 0 ? codes + offsets[i] : nullptr;
     const bool tokens = y && token_loss, segments = y && !token_loss;
-    // What a segment is worth beyond sums over its tokens: it keeps the loop over labels scalar.
-    const bool own = segments || s.has_extra;
-    const auto own_value = [&](int32_t b, int32_t e, int32_t l) {
+    [[maybe_unused]] const auto own_value = [&](int32_t b, int32_t e, int32_t l) {
       R v = segments ? scale * static_cast<R>(segment_loss(y, b, e, l, len)) : R(0);
       if (s.has_extra) v += s.extra[idx(part_at(b, e, l, len))];
       return v;
@@ -191,7 +197,7 @@ struct SegmentSpace {
           if (tokens) v = v + V::load(s.loss.data() + b * stride + l) * minus;
           V::max(V::load(best + l), v).store(best + l);
         }
-        if (own)
+        if constexpr (kOwn)
           for (int32_t l = 0; l < n_labels; ++l) {
             // Once more with what is not linear in the tokens.
             R v = s.join[idx(b * stride + l)] + s.first[idx(b * stride + l)] +
@@ -202,7 +208,7 @@ struct SegmentSpace {
           }
       }
       for (int32_t l = 0; l < n_labels; ++l) {
-        if (own) best[l] = s.row[idx(l)];
+        if constexpr (kOwn) best[l] = s.row[idx(l)];
         best[l] += s.inside[idx(int64_t{e} * stride + l)] +
                    s.last[idx(int64_t{e - 1} * stride + l)];
         if (tokens) best[l] += s.loss[idx(int64_t{e} * stride + l)];
@@ -235,7 +241,7 @@ struct SegmentSpace {
         R v = s.join[idx(at)] + s.first[idx(at)] + s.length[idx(int64_t{d} * stride + label)] -
               s.inside[idx(at)];
         if (tokens) v -= s.loss[idx(at)];
-        if (own) v += own_value(e - d, e, label);
+        if constexpr (kOwn) v += own_value(e - d, e, label);
         if (v > most_value) {
           most_value = v;
           arg = d;
