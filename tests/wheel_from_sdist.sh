@@ -8,7 +8,11 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "$python" -m venv "$work/venv"
 "$work/venv/bin/python" -m pip install --quiet --disable-pip-version-check build
-(cd "$root" && "$work/venv/bin/python" -m build --sdist --outdir "$work/dist" . >"$work/log" 2>&1) ||
+# From a copy: what another Python's Cython writes must not stay in the tree.
+mkdir "$work/tree"
+(cd "$root" && tar cf - --exclude='*.so' --exclude=./build --exclude=./.venv --exclude=./.git .) |
+  tar xf - -C "$work/tree"
+(cd "$work/tree" && "$work/venv/bin/python" -m build --sdist --outdir "$work/dist" . >"$work/log" 2>&1) ||
   { tail -20 "$work/log"; exit 1; }
 "$work/venv/bin/python" -m pip wheel --quiet --disable-pip-version-check --no-deps \
   --wheel-dir "$work/wheel" "$work"/dist/*.tar.gz

@@ -13,7 +13,7 @@ namespace pystruct_ext {
 template <class real>
 struct DenseSink {
   real* out;  // (D,)
-  void operator()(int64_t j, double v) const noexcept { out[j] += static_cast<real>(v); }
+  PSX_INLINE void operator()(int64_t j, double v) const noexcept { out[j] += static_cast<real>(v); }
 };
 
 // sum += w[j] v
@@ -21,7 +21,7 @@ template <class real>
 struct DotSink {
   const real* w;  // (D,)
   double sum = 0;
-  void operator()(int64_t j, double v) noexcept { sum += static_cast<double>(w[j]) * v; }
+  PSX_INLINE void operator()(int64_t j, double v) noexcept { sum += static_cast<double>(w[j]) * v; }
 };
 
 // Sparse vector of what was emitted, entries at the same j added up: open addressing over a table
