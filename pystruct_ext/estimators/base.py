@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -492,7 +493,7 @@ n_iter_, n_oracle_calls_, history_
 
 
 def _check_temperature(temperature: float) -> None:
-    if not temperature > 0:
+    if not isinstance(temperature, Real) or not temperature > 0:
         raise ValueError(f"temperature must be > 0, got {temperature!r}")
 
 
