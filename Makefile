@@ -4,6 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 SOURCES := setup.py pyproject.toml $(shell find csrc pystruct_ext -name '*.hpp' -o -name '*.h' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.cpp')
 
+# One process for each core; a failing test is found again with plain `pytest tests/...`.
+WORKERS ?= -n auto --dist worksteal
+
 .PHONY: demo test test-all test-asan test-wheel lint dev bench clean
 
 $(BIN)/python:
@@ -23,10 +26,10 @@ demo: $(VENV)/.installed-demo
 	$(BIN)/pystruct-ext demo
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" $(WORKERS)
 
 test-all: $(VENV)/.installed-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(WORKERS)
 
 # The native unit tests of the headers, and the core suite, under AddressSanitizer and UBSan.
 test-asan: $(VENV)/.installed-test
