@@ -137,21 +137,22 @@ n_oracle_calls_, history_
         -------
         self
         """
-        X, y = validate_data(
-            self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], order="C"
-        )
-        check_classification_targets(y)
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(
-                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+        with self._all_or_nothing():
+            X, y = validate_data(
+                self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], order="C"
             )
-        classes = np.unique(y)
-        if len(classes) < 2:
-            raise ValueError(
-                f"y has the single class {classes.tolist()[0]!r}, expected at least 2 "
-                "(MulticlassSVM needs more than one class)"
-            )
-        self._solve(self._pack_for_fit(X, y), sample_weight)
+            check_classification_targets(y)
+            if sample_weight is not None:
+                sample_weight = _check_sample_weight(
+                    sample_weight, X, dtype=np.float64, ensure_non_negative=True
+                )
+            classes = np.unique(y)
+            if len(classes) < 2:
+                raise ValueError(
+                    f"y has the single class {classes.tolist()[0]!r}, expected at least 2 "
+                    "(MulticlassSVM needs more than one class)"
+                )
+            self._solve(*self._pack_for_fit(X, y, sample_weight))
         return self
 
     def _set_domain_attributes(self, X: Any, y: Any) -> None:
