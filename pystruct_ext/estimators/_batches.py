@@ -59,8 +59,9 @@ class Batch:
                     f"X and y must have the same number of examples, got {len(self.X)} and "
                     f"{len(self.y)}"
                 )
-            if len(self.empty) == len(self.X):
-                raise ValueError(f"X: all {len(self.X)} examples are empty")
+            if len(self.empty) == len(self.X):  # nothing to learn from: the space says so
+                self.empty, self._outputs = [], []
+                return
             for i, output in zip(self.empty, self._outputs, strict=True):
                 if not _is_empty(self.y[i], output):
                     raise ValueError(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import wraps
 from numbers import Real
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -32,6 +32,24 @@ from pystruct_ext.utils.examples import OutputList, as_examples
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+Fit = TypeVar("Fit", bound=Callable[..., Any])
+
+
+def all_or_nothing(fit: Fit) -> Fit:
+    """Decorator of ``fit``: one that fails leaves the estimator as it was, fitted or not."""
+
+    @wraps(fit)
+    def whole(self: Any, *args: Any, **kwargs: Any) -> Any:
+        before = dict(vars(self))
+        try:
+            return fit(self, *args, **kwargs)
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    return cast(Fit, whole)
 
 
 @storable(kind="model", leave_out=("callback",), private=("_w",), abstract=True)
@@ -156,6 +174,7 @@ n_iter_, n_oracle_calls_, history_
 
     # Fitting.
 
+    @all_or_nothing
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
         """Train on examples X with outputs y.
 
@@ -175,20 +194,8 @@ n_iter_, n_oracle_calls_, history_
         ValueError, TypeError
             Naming the argument, the example, what was seen and what was expected.
         """
-        with self._all_or_nothing():
-            self._solve(*self._pack_for_fit(X, y, sample_weight))
+        self._solve(*self._pack_for_fit(X, y, sample_weight))
         return self
-
-    @contextmanager
-    def _all_or_nothing(self) -> Iterator[None]:
-        """A fit that fails leaves the estimator as it was, fitted or not."""
-        before = dict(vars(self))
-        try:
-            yield
-        except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
-            raise
 
     def _pack_for_fit(
         self, X: Any, y: Any, sample_weight: ArrayLike | None = None, **packing: Any
@@ -479,7 +486,7 @@ n_iter_, n_oracle_calls_, history_
         y: Any,
         sample_weight: ArrayLike | None = None,
         *,
-        of: str = "parts",
+        of: str = "outputs",
     ) -> Self:
         """Find the temperature at which probabilities are right, from held-out examples.
 
@@ -492,11 +499,11 @@ n_iter_, n_oracle_calls_, history_
             Examples that the model was not trained on: of those of training it is too sure.
             Examples with labels never seen at fit are left out.
         sample_weight : (n,) array-like, optional
-        of : {"parts", "outputs"}, default="parts"
-            What is made as probable as possible: the parts of the true outputs one by one
-            (the labels of tokens, arcs, pairs of bases), which is what the marginals say; or
-            the true outputs whole, which is the likelihood of a conditional random field and
-            convex in ``1 / temperature``.
+        of : {"outputs", "parts"}, default="outputs"
+            What is made as probable as possible: the true outputs as wholes, which is the
+            likelihood of a conditional random field and convex in ``1 / temperature``; or
+            their parts one by one (labels of tokens, arcs, pairs of bases), by the log loss of
+            the marginals.
 
         Returns
         -------
@@ -631,4 +638,4 @@ def _recertified(
     return result
 
 
-__all__ = ["BaseStructuralSVM"]
+__all__ = ["BaseStructuralSVM", "all_or_nothing"]

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from pystruct_ext.estimators._batches import Asked
-from pystruct_ext.estimators.base import BaseStructuralSVM
+from pystruct_ext.estimators.base import BaseStructuralSVM, all_or_nothing
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import SequenceSpace
@@ -123,6 +123,7 @@ n_iter_, n_oracle_calls_, history_
         self.hash_bits = hash_bits
         self.dtype = dtype
 
+    @all_or_nothing
     def fit(
         self,
         X: Any,
@@ -151,10 +152,9 @@ n_iter_, n_oracle_calls_, history_
         ValueError, TypeError
             Naming the argument, the example, what was seen and what was expected.
         """
-        with self._all_or_nothing():
-            self._solve(
-                *self._pack_for_fit(X, y, sample_weight, token_weight=token_weight)
-            )
+        self._solve(
+            *self._pack_for_fit(X, y, sample_weight, token_weight=token_weight)
+        )
         return self
 
     def _set_domain_attributes(self, X: Any, y: Any) -> None:

@@ -485,13 +485,7 @@ def _token_weight(
         if not np.all(np.isfinite(a)) or np.any(a < 0):
             raise ValueError(f"{where} has a weight that is negative or not finite")
         arrays.append(a)
-    together = np.concatenate(arrays)
-    if not together.any():
-        raise ValueError(
-            "token_weight: the weights of all tokens are zero, expected at least one above "
-            "zero"
-        )
-    return together.astype(dtype)
+    return np.concatenate(arrays).astype(dtype)
 
 
 def _seen_pairs(
