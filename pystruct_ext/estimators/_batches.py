@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pystruct_ext._core import Oracle
 from pystruct_ext.estimators._arguments import check_weights
-from pystruct_ext.utils.examples import as_examples
+from pystruct_ext.utils.examples import as_examples, pick
 
 
 class Batch:
@@ -43,7 +42,7 @@ class Batch:
         self._outputs: list[Any] = []
         self.empty: list[int] = []
         say = getattr(space, "empty_output", None)
-        if say is None or type(self.X) is not list:
+        if say is None or type(self.X) is not list or _all_have_length(space, self.X):
             return
         for i, x in enumerate(self.X):
             # Whether an example is well formed is for the space to say.
@@ -59,7 +58,9 @@ class Batch:
                     f"X and y must have the same number of examples, got {len(self.X)} and "
                     f"{len(self.y)}"
                 )
-            if len(self.empty) == len(self.X):  # nothing to learn from: the space says so
+            if len(self.empty) == len(
+                self.X
+            ):  # nothing to learn from: the space says so
                 self.empty, self._outputs = [], []
                 return
             for i, output in zip(self.empty, self._outputs, strict=True):
@@ -69,9 +70,9 @@ class Batch:
                     )
         gone = set(self.empty)
         self._kept = [i for i in range(len(self.X)) if i not in gone]
-        self.X = [self.X[i] for i in self._kept]
+        self.X = pick(self.X, self._kept)
         if self.y is not None:
-            self.y = [self.y[i] for i in self._kept]
+            self.y = pick(self.y, self._kept)
 
     @contextmanager
     def own_numbers(self) -> Iterator[None]:
@@ -115,7 +116,7 @@ class Batch:
         values = as_examples(values, name)
         if values is None or not self.empty or len(values) != len(self._all):
             return values
-        return [values[i] for i in self._kept]
+        return pick(values, self._kept)
 
     def kept_weights(self, sample_weight: ArrayLike | None) -> ArrayLike | None:
         """Weights of the examples in `X`."""
@@ -123,6 +124,16 @@ class Batch:
             return sample_weight
         weight = check_weights(sample_weight, len(self._all))
         return None if weight is None else weight[self._kept]
+
+
+def _all_have_length(space: Any, X: list[Any]) -> bool:
+    """Whether no example is empty, where the length says it: without a call for each."""
+    if not getattr(space, "_empty_means_no_length", False):
+        return False
+    try:
+        return 0 not in map(len, X)
+    except TypeError:  # sparse matrices, and what the space will refuse
+        return False
 
 
 def _is_empty(y: Any, output: Any) -> bool:
@@ -142,7 +153,7 @@ class Asked:
     space: Any
     batch: Batch
     packed: Any
-    oracle: Oracle | None
+    oracle: Any
 
     @classmethod
     def of(cls, space: Any, X: Any) -> Asked:
@@ -159,7 +170,8 @@ class Asked:
         """What the oracle can be asked for."""
         if self.oracle is None:  # only empty examples, which need no oracle
             return frozenset(("k_best", "marginals", "sample"))
-        return self.oracle.verbs
+        verbs: frozenset[str] = self.oracle.verbs
+        return verbs
 
     @property
     def blocks(self) -> range:

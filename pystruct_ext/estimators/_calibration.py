@@ -12,10 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from pystruct_ext.estimators._arguments import check_weights
 from pystruct_ext.estimators._batches import Batch
-from pystruct_ext.spaces._combined import axes_of
-from pystruct_ext.spaces._labels import UnseenLabelError
+from pystruct_ext.spaces import UnseenLabelError
 from pystruct_ext.utils.callers import user_stacklevel
-from pystruct_ext.utils.examples import as_examples
+from pystruct_ext.utils.examples import as_examples, n_rows_of, pick
 
 # Logarithms of the temperatures that are tried.
 _LOWEST, _HIGHEST = math.log(1e-6), math.log(1e6)
@@ -38,31 +37,33 @@ def best_temperature(
     if of not in ("parts", "outputs"):
         raise ValueError(f"of must be 'parts' or 'outputs', got {of!r}")
     space = estimator.space_
-    X, y = as_examples(X), as_examples(y, "y")
+    X, y = estimator._rows(X), as_examples(y, "y")
     estimator._asked(X, "marginals", "marginals")
-    if y is None or len(X) != len(y):
+    n = n_rows_of(X)
+    if y is None or n != len(y):
         seen = "None" if y is None else f"{len(y)} outputs"
-        raise ValueError(f"calibrate needs one output per example: {len(X)}, got {seen}")
+        raise ValueError(f"calibrate needs one output per example: {n}, got {seen}")
     batch = Batch(space, X, y)
-    weight = batch.kept_weights(check_weights(sample_weight, len(X)))
+    weight = batch.kept_weights(check_weights(sample_weight, n))
     packed, keep = _pack_known(space, batch)
     cost = np.ones(len(keep)) if weight is None else np.asarray(weight)[keep]
     oracle = space.bind(packed)
+    one_of = getattr(space, "_one_part_along", None) is not None
     if of == "outputs":
         loss = _loss_of_outputs(oracle, estimator._w, cost)
     else:
-        loss = _loss_of_parts(oracle, estimator._w, cost, axes_of(space) is not None)
+        loss = _loss_of_parts(oracle, estimator._w, cost, one_of)
     return math.exp(_lowest_point(loss))
 
 
 def _pack_known(space: Any, batch: Batch) -> tuple[Any, list[int]]:
     """Packed examples, without those whose outputs have labels never seen at fit."""
-    n = len(batch.X)
+    n = n_rows_of(batch.X)
     with batch.own_numbers():
         try:
             return space.pack(batch.X, batch.y), list(range(n))
         except UnseenLabelError:
-            keep = [i for i in range(n) if _is_known(space, batch.X[i], batch.y[i])]
+            keep = [i for i in range(n) if _is_known(space, batch, i)]
             if not keep:
                 raise
         warnings.warn(
@@ -71,13 +72,12 @@ def _pack_known(space: Any, batch: Batch) -> tuple[Any, list[int]]:
             UserWarning,
             stacklevel=user_stacklevel(),
         )
-        X, y = ([values[i] for i in keep] for values in (batch.X, batch.y))
-        return space.pack(X, y), keep
+        return space.pack(pick(batch.X, keep), pick(batch.y, keep)), keep
 
 
-def _is_known(space: Any, x: Any, y: Any) -> bool:
+def _is_known(space: Any, batch: Batch, i: int) -> bool:
     try:
-        space.pack([x], [y])
+        space.pack(pick(batch.X, [i]), pick(batch.y, [i]))
     except UnseenLabelError:
         return False
     except (TypeError, ValueError):
@@ -153,8 +153,10 @@ def _lowest_point(loss: Callable[[float], float]) -> float:
         here, step = following, 1.5 * step
         high = middle + way * step
         following = loss(high)
-    bounds = sorted((max(_LOWEST, min(low, high)), min(_HIGHEST, max(low, high))))
-    found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-3})
+    low, high = sorted((max(_LOWEST, min(low, high)), min(_HIGHEST, max(low, high))))
+    found: Any = minimize_scalar(
+        loss, bounds=(low, high), method="bounded", options={"xatol": 1e-3}
+    )
     return float(found.x) if found.fun <= here else middle
 
 

@@ -285,7 +285,7 @@ n_iter_, n_oracle_calls_, history_
     def _set_result(self, result: SolverResult, lam: float) -> None:
         """Fitted attributes; objectives in the estimator's scale, 1/2 ||w||^2 + C sum."""
         # Found for other weights.
-        vars(self).pop("temperature_", None)
+        self.__dict__.pop("temperature_", None)
         self._w = result.coef
         self.primal_objective_ = result.primal / lam
         self.dual_objective_ = result.dual / lam
@@ -591,10 +591,16 @@ n_iter_, n_oracle_calls_, history_
         empty = [[y] * int(n_samples) for y in asked.batch.outputs()]
         return asked.batch.spread(out, empty)
 
+    def _rows(self, X: Any) -> Any:
+        """X as the space takes it."""
+        return as_examples(X)
+
     def _asked(self, X: Any, verb: str, what: str) -> Asked:
         """Examples as an oracle that answers `verb`."""
         check_is_fitted(self, "_w")
-        asked = None if self._grouped_in_queries else Asked.of(self.space_, X)
+        asked = None
+        if not self._grouped_in_queries:
+            asked = Asked.of(self.space_, self._rows(X))
         if asked is None or verb not in asked.verbs:
             raise NotImplementedError(f"{type(self.space_).__name__} offers no {what}")
         return asked

@@ -202,7 +202,7 @@ status_, n_iter_, n_oracle_calls_, history_
         queries = check_queries(X)
         # Nothing of an earlier fit may be read, or left over, by this one.
         for name in ("_w", "topics_"):
-            vars(self).pop(name, None)
+            self.__dict__.pop(name, None)
         for q in queries:
             if q.relevance is None:
                 raise ValueError(

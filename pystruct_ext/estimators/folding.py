@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from pystruct_ext.estimators._scores import micro_f1
 from pystruct_ext.estimators._batches import Batch
+from pystruct_ext.estimators._scores import micro_f1
 from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.metrics import base_pair_report
 from pystruct_ext.persistence.registry import storable
@@ -125,7 +125,7 @@ n_iter_, n_oracle_calls_, history_
         """
         check_is_fitted(self, "_w")
         if constraints is None:
-            return super().predict(X)
+            return super().predict(X)  # type: ignore[no-any-return]
         batch = Batch(self.space_, X)
         found: list[str] = []
         if batch.X:

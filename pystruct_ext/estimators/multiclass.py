@@ -61,7 +61,8 @@ n_oracle_calls_, history_
 
     Notes
     -----
-    `score` is the (weighted) share of right classes.
+    `score` is the (weighted) share of right classes. `predict_marginals` gives (K,)
+    probabilities of the classes, or dicts; see `calibrate`.
 
     References
     ----------
@@ -169,12 +170,15 @@ n_oracle_calls_, history_
         w = self._fitted_weights()
         return self.space_.split(w)[1]
 
+    def _rows(self, X: Any) -> Any:
+        return validate_data(
+            self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
+        )
+
     def decision_function(self, X: ArrayLike) -> NDArray[np.floating]:
         """Scores of the classes: (n, K), or (n,) for two classes (second minus first)."""
         check_is_fitted(self)
-        rows: Any = validate_data(
-            self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
-        )
+        rows = self._rows(X)
         coef, intercept = self.space_.split(self._w)
         scores = rows @ coef.T + intercept
         if len(self.classes_) == 2:

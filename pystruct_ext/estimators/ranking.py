@@ -209,10 +209,10 @@ status_, n_iter_, n_oracle_calls_, history_
         relevance = check_relevance(y)
         times = None if qid is not None else _repetitions(sample_weight, len(relevance))
         if times is not None:
-            checked, relevance, sample_weight = checked[times], relevance[times], None
             if document_weight is not None:
-                own_weight = check_weights(document_weight, len(y))
+                own_weight = check_weights(document_weight, checked.shape[0])
                 document_weight = own_weight[times]  # type: ignore[index]
+            checked, relevance, sample_weight = checked[times], relevance[times], None
         order, offsets = group_queries(qid, len(relevance))
         weight = _per_query(sample_weight, order, offsets)
         own = None

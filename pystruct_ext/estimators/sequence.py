@@ -69,12 +69,12 @@ n_iter_, n_oracle_calls_, history_
     X is a list (tuple, Series, array) of sequences, each a (T, d) array, a (T, d) CSR matrix,
     a data frame of T rows, or a list of T feature collections: lists of names, or dicts name ->
     value (CRFsuite's convention). The columns of frames are features: numbers by the name of
-    the column, strings as "column:value".
-    Packed features (`pystruct_ext.PackedRows`) are used as they are. A sequence of no tokens has
-    no influence on a fit, and is predicted as ``[]``. `predict_marginals` gives
-    (T, K) probabilities of labels, whose rows sum to 1, or with ``as_dicts=True`` a dict label
-    -> probability for every token; see `calibrate`. `score` is the share of right tokens,
-    each with the weight of its sequence; labels never seen at fit count as mistakes.
+    the column, strings as "column:value". Packed features (`pystruct_ext.PackedRows`) are used
+    as they are. A sequence of no tokens has no influence on a fit, and is predicted as ``[]``.
+    `predict_marginals` gives (T, K) probabilities of labels, whose rows sum to 1, or with
+    ``as_dicts=True`` a dict label -> probability for every token; see `calibrate`. `score` is
+    the share of right tokens, each with the weight of its sequence; labels never seen at fit
+    count as mistakes.
 
     Memory of a fit: features (4 bytes per name and token, or the array), weights
     (``n_features * K * 4`` bytes, K padded to a multiple of 8) twice, and the working
@@ -152,9 +152,7 @@ n_iter_, n_oracle_calls_, history_
         ValueError, TypeError
             Naming the argument, the example, what was seen and what was expected.
         """
-        self._solve(
-            *self._pack_for_fit(X, y, sample_weight, token_weight=token_weight)
-        )
+        self._solve(*self._pack_for_fit(X, y, sample_weight, token_weight=token_weight))
         return self
 
     def _set_domain_attributes(self, X: Any, y: Any) -> None:

@@ -76,11 +76,16 @@ def _is_numeric_frame(x: Any) -> bool:
     return not is_frame(x) or frame_is_numeric(x)
 
 
-def _tokens_of(x: Any) -> Any:
-    """A sequence of names as lists: of an array of strings, or a frame with strings."""
-    if is_frame(x):
-        return frame_rows(x)
-    return x.tolist() if isinstance(x, np.ndarray) else x
+def _as_tokens(X: Any) -> Any:
+    """Sequences of names as lists: arrays of strings, and frames with strings, too."""
+    if type(X) is list and set(map(type, X)) <= {list, tuple}:
+        return X
+    return [
+        frame_rows(x)
+        if is_frame(x)
+        else (x.tolist() if isinstance(x, np.ndarray) else x)
+        for x in X
+    ]
 
 
 @storable(old_tag="encoder")
@@ -179,7 +184,7 @@ class FeatureEncoder:
             values = None
         else:
             offsets, indptr, indices, values = encode_sequences(
-                list(map(_tokens_of, X)), vocabulary, grow=grow, dtype=self.dtype
+                _as_tokens(X), vocabulary, grow=grow, dtype=self.dtype
             )
             if grow and self.min_count > 1 and isinstance(vocabulary, Vocabulary):
                 indptr, indices, values = _prune(

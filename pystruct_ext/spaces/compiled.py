@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,8 @@ class CompiledSpace(OutputSpace):
     """
 
     dtype: str
+    # Whether an example has an `empty_output` if and only if its length is 0.
+    _empty_means_no_length: ClassVar[bool] = False
 
     @abstractmethod
     def output_of(self, code: Sequence[int], packed: Any, i: int) -> Any:

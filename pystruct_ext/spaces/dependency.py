@@ -23,7 +23,7 @@ from pystruct_ext.outputs.sentences import (
 )
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import dependency as _dependency
-from pystruct_ext.spaces._labels import UnseenLabelError, label_classes, padded
+from pystruct_ext.spaces._labels import UnseenLabelError, padded
 from pystruct_ext.spaces.compiled import CompiledSpace
 from pystruct_ext.utils.callers import user_stacklevel
 from pystruct_ext.utils.renamed import renamed_parameters
@@ -199,7 +199,7 @@ class DependencySpace(CompiledSpace):
                 as_tree(y, _length(x), True, f"y: example {i}")
                 for i, (x, y) in enumerate(zip(X, Y, strict=True))
             ]
-            self.labels_ = label_classes([tree.labels for tree in trees], unit="word")
+            self.labels_ = sorted({label for tree in trees for label in tree.labels})
             Y = trees
         self.stride_ = padded(len(self.labels_))
         if self.own_features_:

@@ -167,6 +167,10 @@ class MulticlassSpace(CompiledSpace):
         """The output that a code of packed example i stands for."""
         return self.classes_[code[0]]
 
+    def marginals_as_dicts(self, marginals: NDArray[np.float64]) -> dict[Any, float]:
+        """Class -> probability."""
+        return dict(zip(self.classes_, marginals.ravel().tolist(), strict=True))
+
     def _one(self, x: Any) -> Any:
         return _row(x)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,6 +88,8 @@ class SegmentSpace(CompiledSpace):
     >>> space.classes_, space.longest_.tolist()
     (['a', 'b'], [2, 1])
     """
+
+    _empty_means_no_length: ClassVar[bool] = True
 
     @renamed_parameters(segment_loss="task_loss")
     def __init__(
@@ -302,7 +304,7 @@ def check_segmentations(Y: Sequence[Any], lengths: NDArray[np.int64]) -> None:
                     f"y: example {i} has the segment {tuple(segment)!r}, expected one that "
                     f"starts at {at} and ends after it"
                 )
-            at = b
+            at = int(b)
         if at != n:
             raise ValueError(
                 f"y: example {i} covers {at} tokens, but the sequence has {n}"

@@ -106,6 +106,7 @@ class SequenceSpace(CompiledSpace):
     """
 
     _one_part_along: ClassVar[int | None] = 1
+    _empty_means_no_length: ClassVar[bool] = True
 
     @renamed_parameters(label_loss="task_loss")
     def __init__(
@@ -479,7 +480,7 @@ def _token_weight(
     arrays = []
     for i, v in enumerate(weights):
         where = f"token_weight: example {i}"
-        a = real_numbers(as_sequence(v), where)
+        a = real_numbers(v if isinstance(v, np.ndarray) else as_sequence(v), where)
         if a.shape != (lengths[i],):
             raise ValueError(f"{where} has shape {a.shape}, expected ({lengths[i]},)")
         if not np.all(np.isfinite(a)) or np.any(a < 0):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import pickle
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -371,7 +372,7 @@ def check_containers(estimator: Any, X: Sequence[Any], y: Sequence[Any]) -> None
         ("arrays of objects", _objects),
     ]
     try:
-        from pandas import Series
+        Series = importlib.import_module("pandas").Series
     except ImportError:
         pass
     else:
@@ -387,7 +388,10 @@ def check_containers(estimator: Any, X: Sequence[Any], y: Sequence[Any]) -> None
             _fail(name, f"predictions for {what}", "others", "those for lists")
         if model.score(X_in, y_in) != score:
             _fail(name, f"score on {what}", model.score(X_in, y_in), score)
-    for what, bad in (("generator", lambda: (x for x in X)), ("iterator", lambda: iter(X))):
+    for what, bad in (
+        ("generator", lambda: (x for x in X)),
+        ("iterator", lambda: iter(X)),
+    ):
         call = partial(plain.predict, bad())
         message = _raises(name, f"predict with a {what}", (TypeError,), call)
         if "list(X)" not in message and not matrix:
@@ -396,9 +400,7 @@ def check_containers(estimator: Any, X: Sequence[Any], y: Sequence[Any]) -> None
         _raises(name, "fit with a generator of outputs", (TypeError,), call)
 
 
-def check_cross_val_predict(
-    estimator: Any, X: Sequence[Any], y: Sequence[Any]
-) -> None:
+def check_cross_val_predict(estimator: Any, X: Sequence[Any], y: Sequence[Any]) -> None:
     """`cross_val_predict` gives one output per example, of one length or of several."""
     name, n = "check_cross_val_predict", len(X)
     longest = max(range(n), key=lambda i: _size(y[i]))

@@ -174,9 +174,7 @@ def frame_rows(frame: Any) -> list[dict[str, Any]]:
         return list(frame.to_dicts())
     names = [str(c) for c in frame.columns]
     columns = [frame.iloc[:, j].to_list() for j in range(len(names))]
-    return [
-        dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)
-    ]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def is_missing(value: Any) -> bool:
@@ -209,7 +207,9 @@ def n_rows_of(x: Any) -> int:
 
 
 def pick(values: Any, index: Sequence[int]) -> Any:
-    """Some of the examples, by position."""
+    """Some of the examples, by position: of a list, or rows of an array or matrix."""
+    if isinstance(values, np.ndarray) or hasattr(values, "indptr"):
+        return values[list(index)]
     return [values[i] for i in index]
 
 
