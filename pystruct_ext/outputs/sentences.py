@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from pystruct_ext.utils.examples import is_missing
 from pystruct_ext.utils.extras import require
 
 
@@ -139,6 +140,11 @@ def as_tree(y: Any, n: int, labelled: bool, where: str) -> DependencyTree:
             "trees without labels"
         )
     check_heads(heads, where)
+    for t, label in enumerate(labels if labelled else ()):
+        if not isinstance(label, str) and is_missing(label):
+            raise ValueError(
+                f"{where}: the label of word {t + 1} is missing ({label!r})"
+            )
     return DependencyTree(heads, tuple(map(str, labels)) if labelled else ())
 
 
