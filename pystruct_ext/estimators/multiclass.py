@@ -18,6 +18,7 @@ from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import MulticlassSpace, OutputSpace
+from pystruct_ext.utils.fitted import Fitted
 
 # Up to this n * size_psi a fit aims at many digits.
 _SMALL = 100_000
@@ -157,6 +158,17 @@ n_oracle_calls_, history_
     def _set_domain_attributes(self, X: Any, y: Any) -> None:
         self.classes_ = np.unique(y)
         self.n_features_in_ = self.space_.n_features_
+
+    def check_loaded(self) -> None:
+        """Raise unless the fitted attributes fit together."""
+        super().check_loaded()
+        fitted, space = Fitted(self), self.space_
+        classes = fitted.instance("classes_", np.ndarray)
+        if classes.ndim != 1 or len(classes) != len(space.classes_):
+            raise ValueError(
+                "MulticlassSVM.classes_ are not as many as those of its space"
+            )
+        fitted.equal("n_features_in_", space.n_features_)
 
     @property
     def coef_(self) -> NDArray[np.floating]:

@@ -21,6 +21,7 @@ from pystruct_ext.spaces.ranking import (
     descending_order,
     informative,
 )
+from pystruct_ext.utils.fitted import Fitted
 from pystruct_ext.utils.queries import check_relevance, group_queries
 
 # Documents per query from which one aggregated cut per pass is cheaper than cuts per query.
@@ -221,6 +222,11 @@ status_, n_iter_, n_oracle_calls_, history_
         space.fit_pack(packed)
         self._solve(packed, None if weight is None else weight[keep])
         return self
+
+    def check_loaded(self) -> None:
+        """Raise unless the fitted attributes fit together."""
+        super().check_loaded()
+        Fitted(self).equal("n_features_in_", self.space_.n_features_)
 
     def predict(self, X: ArrayLike) -> NDArray[np.float64]:
         """Score of every document, (n_documents,): larger is better."""

@@ -16,6 +16,7 @@ from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import multiclass as _multiclass
 from pystruct_ext.spaces._labels import padded
 from pystruct_ext.spaces.compiled import CompiledSpace
+from pystruct_ext.utils.fitted import INT32_MAX, Fitted
 from pystruct_ext.utils.renamed import renamed_parameters
 
 
@@ -111,6 +112,19 @@ class MulticlassSpace(CompiledSpace):
         self.cost_ = cost_matrix(self.task_loss, self.classes_)
         self.size_psi_ = rows.n_features * self.stride_
         return PackedClasses(rows, np.ascontiguousarray(codes, dtype=np.int32))
+
+    def check_loaded(self) -> None:
+        """Raise unless the fitted attributes are what fitting makes; see `Fitted`."""
+        fitted = Fitted(self)
+        fitted.one_of("dtype", ("float32", "float64"))
+        fitted.number("intercept_scaling")
+        if not hasattr(self, "size_psi_"):
+            return
+        k = fitted.labels("classes_", at_least=2)
+        d = fitted.integer("n_features_", 0, INT32_MAX)
+        stride = fitted.equal("stride_", padded(k))
+        fitted.array("cost_", (k, k), "float64", low=0)
+        fitted.equal("size_psi_", (d + bool(self.fit_intercept)) * stride)
 
     def pack(self, X: Sequence[Any], Y: Sequence[Any] | None = None) -> PackedClasses:
         """Pack rows, and classes if given."""
