@@ -24,6 +24,8 @@ import numpy as np
 
 cimport numpy as cnp
 
+from pystruct_ext._core.field_text import Rule, parsed_range, parsed_shape
+
 from pystruct_ext._core.oracle cimport psx_oracle, wrap_oracle
 
 cnp.import_array()
@@ -48,11 +50,6 @@ ctypedef fused Bits:
     uint64_t
 
 Field = namedtuple("Field", "name type shape role range")
-# A range of kernel.h, parsed. `kind` is "any", "finite", "finite or -inf", "positive" or "..";
-# `per` says whether its bounds differ from block to block; `needed` is (with?, name) or None.
-_Range = namedtuple("_Range", "text kind low high by rising per needed")
-# What is known of a field: its dimensions and its range.
-_Rule = namedtuple("_Rule", "name shape range")
 
 _TYPES = {
     PSX_REAL: "real",
@@ -558,26 +555,6 @@ cdef object _first_outside(object array, object wanted, object low, object high)
     return None if at < 0 else at
 
 
-# A sum of products of names and integers: its text, [(factor, names)], and all names in it.
-_Sum = namedtuple("_Sum", "text terms names")
-
-
-def _sum(text):
-    terms = []
-    for piece in text.replace("-", "+-").split("+"):
-        if not piece:
-            continue
-        factor, body = (-1, piece[1:]) if piece[0] == "-" else (1, piece)
-        names = []
-        for part in body.split("*"):
-            if part.isdigit():
-                factor *= int(part)
-            else:
-                names.append(part)
-        terms.append((factor, tuple(names)))
-    return _Sum(text, tuple(terms), frozenset([n for _, names in terms for n in names]))
-
-
 cdef object _value(object total, dict sizes):
     """Value of a sum; None where a name is unknown."""
     result = 0
@@ -589,36 +566,6 @@ cdef object _value(object total, dict sizes):
             factor = factor * size
         result = result + factor
     return result
-
-
-def _shape(text):
-    """Alternatives of a shape: sums, or None for any length."""
-    return tuple([
-        None if alternative == "*" else tuple([_sum(dim) for dim in alternative.split(",")])
-        for alternative in text.split("|")
-    ])
-
-
-def _range(text):
-    """A range of kernel.h, parsed."""
-    body, _, condition = text.partition(";")
-    body, needed = body.strip(), None
-    if condition:
-        word, name = condition.split()
-        if word not in ("with", "without"):
-            raise ValueError(f"the range {text!r} has the unknown condition {word!r}")
-        needed = (word == "with", name)
-    if body in ("", "any", "finite", "finite or -inf", "positive"):
-        return _Range(text, body or "any", None, None, 0, False, False, needed)
-    bounds, *options = body.split()
-    low, dots, high = bounds.partition("..")
-    if not dots or options not in ([], ["rising"]) and options[:1] != ["by"]:
-        raise ValueError(f"the range {text!r} is none that this version knows")
-    low, high = (_sum(side) if side else None for side in (low, high))
-    names = [n for side in (low, high) if side is not None for n in side.names]
-    per = any([n.startswith("#") or n.endswith("[]") for n in names])
-    by = int(options[1]) if options[:1] == ["by"] else 0
-    return _Range(text, "..", low, high, by, options == ["rising"], per, needed)
 
 
 cdef bint _fits(tuple alternatives, tuple shape, object size, bint record, dict sizes) except -1:
@@ -670,5 +617,5 @@ cdef Kernel wrap_kernel(const psx_kernel* table, object owner):
               table.ranges[k].decode() if has_ranges else "any")
         for k in range(table.n_fields)
     ])
-    kernel._rules = tuple([_Rule(f.name, _shape(f.shape), _range(f.range)) for f in kernel.fields])
+    kernel._rules = tuple([Rule(f.name, parsed_shape(f.shape), parsed_range(f.range)) for f in kernel.fields])
     return kernel

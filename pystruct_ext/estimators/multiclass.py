@@ -14,6 +14,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from pystruct_ext._core.ragged import check_sparse
 from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
@@ -138,6 +139,7 @@ n_oracle_calls_, history_
         -------
         self
         """
+        check_sparse(X)
         X, y = validate_data(
             self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], order="C"
         )
@@ -185,6 +187,7 @@ n_oracle_calls_, history_
     def decision_function(self, X: ArrayLike) -> NDArray[np.floating]:
         """Scores of the classes: (n, K), or (n,) for two classes (second minus first)."""
         check_is_fitted(self)
+        check_sparse(X)
         rows: Any = validate_data(
             self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
         )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from pystruct_ext._core.ragged import PackedRows
+from pystruct_ext._core.ragged import PackedRows, check_sparse
 from pystruct_ext.estimators._arguments import c_to_lam, check_weights
 from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.metrics import ndcg
@@ -178,6 +178,7 @@ status_, n_iter_, n_oracle_calls_, history_
         c_to_lam(self.C, 1)
         space: Any = self._make_space()
         space.check()
+        check_sparse(X)
         checked: Any
         checked, y = validate_data(
             self,
@@ -231,6 +232,7 @@ status_, n_iter_, n_oracle_calls_, history_
     def predict(self, X: ArrayLike) -> NDArray[np.float64]:
         """Score of every document, (n_documents,): larger is better."""
         check_is_fitted(self, "_w")
+        check_sparse(X)
         checked: Any = validate_data(
             self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
         )

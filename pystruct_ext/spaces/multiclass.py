@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pystruct_ext._core import Oracle
-from pystruct_ext._core.ragged import PackedRows
+from pystruct_ext._core.ragged import PackedRows, check_sparse
 from pystruct_ext.losses import cost_matrix
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import multiclass as _multiclass
@@ -149,6 +149,7 @@ class MulticlassSpace(CompiledSpace):
         return PackedClasses(rows, codes)
 
     def _rows(self, X: Any) -> PackedRows:
+        check_sparse(X)
         if not hasattr(X, "indptr"):
             X = np.asarray(X)
         if self.fit_intercept:
