@@ -172,6 +172,10 @@ cdef class Kernel:
             # Numbers first: shapes are said in terms of them. Ranges last, in terms of all.
             for k in range(n):
                 self._number(k, values, sizes, &out[k])
+            # As far as numbers alone say them: before they are multiplied.
+            for k in range(n):
+                if self._rules[k].name in sizes:
+                    self._number_in_range(self._rules[k].name, self._rules[k].range, sizes)
             for k in range(n):
                 self._array(k, values, sizes, real, given, &out[k])
             for k in range(n):

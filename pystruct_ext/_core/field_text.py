@@ -1,6 +1,6 @@
 """Shapes and ranges of a kernel's fields: the text of ``kernel.h``, parsed.
 
-Parsed once per kernel; `binder` evaluates them with the numbers and sizes of each `Kernel.bind`.
+Parsed once per kernel; `binder` evaluates them with the numbers and sizes of each bind.
 """
 
 from __future__ import annotations
