@@ -19,7 +19,7 @@ RULES: dict[str, set[str]] = {
     "_moved": set(),
     "utils": set(),
     "losses": {"utils"},
-    "outputs": {"utils"},
+    "outputs": {"_core", "utils"},
     "persistence": {"_core", "utils"},
     "io": {"_core", "_moved", "outputs", "utils"},
     "datasets": {"_moved", "io", "outputs", "utils"},

@@ -35,4 +35,5 @@ sanitized -I"$work/problems" csrc/tests/test_kernels.cpp -o "$work/test_kernels"
 
 # test_native.py compiles what has run above.
 in_python -m pytest -q -p no:cacheprovider tests/core tests/spaces tests/solvers tests/native \
+  tests/persistence/test_hostile_files.py \
   --ignore tests/native/test_native.py -m "not slow"

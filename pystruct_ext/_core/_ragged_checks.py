@@ -42,35 +42,107 @@ def same_width(expected: int, seen: int, i: int) -> int:
     return seen
 
 
+def check_sparse(x: Any, where: str = "X") -> None:
+    """Raise unless the arrays of a sparse matrix make a matrix.
+
+    SciPy trusts them, and so do kernels: an index beyond the width is read and written
+    outside of an array. So this comes before anything else looks at a matrix of a user.
+    What is dense, or of a format without index arrays, passes. Costs a pass over the
+    index arrays, and no memory that depends on the width.
+
+    Parameters
+    ----------
+    x : object
+    where : str
+        What errors call it.
+
+    Raises
+    ------
+    TypeError
+        If index arrays are not of whole numbers.
+    ValueError
+        If their lengths, order or entries contradict the shape.
+    """
+    form = getattr(x, "format", None)
+    if form == "coo":
+        for side, length in zip(("row", "col"), x.shape, strict=False):
+            array = _index_array(x, side, where)
+            if len(array) != len(x.data):
+                raise ValueError(
+                    f"{where}: {side} has {len(array)} entries, data has {len(x.data)}"
+                )
+            _check_entries(array, length, f"{where}: {side}")
+    elif hasattr(x, "indptr") and form != "bsr":
+        _check_compressed(x, where, transposed=form == "csc")
+    elif form == "bsr":
+        x.check_format(full_check=True)
+
+
+def _index_array(x: Any, name: str, where: str) -> NDArray[Any]:
+    array: Any = getattr(x, name)
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "iu":
+        seen = getattr(array, "dtype", type(array).__name__)
+        raise TypeError(f"{where}: {name} must be an array of integers, got {seen}")
+    if array.ndim != 1:
+        raise ValueError(f"{where}: {name} must be 1-D, got shape {array.shape}")
+    return array
+
+
+def _check_entries(array: NDArray[Any], length: int, what: str) -> None:
+    if len(array) and not (array.min() >= 0 and array.max() < length):
+        at = int(np.flatnonzero((array < 0) | (array >= length))[0])
+        raise ValueError(f"{what}[{at}] is {array[at]}, expected 0 <= index < {length}")
+
+
+def _check_compressed(x: Any, where: str, transposed: bool) -> None:
+    """Check a CSR matrix, or a CSC one transposed."""
+    indptr = _index_array(x, "indptr", where)
+    indices = _index_array(x, "indices", where)
+    if len(x.shape) != 2:
+        raise ValueError(f"{where} must be 2-D, got shape {x.shape}")
+    rows, width = x.shape[::-1] if transposed else x.shape
+    data = x.data
+    if not isinstance(data, np.ndarray) or data.ndim != 1:
+        raise ValueError(f"{where}: data must be a 1-D array")
+    if len(data) != len(indices):
+        raise ValueError(
+            f"{where}: data has {len(data)} entries, indices has {len(indices)}"
+        )
+    if len(indptr) != rows + 1:
+        raise ValueError(
+            f"{where}: indptr does not fit the matrix: {len(indptr)} entries, expected "
+            f"{rows + 1}"
+        )
+    # Compared, not subtracted: unsigned entries and those near 2^63 would wrap.
+    falls = indptr[1:] < indptr[:-1]
+    if indptr[0] != 0 or falls.any() or indptr[-1] > len(indices):
+        raise ValueError(
+            f"{where}: indptr does not fit the matrix: it must start at 0, never fall and "
+            f"end at {len(indices)} or before"
+        )
+    indices = indices[: int(indptr[-1])]
+    if len(indices) == 0 or (indices.min() >= 0 and indices.max() < width):
+        return
+    at = int(np.flatnonzero((indices < 0) | (indices >= width))[0])
+    row = int(np.searchsorted(indptr, at, side="right")) - 1
+    name = f"{where}: {'column' if transposed else 'row'} {row}"
+    if not transposed and where == "X":
+        name = f"X: example {row}, row 0"  # every row is an example
+    raise ValueError(
+        f"{name} has {'row' if transposed else 'feature'} index {indices[at]}, expected "
+        f"0 <= index < {width}"
+    )
+
+
 def require_csr(x: Any, what: str, i: int | None) -> None:
-    """Check everything but the indices and values of a CSR matrix."""
+    """Check everything but the values of a CSR matrix."""
     if not all(hasattr(x, a) for a in ("indptr", "indices", "data", "shape")) or (
         getattr(x, "format", "csr") != "csr"
     ):
         seen = getattr(x, "format", None) or type(x).__name__
         raise TypeError(f"{what} must be a CSR matrix, got {seen}")
-    if len(x.shape) != 2:
-        raise ValueError(f"{what} must be 2-D, got shape {x.shape}")
+    _check_compressed(x, what, transposed=False)
     require_real(x.data.dtype, i)
-    indptr = x.indptr
-    if (
-        len(indptr) != x.shape[0] + 1
-        or indptr[0] != 0
-        or (np.diff(indptr) < 0).any()
-        or indptr[-1] > min(len(x.indices), len(x.data))
-    ):
-        raise ValueError(f"{what}: indptr does not fit the matrix")
-
-
-def check_indices(indices: Any, indptr: Any, width: int, i: int | None) -> None:
-    if len(indices) == 0 or (indices.min() >= 0 and indices.max() < width):
-        return
-    at = int(np.flatnonzero((indices < 0) | (indices >= width))[0])
-    row = int(np.searchsorted(indptr, at, side="right")) - 1
-    where = f"example {row}, row 0" if i is None else f"example {i}, row {row}"
-    raise ValueError(
-        f"X: {where} has feature index {indices[at]}, expected 0 <= index < {width}"
-    )
 
 
 def chunks(n: int) -> Iterator[slice]:

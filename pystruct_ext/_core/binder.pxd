@@ -40,15 +40,25 @@ cdef extern from "pystruct_ext/kernel.h" nogil:
         void* (*create)(uint32_t, const psx_value*) noexcept
         const psx_oracle* (*oracle)(void*) noexcept
         void (*destroy)(void*) noexcept
+        const char* const* ranges
+        const char* (*wrong)(void*) noexcept
 
 
 cdef class Kernel:
     cdef const psx_kernel* table
     cdef object _owner
     cdef readonly tuple fields
+    cdef tuple _rules
     cdef int _number(self, int32_t k, dict values, dict sizes, psx_value* out) except -1
-    cdef int _array(self, int32_t k, dict values, dict sizes, object real, list keep,
+    cdef int _array(self, int32_t k, dict values, dict sizes, object real, dict given,
                     psx_value* out) except -1
+    cdef object _size(self, str name, dict sizes, dict given)
+    cdef int _in_range(self, int32_t k, dict sizes, dict given) except -1
+    cdef object _outside(self, str name, object array, int64_t at, low, high, wanted)
+    cdef int _number_in_range(self, str name, object wanted, dict sizes) except -1
+    cdef int _in_block_range(self, int32_t k, object array, dict sizes, dict given) except -1
+    cdef object _dims(self, str name)
+    cdef object _starts(self, str total, dict given)
 
 
 cdef Kernel wrap_kernel(const psx_kernel* table, object owner)

@@ -11,6 +11,7 @@ class Field(NamedTuple):
     type: str
     shape: str
     role: str
+    range: str
 
 class Kernel:
     fields: tuple[Field, ...]

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from pystruct_ext._core._ragged_checks import (
     INT32_MAX,
     check_increasing,
-    check_indices,
+    check_sparse,
     ends,
     first_not_finite,
     float_dtype,
@@ -31,7 +31,7 @@ from pystruct_ext._core._ragged_checks import (
 )
 from pystruct_ext._core._ragged_file import read_rows, write_rows
 
-__all__ = ["PackedRows"]
+__all__ = ["PackedRows", "check_sparse"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -329,8 +329,6 @@ class PackedRows:
         for i, x in enumerate(X):
             a, b = int(starts[i]), int(starts[i + 1])
             n = b - a
-            # Compared before narrowing: 2^32 must not become a valid 0.
-            check_indices(x.indices[:n], x.indptr, width, i)
             indptr[offsets[i] + 1 : offsets[i + 1] + 1] = a + x.indptr[1:].astype(
                 np.int64
             )
@@ -373,7 +371,6 @@ class PackedRows:
             same_width(-1, int(X.shape[1]), 0)
             nnz = int(X.indptr[-1])
             indptr = X.indptr.astype(np.int64)
-            check_indices(X.indices[:nnz], indptr, int(X.shape[1]), None)
             with np.errstate(over="ignore", invalid="ignore"):
                 values = X.data[:nnz].astype(dtype)
             return cls(

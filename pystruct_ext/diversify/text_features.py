@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from pystruct_ext.outputs import DiverseQuery
 from pystruct_ext.persistence.registry import storable
+from pystruct_ext.utils.fitted import Fitted
 
 FEATURE_NAMES = (
     "-log rank",
@@ -110,6 +111,17 @@ class QueryTextFeatures(TransformerMixin, BaseEstimator):
         self.mean_, self.scale_ = rows.mean(axis=0), rows.std(axis=0)
         self.scale_[self.scale_ == 0] = 1.0
         return self
+
+    def check_loaded(self) -> None:
+        """Raise unless the attributes are what fitting makes."""
+        fitted = Fitted(self)
+        fitted.integer("n_topics", 1, 10_000)
+        fitted.integer("n_components", 1, 10_000)
+        fitted.integer("random_state", 0, 2**32 - 1)
+        if hasattr(self, "mean_"):
+            n = len(FEATURE_NAMES)
+            fitted.array("mean_", (n,), "float64")
+            fitted.array("scale_", (n,), "float64", low=1e-300)
 
     def fit_transform(
         self, X: Sequence[Any], y: Any = None, **fit_params: Any

@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 
 from pystruct_ext.outputs import DiverseQuery
 from pystruct_ext.persistence.registry import storable
+from pystruct_ext.utils.fitted import Fitted
 
 
 @storable
@@ -54,6 +55,16 @@ class MixtureTopics(BaseEstimator):
         )
         self.coef_, self.intercept_ = model.coef_[0], float(model.intercept_[0])
         return self
+
+    def check_loaded(self) -> None:
+        """Raise unless the fitted attributes are what fitting makes."""
+        if not hasattr(self, "coef_"):
+            return
+        fitted = Fitted(self)
+        n = len(fitted.array("coef_", (None,), "float64"))
+        fitted.array("mean_", (n,), "float64")
+        fitted.array("scale_", (n,), "float64", low=1e-300)
+        fitted.number("intercept_")
 
     def transform(self, query: DiverseQuery) -> DiverseQuery:
         """The query with its topics as elements."""

@@ -29,6 +29,7 @@ from pystruct_ext.solvers import Solver, SolverResult, WorkingSet, get_solver
 from pystruct_ext.solvers.base import generator
 from pystruct_ext.spaces import OutputSpace
 from pystruct_ext.utils.examples import OutputList, as_examples
+from pystruct_ext.utils.fitted import Fitted
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -327,6 +328,18 @@ n_iter_, n_oracle_calls_, history_
         return batch.spread(found, batch.outputs())
 
     # The fitted model.
+
+    def check_loaded(self) -> None:
+        """Raise unless the fitted attributes fit together; called after loading."""
+        fitted = Fitted(self)
+        space = fitted.instance("space_", OutputSpace)
+        if not hasattr(space, "size_psi_"):
+            raise ValueError(f"{type(self).__name__}.space_ is not fitted")
+        own = getattr(self, "_space_class", OutputSpace)
+        fitted.instance("space_", own)
+        fitted.array("_w", (int(space.size_psi_),), ("float32", "float64"))
+        if self.n_jobs is not None:
+            fitted.integer("n_jobs", -(1 << 15), 1 << 15)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_w")

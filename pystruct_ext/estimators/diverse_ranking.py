@@ -34,6 +34,7 @@ from pystruct_ext.spaces.slate import (
     slate_metric,
 )
 from pystruct_ext.utils.examples import OutputList, as_examples
+from pystruct_ext.utils.fitted import Fitted
 
 MODELS = {
     "sequential": (("relations", "novelty"), True),
@@ -250,6 +251,15 @@ status_, n_iter_, n_oracle_calls_, history_
                 prefer[i] = q.features @ self._w[: q.features.shape[1]]
                 paths[i].append(own[i])
         return self
+
+    def check_loaded(self) -> None:
+        """Raise unless the fitted attributes fit together."""
+        super().check_loaded()
+        self._check()
+        fitted = Fitted(self)
+        fitted.equal("top", self.space_.top)
+        if self.model == "mixture":
+            fitted.instance("topics_", MixtureTopics)
 
     def _steps(
         self,

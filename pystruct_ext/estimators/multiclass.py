@@ -13,11 +13,13 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from pystruct_ext._core.ragged import check_sparse
 from pystruct_ext.estimators.base import BaseStructuralSVM, all_or_nothing
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import MulticlassSpace, OutputSpace
 from pystruct_ext.utils.examples import as_examples, is_frame
+from pystruct_ext.utils.fitted import Fitted
 
 # Up to this n * size_psi a fit aims at many digits.
 _SMALL = 100_000
@@ -141,6 +143,7 @@ n_oracle_calls_, history_
         """
         if not is_frame(y):  # scikit-learn has its own words for those
             y = as_examples(y, "y")
+        check_sparse(X)
         X, y = validate_data(
             self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], order="C"
         )
@@ -158,6 +161,17 @@ n_oracle_calls_, history_
         self.classes_ = np.unique(y)
         self.n_features_in_ = self.space_.n_features_
 
+    def check_loaded(self) -> None:
+        """Raise unless the fitted attributes fit together."""
+        super().check_loaded()
+        fitted, space = Fitted(self), self.space_
+        classes = fitted.instance("classes_", np.ndarray)
+        if classes.ndim != 1 or len(classes) != len(space.classes_):
+            raise ValueError(
+                "MulticlassSVM.classes_ are not as many as those of its space"
+            )
+        fitted.equal("n_features_in_", space.n_features_)
+
     @property
     def coef_(self) -> NDArray[np.floating]:
         """Weights of the features, (K, n_features)."""
@@ -171,6 +185,7 @@ n_oracle_calls_, history_
         return self.space_.split(w)[1]
 
     def _rows(self, X: Any) -> Any:
+        check_sparse(X)
         return validate_data(
             self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
         )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from pystruct_ext._core.ragged import PackedRows
+from pystruct_ext._core.ragged import PackedRows, check_sparse
 from pystruct_ext.estimators._arguments import c_to_lam, check_weights
 from pystruct_ext.estimators.base import BaseStructuralSVM, all_or_nothing
 from pystruct_ext.metrics import ndcg
@@ -23,6 +23,7 @@ from pystruct_ext.spaces.ranking import (
     informative,
 )
 from pystruct_ext.utils.examples import as_examples
+from pystruct_ext.utils.fitted import Fitted
 from pystruct_ext.utils.queries import check_relevance, group_queries
 from pystruct_ext.utils.weights import real_numbers
 
@@ -196,6 +197,7 @@ status_, n_iter_, n_oracle_calls_, history_
         c_to_lam(self.C, 1)
         space: Any = self._make_space()
         space.check()
+        check_sparse(X)
         checked: Any
         checked, y = validate_data(
             self,
@@ -247,9 +249,15 @@ status_, n_iter_, n_oracle_calls_, history_
         self._solve(packed, None if weight is None else weight[keep])
         return self
 
+    def check_loaded(self) -> None:
+        """Raise unless the fitted attributes fit together."""
+        super().check_loaded()
+        Fitted(self).equal("n_features_in_", self.space_.n_features_)
+
     def predict(self, X: ArrayLike) -> NDArray[np.float64]:
         """Score of every document, (n_documents,): larger is better."""
         check_is_fitted(self, "_w")
+        check_sparse(X)
         checked: Any = validate_data(
             self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
         )

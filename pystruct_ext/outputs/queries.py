@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from pystruct_ext._core.ragged import check_sparse
+
 
 @dataclass(eq=False)
 class DiverseQuery:
@@ -107,6 +109,7 @@ class DiverseQuery:
     def _check_coverage(self) -> None:
         if self.coverage is None:
             return
+        check_sparse(self.coverage, f"{self._where}: coverage")
         cover = sparse.csr_array(self.coverage, dtype=np.float64)
         cover.sum_duplicates()
         cover.eliminate_zeros()

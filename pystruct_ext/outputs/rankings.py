@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from pystruct_ext._core.ragged import check_sparse
 from pystruct_ext.outputs.queries import DiverseQuery
 
 
@@ -38,6 +39,7 @@ class RankingQuery:
 
     def __post_init__(self) -> None:
         is_sparse = sparse.issparse(self.features)
+        check_sparse(self.features, "features")
         if not is_sparse:
             self.features = np.asarray(self.features, dtype=np.float64)
         if self.features.ndim != 2 or self.features.shape[0] == 0:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from typing import Any
 
 import numpy as np
 
 from pystruct_ext.persistence._finding import find, is_trusted
+from pystruct_ext.persistence._members import Members
 from pystruct_ext.persistence.registry import (
     KINDS,
     ModelFileError,
@@ -16,6 +15,9 @@ from pystruct_ext.persistence.registry import (
     entry_of,
     names,
 )
+
+# Objects inside objects; models have about ten levels.
+MAX_DEPTH = 64
 
 
 class Writer:
@@ -95,14 +97,15 @@ class Reader:
 
     Parameters
     ----------
-    archive : zipfile.ZipFile
+    members : Members
     space : object or None
         Stands for the class of a space that cannot be found.
     """
 
-    def __init__(self, archive: zipfile.ZipFile, space: Any = None) -> None:
-        self.archive = archive
+    def __init__(self, members: Members, space: Any = None) -> None:
+        self.members = members
         self.space = space
+        self._depth = 0
 
     def decode(self, value: Any) -> Any:
         """The value that was encoded.
@@ -110,35 +113,44 @@ class Reader:
         Raises
         ------
         ModelFileError
-            For a tag or class that is not known.
+            For a tag or class that is not known, or values nested without end.
         """
+        if not isinstance(value, (list, dict)):
+            return value
+        if self._depth >= MAX_DEPTH:
+            raise ModelFileError(f"the manifest is nested more than {MAX_DEPTH} deep")
+        self._depth += 1
+        try:
+            return self._box(value)
+        finally:
+            self._depth -= 1
+
+    def _box(self, value: Any) -> Any:
         if isinstance(value, list):
             return [self.decode(v) for v in value]
-        if not isinstance(value, dict):
-            return value
         tag = value["$"]
         if tag == "object":
             return self.build(value, self.entry(value))
         if tag == "float":
             return float(value["v"])
         if tag == "dtype":
-            return np.dtype(str(value["v"]))
+            return _dtype(value["v"])
         if tag == "tuple":
             return tuple(self.decode(v) for v in value["v"])
         if tag == "dict":
             return {self.decode(k): self.decode(v) for k, v in value["v"]}
         if tag == "array":
-            return self._member(value["v"])
+            return self.members.array(value["v"])
         if tag == "objects":
             out = np.empty(len(value["v"]), dtype=object)
             out[:] = [self.decode(v) for v in value["v"]]
             return out.reshape(value["shape"])
         if tag == "sparse":
-            data = self._member(value["data"])
-            dense = np.zeros(int(value["size"]), dtype=data.dtype)
-            dense[self._member(value["index"])] = data
-            return dense
-        raise ModelFileError(f"the manifest holds the unknown tag {tag!r}")
+            index = self.members.array(value["index"])
+            return self.members.sparse(
+                value["size"], index, self.members.array(value["data"])
+            )
+        raise ModelFileError(f"the manifest holds the unknown tag {str(tag)[:60]!r}")
 
     def build(self, node: dict[str, Any], entry: Storable) -> Any:
         """The object of a node."""
@@ -175,6 +187,9 @@ class Reader:
             )
         return entry
 
-    def _member(self, name: str) -> np.ndarray:
-        with self.archive.open(name) as file:
-            return np.lib.format.read_array(io.BytesIO(file.read()), allow_pickle=False)
+
+def _dtype(text: Any) -> np.dtype[Any]:
+    dtype = np.dtype(str(text))
+    if dtype.kind not in "biufcSU" or dtype.subdtype is not None:
+        raise ModelFileError(f"the manifest holds the type {str(text)[:60]!r}")
+    return dtype.newbyteorder("=")

@@ -1,8 +1,9 @@
 """Saving and loading fitted estimators.
 
 A model is a ZIP archive of stored members: ``manifest.json`` and one ``.npy`` per array.
-Loading reads JSON and arrays (``allow_pickle=False``) and builds objects of classes in the
-table only, so that a file cannot run code.
+Loading reads JSON and arrays (no pickles) and builds objects of classes in the table only, so
+that a file cannot run code. Sizes are checked before memory is taken, and fitted attributes
+before they are used (``check_loaded`` of each class), so that it cannot do other harm either.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from pystruct_ext.persistence._finding import root
+from pystruct_ext.persistence._members import Members
 from pystruct_ext.persistence._values import Reader, Writer
 from pystruct_ext.persistence._version1 import upgrade
 from pystruct_ext.persistence.registry import ModelFileError, entry_of, names
@@ -87,7 +89,9 @@ def _entry(name: str) -> zipfile.ZipInfo:
     return zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
 
 
-def load(path: str | os.PathLike[str], space: Any = None) -> Any:
+def load(
+    path: str | os.PathLike[str], space: Any = None, *, max_bytes: int | None = None
+) -> Any:
     """Read a model written by `save`, of this or an older format version.
 
     Parameters
@@ -97,6 +101,9 @@ def load(path: str | os.PathLike[str], space: Any = None) -> Any:
         An unfitted space of the class that the model was trained with, where that is
         neither of this package nor `storable`: a file names classes, it never holds
         their code.
+    max_bytes : int, optional
+        Memory that weights which are mostly zero may take beyond what the file holds of
+        them. By default 512 MiB, or 64 bytes for each byte of the file if that is more.
 
     Returns
     -------
@@ -107,46 +114,45 @@ def load(path: str | os.PathLike[str], space: Any = None) -> Any:
     ------
     FileNotFoundError
         If there is no such file.
+    OSError
+        If it cannot be opened.
     ModelFileError
-        If the file is truncated, damaged, foreign, or of a newer format.
+        If the file is truncated, damaged, foreign, of a newer format, or if a fitted
+        attribute is not what its class allows; the only error about contents.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no such model file: {path}")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return _build(_manifest(archive), Reader(archive, space))
-    except ModelFileError as error:
-        raise ModelFileError(f"{path}: {error}") from error.__cause__
-    except (zipfile.BadZipFile, EOFError) as error:
-        raise ModelFileError(
-            f"{path}: not a model file, or truncated or damaged ({error}); expected a file "
-            "written by save"
-        ) from None
-    except (
-        KeyError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        IndexError,
-        RecursionError,
-    ) as error:
-        raise ModelFileError(f"{path}: damaged model file ({error})") from error
+    with open(path, "rb") as file:
+        try:
+            members = Members(file, max_bytes)
+            return _build(_checked(members.manifest()), Reader(members, space))
+        except ModelFileError as error:
+            raise ModelFileError(f"{path}: {error}") from error.__cause__
+        except (zipfile.BadZipFile, EOFError) as error:
+            raise ModelFileError(
+                f"{path}: not a model file, or truncated or damaged ({error}); expected a "
+                "file written by save"
+            ) from None
+        # Whatever hostile contents bring about, in here and in the classes that they name.
+        except Exception as error:
+            said = str(error)[:300] or type(error).__name__
+            raise ModelFileError(f"{path}: damaged model file ({said})") from error
 
 
-def _manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
-    if "manifest.json" not in archive.namelist():
-        raise ModelFileError(
-            "a ZIP archive without manifest.json, expected a file written by save"
-        )
-    manifest = json.loads(archive.read("manifest.json"))
+def _checked(manifest: Any) -> dict[str, Any]:
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise ModelFileError(f"manifest.json does not say format {FORMAT!r}")
     version = manifest.get("format_version")
-    if not isinstance(version, int) or version > VERSION:
+    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
         raise ModelFileError(
-            f"format version {version}, written by pystruct_ext "
-            f"{manifest.get('package_version')}; this version reads up to {VERSION}: upgrade"
+            f"format version {str(version)[:60]}, expected 1 .. {VERSION}"
+        )
+    if version > VERSION:
+        raise ModelFileError(
+            f"format version {str(version)[:60]}, written by pystruct_ext "
+            f"{str(manifest.get('package_version'))[:60]}; this version reads up to "
+            f"{VERSION}: upgrade"
         )
     return manifest
 

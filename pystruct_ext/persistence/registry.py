@@ -98,7 +98,16 @@ class Storable:
         ------
         ModelFileError
             If the parts are not those of such an object.
+        ValueError, TypeError
+            If its own ``check_loaded`` refuses it.
         """
+        obj = self._built(parts)
+        check = getattr(obj, "check_loaded", None)
+        if check is not None:
+            check()
+        return obj
+
+    def _built(self, parts: Mapping[str, Any]) -> Any:
         if hasattr(self.cls, "from_stored"):
             return self.cls.from_stored(parts["state"])
         if hasattr(self.cls, "get_params"):
@@ -202,6 +211,10 @@ def storable(
 
     All values must be None, booleans, numbers, strings, arrays, dtypes, lists, tuples, dicts,
     or storable objects.
+
+    A file may hold anything under these names. A class whose attributes must satisfy
+    something has a method ``check_loaded(self)``, called on every object after loading; it
+    raises ValueError or TypeError, naming the attribute (see `pystruct_ext.utils.fitted`).
 
     Parameters
     ----------

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pystruct_ext._core import Oracle, python_oracle
 from pystruct_ext.spaces._parts import flat_index
 from pystruct_ext.spaces.base import OutputSpace, SpaceTags
+from pystruct_ext.utils.fitted import Fitted
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -106,8 +107,23 @@ class CombinedSpace(OutputSpace):
         """The inverse of `to_stored`."""
         space = cls(**state["params"])
         for name, value in state["fitted"].items():
+            if name not in ("space_", "spaces_", "size_psi_"):
+                raise ValueError(f"{cls.__name__} has no fitted attribute {name!r}")
             setattr(space, name, value)
         return space
+
+    def check_loaded(self) -> None:
+        """Raise unless the spaces inside are fitted spaces, and the size their sum."""
+        for space in self._inner():
+            check_space(space, "space")
+        if hasattr(self, "size_psi_"):
+            for space in self._inner():
+                if not hasattr(space, "size_psi_"):
+                    raise ValueError(
+                        f"{type(self).__name__}: a space inside is not fitted"
+                    )
+            total = sum(int(space.size_psi_) for space in self._inner())
+            Fitted(self).equal("size_psi_", total)
 
 
 # Spaces and their parts.

@@ -21,6 +21,10 @@ from pystruct_ext.utils.examples import (
     frame_rows,
     is_frame,
 )
+from pystruct_ext.utils.fitted import INT32_MAX, Fitted
+
+KINDS = ("packed", "columns", "dense", "csr", "names")
+_STATE = ("template", "min_count", "hash_bits", "dtype", "kind", "n_features")
 
 # Dense rows with fewer nonzeros than this are faster, and smaller, as sparse rows.
 _SPARSE_BELOW = 0.4
@@ -222,6 +226,9 @@ class FeatureEncoder:
         """Rebuild the vocabulary."""
         state = dict(state)
         blob, offsets = state.pop("names_blob", None), state.pop("names_offsets", None)
+        unknown = sorted(set(state) - set(_STATE))
+        if unknown:
+            raise ValueError(f"FeatureEncoder has no attribute {unknown[0]!r}")
         self.__dict__.update(state)
         # Format version 1 of model files has the name of the type.
         self.dtype = np.dtype(self.dtype)
@@ -231,6 +238,30 @@ class FeatureEncoder:
             self.vocabulary = Vocabulary.from_arrays(blob, offsets)
         elif self.kind in ("names", "columns") and self.hash_bits is not None:
             self.vocabulary = HashedVocabulary(self.hash_bits)
+
+    def check_loaded(self) -> None:
+        """Raise unless the attributes are what fitting makes; see `Fitted`."""
+        fitted = Fitted(self)
+        kind = fitted.one_of("kind", KINDS)
+        fitted.one_of("dtype", (np.dtype("float32"), np.dtype("float64")))
+        fitted.integer("min_count", 1)
+        if self.hash_bits is not None:
+            fitted.integer("hash_bits", 1, 30)
+        if self.template is not None:
+            Template(fitted.instance("template", str))
+        d = fitted.integer("n_features", 0, INT32_MAX)
+        if kind in ("names", "columns"):
+            known = fitted.instance("vocabulary", Vocabulary, HashedVocabulary)
+            fitted.equal("n_features", len(known))
+        if kind == "columns" and self.template is None:
+            raise ValueError(
+                "FeatureEncoder.template is None, expected text for columns"
+            )
+        self.check_width(d)
+
+    def check_width(self, n_features: int) -> None:
+        """Raise ValueError unless it makes rows of this width."""
+        Fitted(self).equal("n_features", n_features)
 
     def names(self) -> list[str] | None:
         """Feature names in column order, or None where there are none."""

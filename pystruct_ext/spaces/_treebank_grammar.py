@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pystruct_ext.outputs.phrase_trees import Tree
 from pystruct_ext.persistence.registry import storable
+from pystruct_ext.utils.fitted import Fitted
 
 # A binary tree: (symbol, start, end, left, right); left and right are None for leaves.
 Binary = tuple[str, int, int, Any, Any]
@@ -117,6 +118,31 @@ class TreebankGrammar:
     is_root: NDArray[np.uint8] = field(
         default_factory=lambda: np.zeros(0, dtype=np.uint8)
     )
+
+    def check_loaded(self) -> None:
+        """Raise unless the tables are what `fit` makes; see `Fitted`."""
+        fitted = Fitted(self)
+        fitted.integer("horizontal", 0, 10)
+        fitted.integer("vertical", 1, 2)
+        n = fitted.labels("symbols", at_least=1, kind=str)
+        k = fitted.labels("labels", at_least=1, kind=str)
+        tags = fitted.labels("tags", at_least=1, kind=str)
+        fitted.array("symbol_label", (n,), "int32", low=-1, high=k - 1)
+        fitted.array("rules", (None, 3), "int32", low=0, high=n - 1)
+        fitted.array("lexical", (None, 2), "int32", low=0)
+        fitted.array("is_root", (n,), "uint8", low=0, high=1)
+        for name, column, end in (("lexical", 0, tags), ("lexical", 1, n)):
+            high = self.lexical[:, column].max(initial=-1)
+            if high >= end:
+                raise ValueError(
+                    f"TreebankGrammar.{name} holds {high} in column {column}, expected "
+                    f"0 .. {end - 1}"
+                )
+        for name, column in (("rules", 1), ("lexical", 0)):
+            if (np.diff(getattr(self, name)[:, column]) < 0).any():
+                raise ValueError(
+                    f"TreebankGrammar.{name} is not sorted by column {column}"
+                )
 
     def fit(self, trees: Sequence[Tree], labels: list[str]) -> TreebankGrammar:
         """Read the rules off trees whose collapsed labels are `labels`."""

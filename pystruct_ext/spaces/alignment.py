@@ -13,6 +13,7 @@ from pystruct_ext._core import Oracle
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import alignment as _alignment
 from pystruct_ext.spaces.compiled import CompiledSpace
+from pystruct_ext.utils.fitted import Fitted
 
 
 @dataclass
@@ -126,9 +127,12 @@ class AlignmentSpace(CompiledSpace):
                     for c, value in enumerate(channels):
                         seen[c].add(value)
         self.letters_ = [sorted(s) for s in seen]
-        sizes = [len(s) + 1 for s in self.letters_]
-        self.size_psi_ = 2 + sum((2 * self.window + 1) * k * k + 2 * k for k in sizes)
+        self.size_psi_ = self._size()
         return self
+
+    def _size(self) -> int:
+        sizes = [len(s) + 1 for s in self.letters_]
+        return 2 + sum((2 * self.window + 1) * k * k + 2 * k for k in sizes)
 
     def _check_parameters(self) -> None:
         for name, allowed in (
@@ -148,6 +152,25 @@ class AlignmentSpace(CompiledSpace):
             value = getattr(self, name)
             if not (np.isfinite(value) and value >= 0):
                 raise ValueError(f"{name} must be a finite number >= 0, got {value!r}")
+
+    def check_loaded(self) -> None:
+        """Raise unless the fitted attributes are what fitting makes; see `Fitted`."""
+        self._check_parameters()
+        if not hasattr(self, "size_psi_"):
+            return
+        fitted = Fitted(self)
+        fitted.integer("max_cells", 1)
+        channels = fitted.value("letters_")
+        if not isinstance(channels, list) or not 1 <= len(channels) <= 1024:
+            raise ValueError(
+                "AlignmentSpace.letters_ must be a list of 1 .. 1024 lists"
+            )
+        for c, letters in enumerate(channels):
+            if not isinstance(letters, list) or len(set(letters)) != len(letters):
+                raise ValueError(
+                    f"AlignmentSpace.letters_[{c}] must be a list of different letters"
+                )
+        fitted.equal("size_psi_", self._size())
 
     def pack(
         self, X: Sequence[Any], Y: Sequence[Any] | None = None

@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator
 
 from pystruct_ext._core import Oracle, python_oracle
 from pystruct_ext.persistence.registry import storable
+from pystruct_ext.utils.fitted import Fitted
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,15 @@ class OutputSpace(BaseEstimator, ABC):
         raise NotImplementedError(
             f"{type(self).__name__} does not enumerate its outputs"
         )
+
+    def check_loaded(self) -> None:
+        """Raise ValueError or TypeError unless parameters and fitted attributes make sense.
+
+        Called after loading, when they are what a file says. Override where a hostile value
+        could do harm, such as an index beyond an array; `pystruct_ext.utils.fitted` helps.
+        """
+        if hasattr(self, "size_psi_"):
+            Fitted(self).integer("size_psi_", 0)
 
     def validate(self, X: Sequence[Any], Y: Sequence[Any] | None = None) -> None:
         """Raise ValueError or TypeError if the examples are not what the space takes."""

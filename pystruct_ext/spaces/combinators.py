@@ -95,6 +95,17 @@ class _OverParts(CombinedSpace):
         check_parts(self.space, type(self).__name__)
         return clone(self.space)
 
+    def check_loaded(self) -> None:
+        """Raise unless what is said of parts may be an array, and the space inside is one."""
+        super().check_loaded()
+        for name in ("mask", "cost"):
+            value = getattr(self, name, None)
+            if isinstance(value, (bool, int, float, str, dict)):
+                raise ValueError(
+                    f"{type(self).__name__}.{name} is a {type(value).__name__}, expected an "
+                    "array"
+                )
+
     def _set(self, space: Any) -> None:
         self.space_ = space
         self.size_psi_ = int(space.size_psi_)

@@ -23,6 +23,7 @@ from pystruct_ext.spaces._treebank_grammar import (
     tree_of_brackets,
 )
 from pystruct_ext.spaces.compiled import CompiledSpace
+from pystruct_ext.utils.fitted import Fitted
 
 
 @dataclass
@@ -171,6 +172,9 @@ class ConstituencySpace(CompiledSpace):
 
     def _set_sizes(self) -> None:
         self.stride_ = padded(len(self.labels_))
+        self.size_psi_ = self._size()
+
+    def _size(self) -> int:
         scored = self.model == "spans" or self.span_features
         size = (self.stride_ << self.bits) if scored else 0
         if self.grammar_ is not None:
@@ -178,7 +182,7 @@ class ConstituencySpace(CompiledSpace):
             size += len(g.rules) + len(g.lexical) + len(g.symbols)
         elif self.splits:
             size += 1 << self.split_bits
-        self.size_psi_ = size
+        return size
 
     def _check_parameters(self) -> None:
         for name, allowed in (
@@ -202,6 +206,26 @@ class ConstituencySpace(CompiledSpace):
                 raise ValueError(
                     f"{name} must be an integer in {low} .. {high}, got {value!r}"
                 )
+
+    def check_loaded(self) -> None:
+        """Raise unless the fitted attributes are what fitting makes; see `Fitted`."""
+        self._check_parameters()
+        if not hasattr(self, "size_psi_"):
+            return
+        fitted = Fitted(self)
+        k = fitted.labels("labels_", at_least=1, kind=str)
+        fitted.one_of("root_", tuple(self.labels_))
+        fitted.equal("stride_", padded(k))
+        if self.model == "grammar":
+            grammar = fitted.instance("grammar_", TreebankGrammar)
+            if grammar.labels != self.labels_:
+                raise ValueError(
+                    "ConstituencySpace.grammar_ has other labels than labels_"
+                )
+            fitted.one_of("frequent_tag_", tuple(grammar.tags))
+        else:
+            fitted.one_of("grammar_", (None,))
+        fitted.equal("size_psi_", self._size())
 
     def validate(self, X: Sequence[Any], Y: Sequence[Any] | None = None) -> None:
         """Raise unless X is a list of sentences, and Y as long."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pystruct_ext.persistence.registry import storable
+from pystruct_ext.utils.fitted import Fitted
 
 
 @storable(old_tag="allowed")
@@ -28,6 +29,13 @@ class Allowed:
     transition: NDArray[np.bool_]
     start: NDArray[np.bool_]
     end: NDArray[np.bool_]
+
+    def check_size(self, k: int) -> None:
+        """Raise ValueError unless these are moves over k labels."""
+        fitted = Fitted(self)
+        fitted.array("transition", (k, k), "bool")
+        fitted.array("start", (k,), "bool")
+        fitted.array("end", (k,), "bool")
 
     @property
     def unrestricted(self) -> bool:

@@ -26,6 +26,7 @@ from pystruct_ext.spaces._kernels import dependency as _dependency
 from pystruct_ext.spaces._labels import UnseenLabelError, padded
 from pystruct_ext.spaces.compiled import CompiledSpace
 from pystruct_ext.utils.callers import user_stacklevel
+from pystruct_ext.utils.fitted import INT32_MAX, Fitted
 from pystruct_ext.utils.renamed import renamed_parameters
 
 # Tags are told apart between head and modifier as bits of a 64-bit set; the last is "other".
@@ -241,6 +242,28 @@ class DependencySpace(CompiledSpace):
                 raise ValueError(
                     f"{name} must be an integer in {low} .. {high}, got {value!r}"
                 )
+
+    def check_loaded(self) -> None:
+        """Raise unless the fitted attributes are what fitting makes; see `Fitted`."""
+        self._check_parameters()
+        if not hasattr(self, "size_psi_"):
+            return
+        fitted = Fitted(self)
+        k = fitted.labels("labels_", at_least=int(bool(self.labelled)), kind=str)
+        fitted.labels("tags_", kind=str, at_most=_TAG_BITS - 1)
+        fitted.boolean("lemmas_")
+        fitted.boolean("fine_tags_")
+        d = fitted.integer("n_features_", 0, INT32_MAX)
+        stride = fitted.equal("stride_", padded(k))
+        own = fitted.boolean("own_features_")
+        if own and self.siblings:
+            raise ValueError(
+                "DependencySpace.siblings is True, expected False for features"
+            )
+        arcs = fitted.equal("n_arc_", d if own else 1 << self.bits)
+        rows = d if own else 1 << self.label_bits
+        rows = fitted.equal("n_label_rows_", rows if self.labelled else 0)
+        fitted.equal("size_psi_", arcs + rows * stride)
 
     def pack(self, X: Sequence[Any], Y: Sequence[Any] | None = None) -> PackedTrees:
         """Pack examples with what was learnt at fit."""

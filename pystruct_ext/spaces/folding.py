@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -18,6 +18,7 @@ from pystruct_ext.spaces._kernels import fold as _fold
 from pystruct_ext.spaces._nearest_neighbour import nearest_neighbour_weights
 from pystruct_ext.spaces.compiled import CompiledSpace
 from pystruct_ext.utils.callers import user_stacklevel
+from pystruct_ext.utils.fitted import Fitted
 
 _BASES = {"A": 0, "C": 1, "G": 2, "U": 3, "T": 3}
 _CANONICAL = {(0, 3), (3, 0), (1, 2), (2, 1), (2, 3), (3, 2)}
@@ -178,6 +179,12 @@ class FoldingSpace(CompiledSpace):
                 f"max_length must be an integer > 0, got {self.max_length!r}"
             )
 
+    def check_loaded(self) -> None:
+        """Raise unless the fitted attributes are what fitting makes; see `Fitted`."""
+        self._check_parameters()
+        if hasattr(self, "size_psi_"):
+            Fitted(self).equal("size_psi_", int(_fold.SIZE))
+
     def validate(self, X: Sequence[Any], Y: Sequence[Any] | None = None) -> None:
         """Raise unless X is a list of strings, and Y as long."""
         if isinstance(X, (str, bytes)) or not hasattr(X, "__getitem__"):
@@ -287,12 +294,14 @@ class FoldingSpace(CompiledSpace):
         packed.partner = partner
         if not unfit:
             return
-        # With w = 0, the fold of least loss is the largest set of true pairs that fits.
-        oracle = self._oracle(packed, 1.0, 1.0)
+        # The best fold, of 1 for true pairs and -1 for others, is the largest set of true pairs
+        # that fits. The truth itself is no fold, and not shown to the kernel.
+        oracle = self._oracle(replace(packed, partner=None), 1.0, 1.0)
         w = np.zeros(self.size_psi_, dtype=np.dtype(self.dtype))
-        fitting = {i: oracle.argmax(w, i, -1.0) for i in unfit}
-        for i, code in fitting.items():
+        for i in unfit:
             a, b = int(packed.offsets[i]), int(packed.offsets[i + 1])
+            true = partner[a:b, None] == np.arange(b - a)
+            code = oracle.argmax(w, i, 0.0, scores=np.where(true, 1.0, -1.0))
             kept = np.where(code == partner[a:b], code, -1)
             packed.n_dropped += int(((partner[a:b] >= 0) & (kept < 0)).sum()) // 2
             partner[a:b] = kept

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pystruct_ext._core import Oracle
-from pystruct_ext._core.ragged import PackedRows
+from pystruct_ext._core.ragged import PackedRows, check_sparse
 from pystruct_ext.losses import cost_matrix
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import multiclass as _multiclass
 from pystruct_ext.spaces._labels import UnseenLabelError, padded
 from pystruct_ext.spaces.compiled import CompiledSpace
 from pystruct_ext.utils.examples import as_examples, is_missing
+from pystruct_ext.utils.fitted import INT32_MAX, Fitted
 from pystruct_ext.utils.renamed import renamed_parameters
 
 
@@ -113,6 +114,19 @@ class MulticlassSpace(CompiledSpace):
         self.size_psi_ = rows.n_features * self.stride_
         return PackedClasses(rows, np.ascontiguousarray(codes, dtype=np.int32))
 
+    def check_loaded(self) -> None:
+        """Raise unless the fitted attributes are what fitting makes; see `Fitted`."""
+        fitted = Fitted(self)
+        fitted.one_of("dtype", ("float32", "float64"))
+        fitted.number("intercept_scaling")
+        if not hasattr(self, "size_psi_"):
+            return
+        k = fitted.labels("classes_", at_least=2)
+        d = fitted.integer("n_features_", 0, INT32_MAX)
+        stride = fitted.equal("stride_", padded(k))
+        fitted.array("cost_", (k, k), "float64", low=0)
+        fitted.equal("size_psi_", (d + bool(self.fit_intercept)) * stride)
+
     def pack(self, X: Sequence[Any], Y: Sequence[Any] | None = None) -> PackedClasses:
         """Pack rows, and classes if given."""
         rows = self._rows(X)
@@ -136,6 +150,7 @@ class MulticlassSpace(CompiledSpace):
         return PackedClasses(rows, codes)
 
     def _rows(self, X: Any) -> PackedRows:
+        check_sparse(X)
         if not hasattr(X, "indptr"):
             X = np.asarray(X)
         if self.fit_intercept:

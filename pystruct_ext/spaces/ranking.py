@@ -19,6 +19,7 @@ from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import ranking as _ranking
 from pystruct_ext.spaces._kernels.ranking import descending_order
 from pystruct_ext.spaces.base import OutputSpace, SpaceTags
+from pystruct_ext.utils.fitted import INT32_MAX, Fitted
 from pystruct_ext.utils.gains import discounts, gain_of
 from pystruct_ext.utils.renamed import renamed_parameters
 
@@ -116,6 +117,13 @@ class RankingSpace(OutputSpace):
                 f"dtype must be 'float32' or 'float64', got {self.dtype!r}"
             )
         gain_of(np.zeros(1), self.gain)
+
+    def check_loaded(self) -> None:
+        """Raise unless the fitted attributes are what fitting makes; see `Fitted`."""
+        self.check()
+        if hasattr(self, "size_psi_"):
+            fitted = Fitted(self)
+            fitted.equal("size_psi_", fitted.integer("n_features_", 0, INT32_MAX))
 
     def fit_domain(
         self, X: Sequence[RankingQuery], Y: Sequence[Ranking] | None = None

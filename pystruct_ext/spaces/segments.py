@@ -17,6 +17,7 @@ from pystruct_ext.spaces._kernels import segments as _segments
 from pystruct_ext.spaces._labels import UnseenLabelError, label_classes, padded
 from pystruct_ext.spaces.compiled import CompiledSpace
 from pystruct_ext.utils.examples import n_rows_of
+from pystruct_ext.utils.fitted import INT32_MAX, Fitted
 from pystruct_ext.utils.renamed import renamed_parameters
 
 _WHOLE = (int, np.integer)
@@ -166,6 +167,21 @@ class SegmentSpace(CompiledSpace):
             raise ValueError(
                 f"n_lengths must be an integer > 0, got {self.n_lengths!r}"
             )
+
+    def check_loaded(self) -> None:
+        """Raise unless the fitted attributes are what fitting makes; see `Fitted`."""
+        self._check_parameters()
+        if not hasattr(self, "size_psi_"):
+            return
+        fitted = Fitted(self)
+        k = fitted.labels("classes_", at_least=1)
+        d = fitted.integer("n_features_", 0, INT32_MAX)
+        fitted.integer("n_lengths", 1, INT32_MAX)
+        stride = fitted.equal("stride_", padded(k))
+        fitted.instance("encoder_", FeatureEncoder).check_width(d)
+        fitted.array("longest_", (k,), "int32", low=1)
+        parts = (3 if fitted.value("boundary") else 1) * d
+        fitted.equal("size_psi_", (parts + self.n_lengths + k + 2) * stride)
 
     def pack(self, X: Sequence[Any], Y: Sequence[Any] | None = None) -> PackedSegments:
         """Pack examples with what was learnt at fit."""

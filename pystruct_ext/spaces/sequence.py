@@ -26,6 +26,7 @@ from pystruct_ext.spaces._labels import (
 from pystruct_ext.spaces.compiled import CompiledSpace
 from pystruct_ext.spaces.constraints import Allowed, allowed_transitions
 from pystruct_ext.utils.examples import as_examples, as_sequence, n_rows_of
+from pystruct_ext.utils.fitted import INT32_MAX, Fitted
 from pystruct_ext.utils.renamed import renamed_parameters
 from pystruct_ext.utils.weights import real_numbers
 
@@ -177,6 +178,7 @@ class SequenceSpace(CompiledSpace):
                 raise AssertionError
             self.state_ptr_, self.state_label_ = _seen_pairs(rows, packed.labels, k)
             self.n_state_ = len(self.state_label_)
+            self._freeze()
         self.size_psi_ = self.n_state_ + (k + 2) * self.stride_
         return packed
 
@@ -230,6 +232,40 @@ class SequenceSpace(CompiledSpace):
             raise ValueError(
                 f"hash_bits must be None or an integer in 1 .. 30, got {self.hash_bits!r}"
             )
+
+    def check_loaded(self) -> None:
+        """Raise unless the fitted attributes are what fitting makes; see `Fitted`."""
+        self._check_parameters()
+        if not hasattr(self, "size_psi_"):
+            return
+        fitted = Fitted(self)
+        k = fitted.labels("classes_", at_least=2)
+        d = fitted.integer("n_features_", 0, INT32_MAX)
+        stride = fitted.equal("stride_", padded(k))
+        encoder = fitted.instance("encoder_", FeatureEncoder)
+        encoder.check_width(d)
+        fitted.array("cost_", (k, k), "float64", low=0)
+        allowed = fitted.instance("allowed_", Allowed)
+        allowed.check_size(k)
+        pairs = d * stride
+        if self.features == "seen":
+            pairs = fitted.integer("n_state_", 0)
+            fitted.array(
+                "state_ptr_", (d + 1,), "int64", low=0, high=pairs, rising=True
+            )
+            fitted.array("state_label_", (pairs,), "int32", low=0, high=k - 1)
+            self._freeze()
+        else:
+            for name in ("state_ptr_", "state_label_"):
+                fitted.one_of(name, (None,))
+        fitted.equal("n_state_", pairs)
+        fitted.equal("size_psi_", pairs + (k + 2) * stride)
+
+    def _freeze(self) -> None:
+        """Tables that cannot change are checked once, not whenever they are bound."""
+        for table in (self.state_ptr_, self.state_label_):
+            if table is not None and table.base is None:
+                table.setflags(write=False)
 
     def _check_legal(
         self, labels: NDArray[np.int32], offsets: NDArray[np.int64]

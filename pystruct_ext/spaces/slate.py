@@ -17,6 +17,7 @@ from pystruct_ext.outputs.rankings import Slate
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import slate as _slate
 from pystruct_ext.spaces.base import OutputSpace, SpaceTags
+from pystruct_ext.utils.fitted import INT32_MAX, Fitted
 from pystruct_ext.utils.gains import discounts
 from pystruct_ext.utils.renamed import renamed_parameters
 
@@ -42,6 +43,10 @@ class PackedSlates:
 
     def __len__(self) -> int:
         return len(self.queries)
+
+
+# More than any list of results; what the places weigh is made in memory.
+_MOST_PLACES = 1 << 20
 
 
 @storable(kind="space", renamed={"label_loss": "task_loss"})
@@ -85,6 +90,19 @@ class SlateSpace(OutputSpace):
         self.alpha = alpha
         self.parts = parts
         self.discounted = discounted
+
+    def check_loaded(self) -> None:
+        """Raise unless the fitted attributes are what fitting makes; see `Fitted`."""
+        fitted = Fitted(self)
+        fitted.integer("top", 1, _MOST_PLACES)
+        fitted.number("alpha", 0, 1)
+        fitted.one_of("task_loss", SLATE_LOSSES)
+        if not hasattr(self, "size_psi_"):
+            return
+        size = fitted.integer("n_features_", 0, INT32_MAX)
+        size += 3 * fitted.integer("n_channels_", 0, 1 << 20)
+        size += fitted.integer("n_element_features_", 0, INT32_MAX)
+        fitted.equal("size_psi_", size + fitted.boolean("novelty_"))
 
     def fit_domain(
         self, X: Sequence[DiverseQuery], Y: Sequence[Slate] | None = None
@@ -197,7 +215,7 @@ class SlateSpace(OutputSpace):
             "offsets": _starts(sizes),
             "x": np.concatenate([q.features.ravel() for q in queries]),
             "relation_at": np.zeros(n + 1, dtype=np.int64),
-            "relations": np.zeros(1),
+            "relations": np.zeros(0),
             "place": self.places(top),
             "max_rows": int(sizes.max()),
             "max_intents": 1,
@@ -205,8 +223,8 @@ class SlateSpace(OutputSpace):
             "ideal": np.ones(n),
             "intent_at": np.zeros(n + 1, dtype=np.int64),
             "n_intents": np.zeros(n, dtype=np.int32),
-            "gain": np.zeros(1),
-            "decay": np.zeros(1),
+            "gain": np.zeros(0),
+            "decay": np.zeros(0),
             "truths": None,
         }
         if self.n_channels_:
@@ -306,10 +324,10 @@ def _pack_elements(
 ) -> None:
     n, rows = len(queries), int(arrays["offsets"][-1])
     arrays["cover_ptr"] = np.zeros(rows + 1, dtype=np.int64)
-    arrays["cover"] = np.zeros(1, dtype=np.int32)
-    arrays["degree"] = np.zeros(1)
+    arrays["cover"] = np.zeros(0, dtype=np.int32)
+    arrays["degree"] = np.zeros(0)
     arrays["element_at"] = np.zeros(n + 1, dtype=np.int64)
-    arrays["element_x"] = np.zeros(1)
+    arrays["element_x"] = np.zeros(0)
     arrays["max_elements"] = 1
     if not used:
         return

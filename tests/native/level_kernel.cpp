@@ -54,11 +54,11 @@ struct LevelSpace {
   }
 
   template <class F>
-  void fields(F& f) {  // what the binder fills, checked against the shapes
-    f.number("n", n);
+  void fields(F& f) {  // what the binder fills, checked against the shapes and ranges
+    f.number("n", n, "0..");
     rows.fields(f, "n+1", "nnz|n*n_features");
-    f.array("levels", levels, "n", pystruct_ext::kOptional);
-    f.number("n_levels", n_levels);
+    f.array("levels", levels, "n", "0..n_levels-1", pystruct_ext::kOptional);
+    f.number("n_levels", n_levels, "1..1000000");
   }
 };
 PSX_EXPORT_KERNEL(level_kernel, "levels", pystruct_ext::With<LevelSpace<float>>,

@@ -8,6 +8,19 @@
  * Shapes are text: dimensions separated by commas, each a sum of products of names and integers, such
  * as "n+1" or "n_rows,2*stride". A name is that of a number field, of a size, or bound by the first
  * array that has it. "a|b" takes the first alternative whose names are all known. "*" is any length.
+ *
+ * Ranges are text, too: what the values must be for the kernel never to leave its arrays.
+ *   "any"                 whatever they are (hashes)
+ *   "finite"              neither NaN nor infinite; "finite or -inf": also -inf
+ *   "positive"            finite and above 0
+ *   "lo..hi"              from lo to hi, both included; either may be missing; floats are finite
+ *   "lo..hi by 8"         and a multiple of 8
+ *   "lo..hi rising"       the first is lo, the last hi, and none is smaller than the one before
+ * lo and hi are sums of products, as in shapes, with two more kinds of names: "#offsets" is the
+ * length of the block of these offsets that an entry belongs to, "n_levels[]" the entry of that
+ * array for the block (in an array of two dimensions: for the column). The blocks of an array are
+ * those of the offsets whose total is its first dimension, or, for the dimension n, the examples.
+ * "...; with x" says that an optional array is needed where x is given, "...; without x" where not.
  */
 #ifndef PYSTRUCT_EXT_KERNEL_H
 #define PYSTRUCT_EXT_KERNEL_H
@@ -68,6 +81,10 @@ typedef struct psx_kernel {
   void* (*create)(uint32_t w_bytes, const psx_value* values);
   const psx_oracle* (*oracle)(void* box);
   void (*destroy)(void* box);
+  /* Version 1.0 ends above: tables of smaller struct_size have no ranges. */
+  const char* const* ranges; /* n_fields texts; "" for sizes and offsets */
+  /* What is wrong with a filled view that ranges cannot say, or NULL. Called once after create. */
+  const char* (*wrong)(void* box);
 } psx_kernel;
 
 #ifdef __cplusplus

@@ -6,17 +6,24 @@
 //   void fields(F& f) {
 //     f.size("n", n);
 //     f.offsets("offsets", offsets, "n+1", "n_rows");
-//     f.array("labels", labels, "n_rows", kOptional);
-//     f.number("n_labels", n_labels);
+//     f.array("labels", labels, "n_rows", "0..n_labels-1", kOptional);
+//     f.number("n_labels", n_labels, "1..");
 //   }
 //
 // The same function lists the fields (Lister) and fills them (Filler); whatever else it does, such as
-// deriving one member from others, happens after the members before it are filled.
+// deriving one member from others, happens after the members before it are filled. Shapes and
+// ranges are explained in kernel.h; all of them are checked before anything is filled. What they
+// cannot say, such as whether a true code is one, a kernel may say itself:
+//
+//   const char* wrong() const noexcept;  // what is wrong with the fields, or nullptr
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "pystruct_ext/driver.hpp"
@@ -27,35 +34,52 @@ namespace pystruct_ext {
 // Whether a field may be left out.
 constexpr bool kRequired = false, kOptional = true;
 
+// Whether tables of a * b * c entries can be counted at all: for sizes that follow from hostile
+// numbers. Memory for those that can is asked for, and may run out.
+inline bool table_fits(int64_t a, int64_t b, int64_t c = 1) noexcept {
+  constexpr int64_t kMost = int64_t{1} << 48;
+  if (a <= 0 || b <= 0 || c <= 0) return true;
+  return a <= kMost / b && a * b <= kMost / c;
+}
+inline int64_t longest_block(const int64_t* offsets, int64_t n) noexcept {
+  int64_t longest = 0;
+  for (int64_t i = 0; i < n; ++i) longest = std::max(longest, offsets[i + 1] - offsets[i]);
+  return longest;
+}
+
 class Lister {
  public:
   explicit Lister(std::size_t real_bytes) : real_bytes_(real_bytes) {}
   template <class T>
-  void array(const char* name, const T*&, const char* shape, bool optional = kRequired) {
-    add(name, shape, "", type<T>(), optional ? PSX_OPTIONAL : PSX_ARRAY, sizeof(T));
+  void array(const char* name, const T*&, const char* shape, const char* range,
+             bool optional = kRequired) {
+    add(name, shape, "", type<T>(), optional ? PSX_OPTIONAL : PSX_ARRAY, sizeof(T), range);
   }
   // An array of the type of w, also where the kernel has only one.
   template <class T>
-  void reals(const char* name, const T*&, const char* shape, bool optional = kRequired) {
-    add(name, shape, "", PSX_REAL, optional ? PSX_OPTIONAL : PSX_ARRAY, sizeof(T));
+  void reals(const char* name, const T*&, const char* shape, const char* range,
+             bool optional = kRequired) {
+    add(name, shape, "", PSX_REAL, optional ? PSX_OPTIONAL : PSX_ARRAY, sizeof(T), range);
   }
   void offsets(const char* name, const int64_t*&, const char* shape, const char* total,
                bool optional = kRequired) {
-    add(name, shape, total, PSX_INT64, optional ? PSX_OPTIONAL_OFFSETS : PSX_OFFSETS, sizeof(int64_t));
+    add(name, shape, total, PSX_INT64, optional ? PSX_OPTIONAL_OFFSETS : PSX_OFFSETS, sizeof(int64_t),
+        "");
   }
   template <class T>
-  void number(const char* name, T&, bool optional = kRequired) {
+  void number(const char* name, T&, const char* range, bool optional = kRequired) {
     add(name, "", "", std::is_floating_point<T>::value ? PSX_DOUBLE : PSX_INT64,
-        optional ? PSX_OPTIONAL_NUMBER : PSX_NUMBER, sizeof(T));
+        optional ? PSX_OPTIONAL_NUMBER : PSX_NUMBER, sizeof(T), range);
   }
   template <class T>
   void size(const char* name, T&) {
-    add(name, "", "", PSX_INT64, PSX_SIZE, sizeof(T));
+    add(name, "", "", PSX_INT64, PSX_SIZE, sizeof(T), "");
   }
   template <class Value>
   void derived(const double*&, int64_t, Value&&) {}
 
   std::vector<psx_field> list;
+  std::vector<const char*> ranges;
 
  private:
   template <class T>
@@ -70,8 +94,9 @@ class Lister {
     return PSX_RECORD;
   }
   void add(const char* name, const char* shape, const char* total, psx_type t, psx_role role,
-           std::size_t bytes) {
+           std::size_t bytes, const char* range) {
     list.push_back({name, shape, total, t, role, static_cast<int64_t>(bytes)});
+    ranges.push_back(range);
   }
   std::size_t real_bytes_;
 };
@@ -80,18 +105,18 @@ class Filler {
  public:
   explicit Filler(const psx_value* values) : at_(values) {}
   template <class T>
-  void array(const char*, const T*& to, const char*, bool = kRequired) {
+  void array(const char*, const T*& to, const char*, const char*, bool = kRequired) {
     to = static_cast<const T*>((at_++)->data);
   }
   template <class T>
-  void reals(const char*, const T*& to, const char*, bool = kRequired) {
+  void reals(const char*, const T*& to, const char*, const char*, bool = kRequired) {
     to = static_cast<const T*>((at_++)->data);
   }
   void offsets(const char*, const int64_t*& to, const char*, const char*, bool = kRequired) {
     to = static_cast<const int64_t*>((at_++)->data);
   }
   template <class T>
-  void number(const char*, T& to, bool = kRequired) {
+  void number(const char*, T& to, const char*, bool = kRequired) {
     const psx_value& v = *at_++;
     if (!v.given) return;
     to = std::is_floating_point<T>::value ? static_cast<T>(v.number) : static_cast<T>(v.integer);
@@ -116,7 +141,19 @@ class Filler {
 struct AnyBox {
   virtual ~AnyBox() = default;
   virtual const psx_oracle* oracle() const noexcept = 0;
+  const char* wrong = nullptr;
 };
+
+namespace detail {
+template <class Space, class = void>
+struct WrongOf {
+  static const char* of(const Space&) noexcept { return nullptr; }
+};
+template <class Space>
+struct WrongOf<Space, decltype(void(std::declval<const Space&>().wrong()))> {
+  static const char* of(const Space& space) noexcept { return space.wrong(); }
+};
+}  // namespace detail
 
 template <class Space, class Queries>
 struct KernelBox final : AnyBox {
@@ -128,7 +165,9 @@ struct KernelBox final : AnyBox {
     Space space;
     Filler filler(values);
     space.fields(filler);
-    return new KernelBox(space, filler);
+    AnyBox* box = new KernelBox(space, filler);
+    box->wrong = detail::WrongOf<Space>::of(space);
+    return box;
   }
 };
 
@@ -156,19 +195,19 @@ struct With {
 template <class... Variants>
 const psx_kernel* kernel_table(const char* name) {
   using First = typename detail::FirstOf<Variants...>::type::Space;
-  static const std::vector<psx_field> fields = [] {
+  static const Lister listed = [] {
     First space;
     Lister lister(sizeof(typename First::real));
     space.fields(lister);
-    return lister.list;
+    return lister;
   }();
   static const psx_kernel table = {
       sizeof(psx_kernel),
       PSX_ABI_VERSION,
       name,
       (uint32_t{sizeof(typename Variants::Space::real)} | ...),
-      static_cast<int32_t>(fields.size()),
-      fields.data(),
+      static_cast<int32_t>(listed.list.size()),
+      listed.list.data(),
       [](uint32_t w_bytes, const psx_value* values) -> void* {
         void* out = nullptr;
         try {
@@ -181,7 +220,9 @@ const psx_kernel* kernel_table(const char* name) {
         return out;
       },
       [](void* box) { return static_cast<AnyBox*>(box)->oracle(); },
-      [](void* box) { delete static_cast<AnyBox*>(box); }};
+      [](void* box) { delete static_cast<AnyBox*>(box); },
+      listed.ranges.data(),
+      [](void* box) { return static_cast<AnyBox*>(box)->wrong; }};
   return &table;
 }
 

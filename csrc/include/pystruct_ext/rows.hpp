@@ -72,13 +72,14 @@ struct Rows {
     return sum;
   }
 
-  // Its fields in a kernel's list; `n_rows` names the number of rows.
+  // Its fields in a kernel's list; `n_rows` names the number of rows. A kernel that can do without
+  // rows checks itself that dense ones have values.
   template <class F>
-  void fields(F& f, const char* offsets_shape, const char* values_shape) {
+  void fields(F& f, const char* offsets_shape, const char* values_shape, bool needed = true) {
     f.offsets("indptr", indptr, offsets_shape, "nnz", true);
-    f.array("indices", indices, "nnz|*", true);
-    f.array("values", values, values_shape, true);
-    f.number("n_features", n_features);
+    f.array("indices", indices, "nnz|*", "0..n_features-1; with indptr", true);
+    f.array("values", values, values_shape, needed ? "finite; without indptr" : "finite", true);
+    f.number("n_features", n_features, "0..2147483647");
   }
 
  private:

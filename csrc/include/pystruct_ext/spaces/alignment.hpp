@@ -300,19 +300,33 @@ struct AlignmentSpace {
 
   template <class F>
   void fields(F& f) {
-    f.number("n_channels", n_channels);
-    f.number("window", window);
+    f.number("n_channels", n_channels, "1..1024");
+    f.number("window", window, "0..1000");
     f.size("n", n);
     f.offsets("a_offsets", a_offsets, "n+1", "a_letters");
     f.offsets("b_offsets", b_offsets, "n+1", "b_letters");
-    f.array("a", a, "*");
-    f.array("b", b, "*");
-    f.array("codes", codes, "a_letters", kOptional);
-    f.array("n_letters", n_letters, "n_channels");
-    f.number("symmetric", symmetric);
-    f.number("local", local);
-    f.number("false_cost", false_cost);
-    f.number("miss_cost", miss_cost);
+    f.array("a", a, "a_letters,n_channels", "0..n_letters[]-1");
+    f.array("b", b, "b_letters,n_channels", "0..n_letters[]-1");
+    f.array("codes", codes, "a_letters", "-1..#b_offsets-1", kOptional);
+    f.array("n_letters", n_letters, "n_channels", "1..1048576");
+    f.number("symmetric", symmetric, "0..1");
+    f.number("local", local, "0..1");
+    f.number("false_cost", false_cost, "0..");
+    f.number("miss_cost", miss_cost, "0..");
+  }
+  const char* wrong() const noexcept {
+    if (!table_fits(longest_block(a_offsets, n) + 1, longest_block(b_offsets, n) + 1, 3))
+      return "the tables of the longest pair of sequences are too large";
+    for (int64_t i = 0; codes && i < n; ++i) {
+      int32_t before = -1;
+      for (int32_t t = 0; t < la(i); ++t) {
+        const int32_t j = truth(i)[t];
+        if (j < 0) continue;
+        if (j <= before) return "codes must rise: alignments do not cross";
+        before = j;
+      }
+    }
+    return nullptr;
   }
 };
 

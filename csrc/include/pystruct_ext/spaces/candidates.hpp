@@ -78,9 +78,13 @@ struct CandidateSpace {
     f.size("n", n);
     f.offsets("offsets", offsets, "n+1", "n_rows");
     rows.fields(f, "n_rows+1", "nnz|n_rows*n_features");
-    f.array("labels", labels, "n", kOptional);
-    f.array("row_loss", row_loss, "n_rows", kOptional);
-    f.number("max_rows", max_rows);
+    f.array("labels", labels, "n", "0..#offsets-1", kOptional);
+    f.array("row_loss", row_loss, "n_rows", "finite; with labels", kOptional);
+    f.number("max_rows", max_rows, "1..n_rows");
+  }
+  const char* wrong() const noexcept {
+    return max_rows < longest_block(offsets, n) ? "max_rows is less than the rows of an example"
+                                                : nullptr;
   }
 };
 

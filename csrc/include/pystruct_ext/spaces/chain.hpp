@@ -321,18 +321,28 @@ struct ChainSpace {
     f.size("n", n);
     f.offsets("offsets", offsets, "n+1", "n_rows");
     rows.fields(f, "n_rows+1", "nnz|n_rows*n_features");
-    f.array("labels", labels, "n_rows", kOptional);
-    f.array("token_weight", token_weight, "n_rows", kOptional);
-    f.number("n_labels", n_labels);
-    f.number("stride", stride);
-    f.array("cost", cost, "n_labels,stride");
-    f.array("transition_mask", transition_mask, "n_labels,stride");
-    f.array("start_mask", start_mask, "stride");
-    f.array("end_mask", end_mask, "stride");
-    f.array("state_ptr", state_ptr, "n_features+1", kOptional);
-    f.array("state_label", state_label, "n_state", kOptional);
-    f.number("n_state", n_state);
+    f.array("labels", labels, "n_rows", "0..n_labels-1", kOptional);
+    f.array("token_weight", token_weight, "n_rows", "0..", kOptional);
+    f.number("n_labels", n_labels, "1..1048576");
+    f.number("stride", stride, "n_labels..1048576 by 8");
+    f.array("cost", cost, "n_labels,stride", "0..");
+    f.array("transition_mask", transition_mask, "n_labels,stride", "finite or -inf");
+    f.array("start_mask", start_mask, "stride", "finite or -inf");
+    f.array("end_mask", end_mask, "stride", "finite or -inf");
+    f.array("state_ptr", state_ptr, "n_features+1", "0..n_state rising", kOptional);
+    f.array("state_label", state_label, "n_state", "0..n_labels-1; with state_ptr", kOptional);
+    f.number("n_state", n_state, "0..");
     f.derived(row_sqnorm, labels ? offsets[n] : 0, [this](int64_t r) { return rows.sqnorm(r); });
+  }
+  const char* wrong() const noexcept {
+    if (!state_ptr && n_state != rows.n_features * stride)
+      return "n_state must be n_features * stride where there is no state_ptr";
+    for (int32_t l = n_labels; l < stride; ++l)
+      if (start_mask[l] >= 0 || end_mask[l] >= 0)
+        return "start_mask and end_mask must be -inf in the padding";
+    if (!table_fits(longest_block(offsets, n), stride))
+      return "the tables of the longest sequence are too large";
+    return nullptr;
   }
 };
 

@@ -33,6 +33,7 @@ struct DependencySpace {
   const int32_t* heads = nullptr;        // (n_words,) truth
   const int32_t* labels = nullptr;       // (n_words,) truth, if labelled
   const int32_t* codes = nullptr;        // truth as codes: see code_len
+  int64_t n_codes = 0;
   const R* word_weight = nullptr;        // (n_words,) weight in the loss, or nullptr
   int32_t n_labels = 0, stride = 0;      // 0: unlabelled; stride a multiple of 8
   bool label_counts = false;             // whether a wrong label is a loss
@@ -496,29 +497,60 @@ struct DependencySpace {
 
   template <class F>
   void fields(F& f) {
-    f.number("n_arc", n_arc);
+    f.number("n_arc", n_arc, "0..1099511627776");
     f.size("n", n);
     f.offsets("offsets", offsets, "n+1", "n_words");
-    f.array("heads", heads, "n_words", kOptional);
-    f.array("labels", labels, "n_words", kOptional);
-    f.array("codes", codes, "*", kOptional);
-    f.array("word_weight", word_weight, "n_words", kOptional);
-    f.number("n_labels", n_labels);
-    f.number("stride", stride);
-    f.number("label_counts", label_counts);
-    f.number("projective", projective);
-    f.number("siblings", siblings);
-    f.number("n_label_rows", n_label_rows);
+    f.array("heads", heads, "n_words", "0..#offsets; with codes", kOptional);
+    f.array("labels", labels, "n_words", "0..n_labels-1", kOptional);
+    f.array("codes", codes, "n_codes", "0..", kOptional);
+    f.size("n_codes", n_codes);
+    f.array("word_weight", word_weight, "n_words", "0..", kOptional);
+    f.number("n_labels", n_labels, "0..1048576");
+    f.number("stride", stride, "n_labels..1048576 by 8");
+    f.number("label_counts", label_counts, "0..1");
+    f.number("projective", projective, "0..1");
+    f.number("siblings", siblings, "0..1");
+    f.number("n_label_rows", n_label_rows, "0..1099511627776");
     // Hashed features of words, or rows of features, one per pair of head and modifier.
-    f.number("bits", features.bits, kOptional);
-    f.number("label_bits", label_bits, kOptional);
-    f.array("tokens", features.tokens, "n_words+3*n", kOptional);
-    f.array("tag_index", features.tag_index, "n_words+3*n", kOptional);
-    f.number("lemmas", features.lemmas, kOptional);
-    f.number("fine", features.fine, kOptional);
+    f.number("bits", features.bits, "1..40", kOptional);
+    f.number("label_bits", label_bits, "1..40", kOptional);
+    f.array("tokens", features.tokens, "n_words+3*n", "any; without row_offsets", kOptional);
+    f.array("tag_index", features.tag_index, "n_words+3*n", "0..63; with tokens", kOptional);
+    f.number("lemmas", features.lemmas, "0..1", kOptional);
+    f.number("fine", features.fine, "0..1", kOptional);
     f.offsets("row_offsets", row_offsets, "n+1", "n_rows", kOptional);
-    rows.fields(f, "n_rows+1", "nnz|*");
+    rows.fields(f, "n_rows+1", "nnz|n_rows*n_features", false);
     use_rows = row_offsets != nullptr;
+  }
+  const char* wrong() const noexcept {
+    const int64_t longest = longest_block(offsets, n), m = longest + 2, wide = row_stride(longest);
+    if (!table_fits(m, m, stride) || !table_fits(m, wide, siblings ? m : 5))
+      return "the tables of the longest sentence are too large";
+    if (!table_fits(n_label_rows, stride)) return "n_label_rows * stride is too large";
+    if (use_rows) {
+      if (siblings) return "siblings need tokens, not rows";
+      if (rows.dense() && !rows.values) return "values are missing";
+      if (rows.n_features > n_arc || (n_labels && rows.n_features > n_label_rows))
+        return "n_features must not exceed n_arc, nor n_label_rows where there are labels";
+      for (int64_t i = 0; i < n; ++i)
+        if (row_offsets[i + 1] - row_offsets[i] != int64_t{length(i)} * (length(i) + 1))
+          return "row_offsets must count (n + 1) n rows for a sentence of n words";
+    } else {
+      if (features.bits < 1 || (int64_t{1} << features.bits) > n_arc)
+        return "n_arc must be at least 2^bits, with bits at least 1";
+      if (n_labels && (label_bits < 1 || (int64_t{1} << label_bits) > n_label_rows))
+        return "n_label_rows must be at least 2^label_bits, with label_bits at least 1";
+    }
+    if (!codes) return nullptr;
+    if (n_labels && label_counts && !labels) return "labels are missing";
+    if (n_codes != offsets[n] * (n_labels ? 2 : 1)) return "codes have another length than expected";
+    for (int64_t i = 0; i < n; ++i) {
+      const int32_t* y = truth(i);
+      for (int32_t t = 0; t < length(i); ++t)
+        if (y[t] > length(i) || y[t] == t + 1 || (n_labels && y[length(i) + t] >= n_labels))
+          return "codes hold a head or a label that does not exist";
+    }
+    return nullptr;
   }
 
  private:

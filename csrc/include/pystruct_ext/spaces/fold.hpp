@@ -34,6 +34,7 @@ struct FoldSpace {
   const uint8_t* demand = nullptr;
   const int32_t* forced = nullptr;
   const R* prior = nullptr;              // (kEnergy,) weights known before, or nullptr
+  int64_t n_prior = 0;
   folding::Inside<R> inside = folding::choose<R>(detect_isa());
 
   struct Scratch {
@@ -288,14 +289,43 @@ struct FoldSpace {
   void fields(F& f) {
     f.size("n", n);
     f.offsets("offsets", offsets, "n+1", "n_bases");
-    f.array("bases", bases, "n_bases");
-    f.array("partner", partner, "n_bases", kOptional);
-    f.number("canonical", canonical);
-    f.number("false_cost", false_cost);
-    f.number("miss_cost", miss_cost);
-    f.array("demand", demand, "n_bases", kOptional);
-    f.array("forced", forced, "n_bases", kOptional);
-    f.array("prior", prior, "*", kOptional);
+    f.array("bases", bases, "n_bases", "0..3");
+    f.array("partner", partner, "n_bases", "-1..#offsets-1", kOptional);
+    f.number("canonical", canonical, "0..1");
+    f.number("false_cost", false_cost, "0..");
+    f.number("miss_cost", miss_cost, "0..");
+    f.array("demand", demand, "n_bases", "0..2", kOptional);
+    f.array("forced", forced, "n_bases", "-1..#offsets-1", kOptional);
+    f.array("prior", prior, "n_prior", "finite", kOptional);
+    f.size("n_prior", n_prior);
+  }
+  const char* wrong() const noexcept {
+    const int64_t longest = longest_block(offsets, n);
+    if (!table_fits(longest + 1, row_stride(longest), 7))
+      return "the tables of the longest sequence are too large";
+    if (prior && n_prior != folding::kEnergy) return "prior has another length than expected";
+    for (int64_t i = 0; i < n; ++i) {
+      if (partner && !mutual(partner + offsets[i], code_len(i)))
+        return "partner: base i must be the partner of its partner, not of itself";
+      if (partner && !nested(partner + offsets[i], code_len(i))) return "partner: pairs cross";
+      if (forced && !mutual(forced + offsets[i], code_len(i)))
+        return "forced: base i must be the partner of its partner, not of itself";
+    }
+    return nullptr;
+  }
+  static bool mutual(const int32_t* y, int32_t len) noexcept {
+    for (int32_t a = 0; a < len; ++a)
+      if (y[a] >= 0 && (y[a] == a || y[y[a]] != a)) return false;
+    return true;
+  }
+  // Of mutual partners, in one sweep: the pairs closed last are those opened last.
+  static bool nested(const int32_t* y, int32_t len) noexcept {
+    for (int32_t a = 0; a < len; ++a)
+      for (int32_t t = a + 1; t < y[a];) {
+        if (y[t] >= 0 && (y[t] < a || y[t] > y[a])) return false;
+        t = y[t] > t ? y[t] + 1 : t + 1;
+      }
+    return true;
   }
 };
 

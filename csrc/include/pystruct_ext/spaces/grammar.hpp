@@ -286,19 +286,46 @@ struct GrammarSpace {
   template <class F>
   void fields(F& f) {
     scores.fields(f);
-    f.array("codes", codes, "4*n_words-2*n", kOptional);
-    f.number("n_symbols", n_symbols);
-    f.number("n_rules", n_rules);
-    f.number("n_lexical", n_lexical);
-    f.array("symbol_label", symbol_label, "n_symbols");
-    f.array("is_root", is_root, "n_symbols");
-    f.array("rule_first", rule_first, "n_symbols+1");
-    f.array("rule_left", rule_left, "n_rules");
-    f.array("rule_right", rule_right, "n_rules");
-    f.array("rule_parent", rule_parent, "n_rules");
-    f.array("word_tag", word_tag, "n_words");
-    f.array("lexical_first", lexical_first, "*");
-    f.array("lexical_symbol", lexical_symbol, "n_lexical");
+    f.array("codes", codes, "4*n_words-2*n", "-1..", kOptional);
+    f.number("n_symbols", n_symbols, "1..1073741824");
+    f.number("n_rules", n_rules, "0..1073741823");
+    f.number("n_lexical", n_lexical, "0..1073741823");
+    f.array("symbol_label", symbol_label, "n_symbols", "-1..n_labels-1");
+    f.array("is_root", is_root, "n_symbols", "0..1");
+    f.array("rule_first", rule_first, "n_symbols+1", "0..n_rules rising");
+    f.array("rule_left", rule_left, "n_rules", "0..n_symbols-1");
+    f.array("rule_right", rule_right, "n_rules", "0..n_symbols-1");
+    f.array("rule_parent", rule_parent, "n_rules", "0..n_symbols-1");
+    f.array("word_tag", word_tag, "n_words", "0..n_tags-1");
+    f.array("lexical_first", lexical_first, "n_tags+1", "0..n_lexical rising");
+    f.array("lexical_symbol", lexical_symbol, "n_lexical", "0..n_symbols-1");
+  }
+  const char* wrong() const noexcept {
+    if (const char* found = scores.wrong(codes != nullptr)) return found;
+    const int64_t longest = longest_block(scores.offsets, scores.n);
+    if (!table_fits(longest + 1, longest + 1, n_symbols))
+      return "the chart of the longest sentence is too large";
+    for (int32_t x = 0; x < n_symbols; ++x)
+      for (int32_t r = rule_first[x]; r < rule_first[x + 1]; ++r)
+        if (rule_left[r] != x) return "rule_left must be sorted, as rule_first says";
+    for (int64_t i = 0; codes && i < scores.n; ++i) {
+      const int32_t *y = truth(i), *end = y + code_len(i);
+      if (y < end && y[0] >= 0 && !derives(y, end, 0, scores.length(i), -1))
+        return "codes hold what is no derivation";
+    }
+    return nullptr;
+  }
+  // Whether a preorder of (rule, split) derives [a, b) from a symbol (-1: any); y moves behind it.
+  bool derives(const int32_t*& y, const int32_t* end, int32_t a, int32_t b,
+               int32_t symbol) const noexcept {
+    if (y == end) return false;
+    const int32_t rule = y[0], split = y[1];
+    y += 2;
+    if (rule < 0 || rule >= n_rules + n_lexical) return false;
+    if (symbol >= 0 && symbol_of(rule) != symbol) return false;
+    if (split < 0) return rule >= n_rules && b == a + 1;
+    if (rule >= n_rules || split <= a || split >= b) return false;
+    return derives(y, end, a, split, rule_left[rule]) && derives(y, end, split, b, rule_right[rule]);
   }
 };
 

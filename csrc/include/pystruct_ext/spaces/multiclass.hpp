@@ -106,12 +106,12 @@ struct MulticlassSpace {
 
   template <class F>
   void fields(F& f) {
-    f.number("n", n);
+    f.number("n", n, "0..");
     rows.fields(f, "n+1", "nnz|n*n_features");
-    f.array("labels", labels, "n", kOptional);
-    f.number("n_labels", n_labels);
-    f.number("stride", stride);
-    f.array("cost", cost, "n_labels,stride");
+    f.array("labels", labels, "n", "0..n_labels-1", kOptional);
+    f.number("n_labels", n_labels, "1..1048576");
+    f.number("stride", stride, "n_labels..1048576 by 8");
+    f.array("cost", cost, "n_labels,stride", "0..");
     f.derived(row_sqnorm, labels ? n : 0, [this](int64_t r) { return rows.sqnorm(r); });
   }
 };

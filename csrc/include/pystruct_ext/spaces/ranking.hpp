@@ -68,6 +68,7 @@ struct RankingSpace {
   const double* discount = nullptr;    // (max_top,) for kGain
   const double* harmonic = nullptr;    // (max_rows + 2,) for kAveragePrecision
   const int32_t* truths = nullptr;     // codes one after the other
+  int64_t n_truths = 0;
   int64_t max_rows = 0, max_levels = 0, max_top = 0, max_states = 0;
   int32_t kind = kPairs;
   row_scores::Fill<R> fill = row_scores::choose<R>(detect_isa());
@@ -216,21 +217,42 @@ struct RankingSpace {
     f.size("n", n);
     f.offsets("offsets", offsets, "n+1", "n_rows");
     rows.fields(f, "n_rows+1", "nnz|n_rows*n_features");
-    f.array("level", level, "n_rows");
-    f.array("n_levels", n_levels, "n");
-    f.array("base", base, "n_rows");
-    f.array("n_pairs", n_pairs, "n");
-    f.array("weight", weight, "n_rows", kOptional);
-    f.array("gain", gain, "n_rows", kOptional);
-    f.array("ideal", ideal, "n", kOptional);
-    f.array("discount", discount, "max_top", kOptional);
-    f.array("harmonic", harmonic, "max_rows+2", kOptional);
-    f.array("truths", truths, "*");
-    f.number("max_rows", max_rows);
-    f.number("max_levels", max_levels);
-    f.number("max_top", max_top);
-    f.number("max_states", max_states);
-    f.number("kind", kind);
+    f.array("level", level, "n_rows", "0..n_levels[]-1");
+    f.array("n_levels", n_levels, "n", "1..max_levels");
+    f.array("base", base, "n_rows", "finite");
+    f.array("n_pairs", n_pairs, "n", "positive");
+    f.array("weight", weight, "n_rows", "0..", kOptional);
+    f.array("gain", gain, "n_rows", "finite", kOptional);
+    f.array("ideal", ideal, "n", "finite; with gain", kOptional);
+    f.array("discount", discount, "max_top", "finite; with gain", kOptional);
+    f.array("harmonic", harmonic, "max_rows+2", "finite", kOptional);
+    f.array("truths", truths, "n_truths", "0..");
+    f.size("n_truths", n_truths);
+    f.number("max_rows", max_rows, "1..268435455");
+    f.number("max_levels", max_levels, "1..268435455");
+    f.number("max_top", max_top, "1..max_rows");
+    f.number("max_states", max_states, "1..281474976710656");
+    f.number("kind", kind, "0..3");
+  }
+  const char* wrong() const noexcept {
+    if (max_rows < longest_block(offsets, n)) return "max_rows is less than the rows of a query";
+    const int64_t digits = weight ? offsets[n] : kind == kPairs ? kDigits * n : 0;
+    if (n_truths != offsets[n] + digits) return "truths have another length than expected";
+    if (weight && kind != kPairs) return "weight is for the loss on pairs";
+    if (kind == kGain && (!gain || max_levels > 100))
+      return "this loss needs gain, and at most 100 levels";
+    if (kind == kAveragePrecision && !harmonic) return "this loss needs harmonic";
+    for (int64_t i = 0; i < n; ++i) {
+      if ((kind == kAveragePrecision || kind == kReciprocalRank) && n_levels[i] != 2)
+        return "this loss needs two levels in every query";
+      const int32_t* y = truth(i);
+      const int64_t k = size(i);
+      for (int64_t d = 0; d < k; ++d)
+        if (y[d] >= k || (weight && y[k + d] > k)) return "truths hold a document that does not exist";
+      for (int64_t t = k; !weight && t < code_len(i); ++t)
+        if (y[t] > 255) return "truths hold a digit above 255";
+    }
+    return levels_wrong();
   }
 
  private:
@@ -243,6 +265,24 @@ struct RankingSpace {
     }
     for (int64_t k = 0; k < row.nnz; ++k)
       sink(row.idx[k], c * static_cast<double>(row.value(k)));
+  }
+
+  // What the levels of every query must be for the search of each loss.
+  const char* levels_wrong() const noexcept {
+    if (kind == kPairs) return nullptr;
+    for (int64_t i = 0; i < n; ++i) {
+      int64_t states = 1, relevant = 0;
+      for (int64_t d = offsets[i]; d < offsets[i + 1]; ++d) relevant += level[d] > 0;
+      if (kind != kGain && (relevant == 0 || relevant == size(i)))
+        return "this loss needs documents of both levels in every query";
+      for (int32_t l = 0; kind == kGain && l < n_levels[i]; ++l) {
+        int64_t count = 0;
+        for (int64_t d = offsets[i]; d < offsets[i + 1]; ++d) count += level[d] == l;
+        states *= std::min(count, std::min(size(i), max_top)) + 1;
+        if (states > max_states) return "max_states is less than the states of a query";
+      }
+    }
+    return nullptr;
   }
 
   static constexpr int64_t kDigits = 8;

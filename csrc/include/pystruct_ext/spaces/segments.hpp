@@ -35,6 +35,7 @@ struct SegmentSpace {
   const int32_t* longest = nullptr;     // (K,) longest segment of a label
   bool token_loss = true;               // else segments
   int32_t outside = -1;                 // label whose segments do not count in the segment loss
+  int32_t top = 0;                      // longest segment of any label that a sequence has room for
 
   struct Scratch {
     AlignedBuffer<R> row, inside, first, last, best, join, length, transition, start, end, loss;
@@ -61,7 +62,7 @@ struct SegmentSpace {
   };
 
   static std::size_t idx(int64_t k) noexcept { return static_cast<std::size_t>(k); }
-  int32_t most() const noexcept { return *std::max_element(longest, longest + n_labels); }
+  int32_t most() const noexcept { return top; }
   int64_t block() const noexcept { return rows.n_features * stride; }
   int64_t first_at() const noexcept { return block(); }
   int64_t last_at() const noexcept { return 2 * block(); }
@@ -401,14 +402,33 @@ struct SegmentSpace {
     f.size("n", n);
     f.offsets("offsets", offsets, "n+1", "n_rows");
     rows.fields(f, "n_rows+1", "nnz|n_rows*n_features");
-    f.array("codes", codes, "n_rows", kOptional);
-    f.number("n_labels", n_labels);
-    f.number("stride", stride);
-    f.number("boundary", boundary);
-    f.number("n_lengths", n_lengths);
-    f.array("longest", longest, "n_labels");
-    f.number("token_loss", token_loss);
-    f.number("outside", outside);
+    f.array("codes", codes, "n_rows", "0..2*n_labels-1", kOptional);
+    f.number("n_labels", n_labels, "1..1048576");
+    f.number("stride", stride, "n_labels..1048576 by 8");
+    f.number("boundary", boundary, "0..1");
+    f.number("n_lengths", n_lengths, "1..2147483647");
+    f.array("longest", longest, "n_labels", "1..");
+    f.number("token_loss", token_loss, "0..1");
+    f.number("outside", outside, "-1..n_labels-1");
+    if (offsets && longest)
+      top = static_cast<int32_t>(std::min<int64_t>(
+          *std::max_element(longest, longest + n_labels), longest_block(offsets, n)));
+  }
+  const char* wrong() const noexcept {
+    if (!table_fits(longest_block(offsets, n) + 1, stride))
+      return "the tables of the longest sequence are too large";
+    for (int64_t i = 0; codes && i < n; ++i) {
+      const int32_t *y = truth(i), len = code_len(i);
+      for (int32_t b = 0; b < len;) {
+        const int32_t e = segment_end(y, b, len);
+        if (!(y[b] & 1) || e - b > longest[y[b] >> 1])
+          return "codes hold a segment that is too long, or does not begin";
+        for (int32_t t = b + 1; t < e; ++t)
+          if (y[t] != y[b] - 1) return "codes hold a segment of several labels";
+        b = e;
+      }
+    }
+    return nullptr;
   }
 };
 

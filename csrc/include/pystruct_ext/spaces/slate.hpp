@@ -188,32 +188,47 @@ struct SlateSpace {
 
   template <class F>
   void fields(F& f) {
-    f.number("n_features", n_features);
-    f.number("n_channels", n_channels);
-    f.number("n_element_features", n_element_features);
-    f.number("novelty", novelty);
-    f.number("top", top);
+    f.number("n_features", n_features, "0..2147483647");
+    f.number("n_channels", n_channels, "0..1048576");
+    f.number("n_element_features", n_element_features, "0..2147483647");
+    f.number("novelty", novelty, "0..1");
+    f.number("top", top, "1..1048576");
     f.size("n", n);
     f.offsets("offsets", offsets, "n+1", "n_rows");
-    f.array("x", x, "n_rows*n_features");
+    f.array("x", x, "n_rows*n_features", "finite");
     f.offsets("relation_at", relation_at, "n+1", "n_relations");
-    f.array("relations", relations, "*");
+    f.array("relations", relations, "n_relations", "finite");
     f.offsets("cover_ptr", cover_ptr, "n_rows+1", "n_covers");
-    f.array("cover", cover, "*");
-    f.array("degree", degree, "*");
+    f.array("cover", cover, "n_covers", "0..#element_at-1");
+    f.array("degree", degree, "n_covers", "0..1");
     f.offsets("element_at", element_at, "n+1", "n_elements");
-    f.array("element_x", element_x, "*");
+    f.array("element_x", element_x, "n_elements*n_element_features", "finite");
     f.offsets("intent_at", intent_at, "n+1", "n_gains");
-    f.array("n_intents", n_intents, "n");
-    f.array("gain", gain, "*");
-    f.array("decay", decay, "*");
-    f.array("ideal", ideal, "n");
-    f.array("place", place, "top");
-    f.array("rank", rank, "top");
-    f.array("truths", truths, "n,top", kOptional);
-    f.number("max_rows", max_rows);
-    f.number("max_elements", max_elements);
-    f.number("max_intents", max_intents);
+    f.array("n_intents", n_intents, "n", "0..max_intents");
+    f.array("gain", gain, "n_gains", "finite");
+    f.array("decay", decay, "n_gains", "finite");
+    f.array("ideal", ideal, "n", "positive");
+    f.array("place", place, "top", "finite");
+    f.array("rank", rank, "top", "finite");
+    f.array("truths", truths, "n,top", "-1..#offsets-1", kOptional);
+    f.number("max_rows", max_rows, "1..268435455");
+    f.number("max_elements", max_elements, "1..268435455");
+    f.number("max_intents", max_intents, "1..268435455");
+  }
+  const char* wrong() const noexcept {
+    if (max_rows < longest_block(offsets, n)) return "max_rows is less than the documents of a query";
+    if (max_elements < longest_block(element_at, n))
+      return "max_elements is less than the elements of a query";
+    const int64_t places = std::min<int64_t>(top, max_rows) + 1;
+    if (!table_fits(max_rows, n_channels + 1) || !table_fits(max_rows, places))
+      return "the tables of the longest query are too large";
+    for (int64_t i = 0; i < n; ++i) {
+      if (n_channels && relation_at[i + 1] - relation_at[i] != size(i) * size(i) * n_channels)
+        return "relation_at must count k k n_channels relations for a query of k documents";
+      if (intent_at[i + 1] - intent_at[i] != size(i) * n_intents[i])
+        return "intent_at must count k n_intents entries for a query of k documents";
+    }
+    return nullptr;
   }
 
  private:
@@ -326,6 +341,7 @@ struct SlateSpace {
           at = static_cast<int32_t>(d);
         }
       }
+      if (at < 0) return std::numeric_limits<double>::quiet_NaN();  // sums have overflowed
       code[p] = at;
       total += best;
       a.used[static_cast<std::size_t>(at)] = 1;

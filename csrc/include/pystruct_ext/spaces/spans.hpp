@@ -432,8 +432,21 @@ struct SpanSpace {
   template <class F>
   void fields(F& f) {
     scores.fields(f);
-    f.array("codes", codes, "4*n_words-2*n", kOptional);
-    f.number("use_splits", use_splits);
+    f.array("codes", codes, "4*n_words-2*n", "-1..", kOptional);
+    f.number("use_splits", use_splits, "0..1");
+  }
+  const char* wrong() const noexcept {
+    if (const char* found = scores.wrong(codes != nullptr)) return found;
+    for (int64_t i = 0; codes && i < scores.n; ++i) {
+      const int32_t len = scores.length(i), m = spans::count(truth(i), len);
+      for (int32_t k = 0; k < m; ++k) {
+        const int32_t at = truth(i)[2 * k], label = truth(i)[2 * k + 1];
+        if (at / (len + 1) >= at % (len + 1) || at / (len + 1) >= len || label < 0 ||
+            label >= scores.n_labels)
+          return "codes hold a span or a label that does not exist";
+      }
+    }
+    return nullptr;
   }
 };
 

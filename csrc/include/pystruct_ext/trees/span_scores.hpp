@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "pystruct_ext/kernel.hpp"
 #include "pystruct_ext/simd.hpp"
 #include "pystruct_ext/trees/span_features.hpp"
 
@@ -157,16 +158,24 @@ struct SpanScores {
   void fields(F& f) {
     f.size("n", n);
     f.offsets("offsets", offsets, "n+1", "n_words");
-    f.array("tokens", features.tokens, "n_words+4*n");
-    f.number("bits", features.bits);
-    f.number("split_bits", features.split_bits);
-    f.number("use_features", use_features);
-    f.number("n_labels", n_labels);
-    f.number("stride", stride);
-    f.array("cost", cost, "n_labels+1,n_labels+1");
+    f.array("tokens", features.tokens, "n_words+4*n", "any");
+    f.number("bits", features.bits, "1..40");
+    f.number("split_bits", features.split_bits, "1..40");
+    f.number("use_features", use_features, "0..1");
+    f.number("n_labels", n_labels, "1..1048576");
+    f.number("stride", stride, "n_labels..1048576 by 8");
+    f.array("cost", cost, "n_labels+1,n_labels+1", "0..");
     f.offsets("gold_offsets", gold_offsets, "n+1", "n_gold", true);
-    f.array("gold_at", gold_at, "n_gold|*", true);
-    f.array("gold_label", gold_label, "n_gold|*", true);
+    f.array("gold_at", gold_at, "n_gold|*", "0..#offsets*#offsets+2*#offsets; with gold_offsets",
+            kOptional);
+    f.array("gold_label", gold_label, "n_gold|*", "0..n_labels-1; with gold_offsets", kOptional);
+  }
+  const char* wrong(bool judged) const noexcept {
+    if (judged && !gold_offsets) return "gold_offsets are missing";
+    const int64_t m = longest_block(offsets, n) + 1;
+    if (m > 40000 || !table_fits(m, m, stride) || !table_fits(m, m, m + 32))
+      return "the tables of the longest sentence are too large";
+    return nullptr;
   }
 };
 
