@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pystruct_ext._core import Oracle
+from pystruct_ext._core.binder import Kernel
 from pystruct_ext._core.ragged import PackedRows
 from pystruct_ext._include import get_include
 from pystruct_ext._moved import install as _install_moved
@@ -21,7 +23,7 @@ from pystruct_ext.estimators import (
 from pystruct_ext.model_selection import c_path
 from pystruct_ext.outputs import DependencyTree, DiverseQuery, Sentence, Tree
 from pystruct_ext.persistence import ModelFileError, load
-from pystruct_ext.spaces import OutputSpace
+from pystruct_ext.spaces import OutputSpace, SpaceTags
 
 _install_moved()
 
@@ -36,14 +38,17 @@ __all__ = [
     "DiverseRankingSVM",
     "FoldingSVM",
     "HeldOutScore",
+    "Kernel",
     "ModelFileError",
     "MulticlassSVM",
+    "Oracle",
     "OutputSpace",
     "PackedRows",
     "RankingSVM",
     "SegmentSVM",
     "Sentence",
     "SequenceSVM",
+    "SpaceTags",
     "StructuralSVM",
     "Tree",
     "__version__",

@@ -50,6 +50,8 @@ cdef extern from "pystruct_ext/oracle.h" nogil:
         int (*load_scores)(void*, int, int64_t, const void*) noexcept
         int (*add_scores)(void*, int, int64_t, double, const void*) noexcept
         int (*bound)(void*, int, int64_t, double, double*) noexcept
+        int64_t (*check_code)(void*, int64_t, const int32_t*, int64_t*) noexcept
+        void (*hold)(void*, int64_t, const int32_t*, int) noexcept
 
 
 cdef class Oracle:
@@ -57,10 +59,13 @@ cdef class Oracle:
     cdef psx_oracle own
     cdef const psx_oracle* ptr
     cdef object _owner
+    # Name of the feature behind entry j of psi, or None; whoever knows it may set it.
+    cdef public object feature_name
     cdef object __weakref__
     cdef int _check(self, int status, int64_t block) except -1
     cdef const void* _weights(self, object w) except NULL
-    cdef object _checked_code(self, object code, int64_t i)
+    cdef object _code(self, object code, int64_t i, bint check)
+    cdef int _safe(self, const int32_t* code, int64_t i) except -1
     cdef int64_t _checked_block(self, int64_t i) except -1
     cdef object _ids(self, object ids)
     cdef int _require(self, str verb, bint there) except -1

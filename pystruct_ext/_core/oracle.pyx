@@ -32,6 +32,7 @@ cdef extern from "pystruct_ext/driver.hpp" namespace "pystruct_ext" nogil:
                        double*, double*, double*, int64_t*) noexcept
     int oracle_hinge_sum(const psx_oracle*, const void*, const int64_t*, const double*, int64_t,
                          int, double*, double*, int64_t*) noexcept
+    int oracle_score_size(const psx_oracle*, const void*, int64_t, const int32_t*, double*) noexcept
 
 
 cdef extern from *:
@@ -50,6 +51,14 @@ class OracleError(RuntimeError):
     """An oracle failed in a way that is not an exception of user code."""
 
 
+class _Owned:
+    """A capsule with what its pointer belongs to."""
+
+    def __init__(self, capsule, owner):
+        self.capsule = capsule
+        self.owner = owner
+
+
 cdef class Oracle:
     """What a solver sees of a training problem; made by ``space.bind(packed)``.
 
@@ -66,6 +75,29 @@ cdef class Oracle:
     verbs : frozenset of str
         Optional verbs of ``oracle.h`` that this oracle has: "k_best", "marginals", "sample",
         "part_shape", "parts", "load_scores", "add_scores", "bound".
+    feature_name : callable or None
+        ``feature_name(j)`` is the name of the feature behind entry j of psi, or None; solvers
+        name it in their advice.
+
+    Notes
+    -----
+    An output is passed around as its *code*, an int32 vector of length ``code_len(i)``. Methods
+    that take codes check them: length, range, and what the kernel relies on beyond that, so that a
+    wrong code is a ValueError that names the block and the entry. ``check=False`` leaves that out,
+    for codes that came from this oracle. An oracle of another library without the verb
+    ``check_code`` is checked for the length only.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pystruct_ext.spaces import MulticlassSpace
+    >>> space = MulticlassSpace(fit_intercept=False)
+    >>> oracle = space.bind(space.fit_pack(np.eye(3), ["a", "b", "c"]))
+    >>> oracle
+    Oracle(n_blocks=3, size_psi=24, dtype=float64, exactness='exact')
+    >>> code = oracle.argmax(np.zeros(24), 0, loss_scale=1.0)
+    >>> code, oracle.loss(0, code), oracle.truth(0)
+    (array([1], dtype=int32), 1.0, array([0], dtype=int32))
     """
 
     def __cinit__(self):
@@ -77,6 +109,9 @@ cdef class Oracle:
     @staticmethod
     def from_capsule(capsule):
         """Wrap a PyCapsule named ``pystruct_ext.oracle.v1`` made by any compiled module."""
+        owner = capsule
+        if isinstance(capsule, _Owned):
+            capsule = capsule.capsule
         if not PyCapsule_IsValid(capsule, CAPSULE_NAME):
             raise TypeError(
                 "capsule must be a PyCapsule named 'pystruct_ext.oracle.v1', "
@@ -86,7 +121,23 @@ cdef class Oracle:
             raise ValueError(
                 f"capsule has oracle ABI {ptr.abi_version} of {ptr.struct_size} bytes, expected "
                 f"ABI {PSX_ABI_VERSION} of at least {psx_oracle_v1_0} bytes")
-        return wrap_oracle(ptr, capsule)
+        return wrap_oracle(ptr, owner)
+
+    @staticmethod
+    def from_address(address, owner=None):
+        """Wrap a ``psx_oracle`` at an address, as a C function loaded with ctypes returns it.
+
+        Parameters
+        ----------
+        address : int
+            Of a filled struct, which stays where it is as long as `owner` is alive.
+        owner : object, optional
+            Kept alive as long as the oracle: the library, or whatever frees the struct.
+        """
+        if not isinstance(address, int) or address <= 0:
+            raise TypeError(f"address must be that of a psx_oracle, got {address!r}")
+        cdef size_t at = address
+        return Oracle.from_capsule(_Owned(PyCapsule_New(<void*>at, CAPSULE_NAME, NULL), owner))
 
     def to_capsule(self):
         """A PyCapsule for foreign code; valid while this Oracle is alive."""
@@ -159,13 +210,39 @@ cdef class Oracle:
                 f"{getattr(w, 'dtype', type(w).__name__)} of shape {getattr(w, 'shape', None)}")
         return cnp.PyArray_DATA(<cnp.ndarray>w)
 
-    cdef object _checked_code(self, object code, int64_t i):
-        cdef cnp.ndarray c = np.ascontiguousarray(code, dtype=np.int32)
-        if c.ndim != 1 or c.shape[0] != self.ptr.code_len(self.ptr.ctx, i):
+    cdef object _code(self, object code, int64_t i, bint check):
+        """A code of block i as a contiguous int32 array; of an output, if `check`."""
+        seen = np.asarray(code)
+        cdef int32_t length = self.ptr.code_len(self.ptr.ctx, i)
+        if seen.ndim != 1 or seen.shape[0] != length:
             raise ValueError(
-                f"code of block {i} must have length {self.ptr.code_len(self.ptr.ctx, i)}, got "
-                f"shape {np.shape(code)}")
+                f"code of block {i} must have length {length}, got shape {seen.shape}")
+        if seen.dtype != np.int32 and seen.size and (
+                seen.dtype.kind not in "iu" or seen.min() < -2**31 or seen.max() >= 2**31):
+            raise ValueError(
+                f"code of block {i} must be whole numbers of 32 bits, got {seen.dtype} from "
+                f"{seen.min()} to {seen.max()}" if seen.dtype.kind in "iuf" else
+                f"code of block {i} must be whole numbers, got {seen.dtype}")
+        cdef cnp.ndarray c = np.ascontiguousarray(seen, dtype=np.int32)
+        if check:
+            self._safe(<const int32_t*>cnp.PyArray_DATA(c), i)
         return c
+
+    cdef int _safe(self, const int32_t* code, int64_t i) except -1:
+        """Raise unless the oracle takes the code for that of an output of block i."""
+        if self.ptr.check_code == NULL:
+            return 0
+        cdef int64_t allowed[2]
+        cdef int64_t at = self.ptr.check_code(self.ptr.ctx, i, code, allowed)
+        if at < 0:
+            return 0
+        if allowed[0] <= allowed[1]:
+            raise ValueError(
+                f"code of block {i}: entry {at} is {code[at]}, expected a number from "
+                f"{allowed[0]} to {allowed[1]}")
+        raise ValueError(
+            f"code of block {i}: entry {at} is {code[at]}, which makes no output together with "
+            "the other entries")
 
     cdef int64_t _checked_block(self, int64_t i) except -1:
         if i < 0 or i >= self.ptr.n_blocks:
@@ -224,11 +301,11 @@ cdef class Oracle:
         cdef int dims = self.ptr.part_shape(self.ptr.ctx, i, shape)
         return tuple([shape[d] for d in range(dims)])
 
-    def parts(self, int64_t i, code):
+    def parts(self, int64_t i, code, bint check=True):
         """Parts of an output, as indices into the flat array of parts, (m,) int64."""
         self._require("parts", self.ptr.parts != NULL)
         self._checked_block(i)
-        cdef cnp.ndarray c = self._checked_code(code, i)
+        cdef cnp.ndarray c = self._code(code, i, check)
         cdef const int32_t* p = <const int32_t*>cnp.PyArray_DATA(c)
         cdef int64_t n = self.ptr.parts(self.ptr.ctx, i, p, NULL, 0)
         cdef cnp.ndarray[int64_t, ndim=1] out = np.zeros(n, dtype=np.int64)
@@ -307,6 +384,8 @@ cdef class Oracle:
         _check_temperature(temperature)
         if n < 1:
             raise ValueError(f"n must be at least 1, got {n}")
+        if not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**64:
+            raise ValueError(f"seed must be a whole number in [0, 2^64), got {seed!r}")
         self._load(w, scores, i)
         cdef cnp.ndarray[int32_t, ndim=2] codes = np.zeros(
             (n, self.ptr.code_len(self.ptr.ctx, i)), dtype=np.int32)
@@ -342,70 +421,79 @@ cdef class Oracle:
         self._check(self.ptr.argmax(self.ptr.ctx, 0, i, loss_scale, <int32_t*>code.data), i)
         return code
 
-    def score(self, w, int64_t i, code):
+    def score(self, w, int64_t i, code, bint check=True):
         """<w, psi(x_i, code)>."""
         self._checked_block(i)
-        cdef cnp.ndarray c = self._checked_code(code, i)
+        cdef cnp.ndarray c = self._code(code, i, check)
         cdef double out = 0
         self._check(self.ptr.load(self.ptr.ctx, 0, self._weights(w), i), i)
         self._check(self.ptr.score(self.ptr.ctx, 0, i, <const int32_t*>cnp.PyArray_DATA(c), &out), i)
         return out
 
-    def loss(self, int64_t i, code):
+    def score_size(self, w, int64_t i, code, bint check=True):
+        """``sum_j |w_j psi_j(x_i, code)|``, to which the rounding of `score` is relative."""
+        self._checked_block(i)
+        cdef cnp.ndarray c = self._code(code, i, check)
+        cdef double out = 0
+        self._check(oracle_score_size(
+            self.ptr, self._weights(w), i, <const int32_t*>cnp.PyArray_DATA(c), &out), i)
+        return out
+
+    def loss(self, int64_t i, code, bint check=True):
         """Delta(y_i, code)."""
         self._checked_block(i)
-        cdef cnp.ndarray c = self._checked_code(code, i)
+        cdef cnp.ndarray c = self._code(code, i, check)
         cdef double out = 0
         self._check(self.ptr.loss(self.ptr.ctx, i, <const int32_t*>cnp.PyArray_DATA(c), &out), i)
         return out
 
-    def psi(self, int64_t i, code):
+    def psi(self, int64_t i, code, bint check=True):
         """psi(x_i, code), (D,) of the oracle's dtype."""
         self._checked_block(i)
-        cdef cnp.ndarray c = self._checked_code(code, i)
+        cdef cnp.ndarray c = self._code(code, i, check)
         cdef cnp.ndarray w = np.zeros(self.ptr.size_psi, dtype=self.dtype)
         self._check(self.ptr.psi_axpy(
             self.ptr.ctx, 0, i, <const int32_t*>cnp.PyArray_DATA(c), 1.0, cnp.PyArray_DATA(w)), i)
         return w
 
-    def psi_diff(self, int64_t i, y, z):
+    def psi_diff(self, int64_t i, y, z, bint check=True):
         """psi(x_i, y) - psi(x_i, z), (D,) float64."""
         self._checked_block(i)
-        cdef cnp.ndarray a = self._checked_code(y, i)
-        cdef cnp.ndarray b = self._checked_code(z, i)
+        cdef cnp.ndarray a = self._code(y, i, check)
+        cdef cnp.ndarray b = self._code(z, i, check)
         cdef cnp.ndarray[double, ndim=1] out = np.zeros(self.ptr.size_psi)
         self._check(self.ptr.psi_diff_accumulate(
             self.ptr.ctx, 0, i, <const int32_t*>cnp.PyArray_DATA(a),
             <const int32_t*>cnp.PyArray_DATA(b), 1.0, <double*>out.data), i)
         return out
 
-    def psi_diff_sqnorm(self, int64_t i, y, z):
+    def psi_diff_sqnorm(self, int64_t i, y, z, bint check=True):
         """||psi(x_i, y) - psi(x_i, z)||^2."""
         self._checked_block(i)
-        cdef cnp.ndarray a = self._checked_code(y, i)
-        cdef cnp.ndarray b = self._checked_code(z, i)
+        cdef cnp.ndarray a = self._code(y, i, check)
+        cdef cnp.ndarray b = self._code(z, i, check)
         cdef double out = 0
         self._check(self.ptr.psi_diff_sqnorm(
             self.ptr.ctx, 0, i, <const int32_t*>cnp.PyArray_DATA(a),
             <const int32_t*>cnp.PyArray_DATA(b), &out), i)
         return out
 
-    def psi_diff_dot(self, w, int64_t i, y, z):
+    def psi_diff_dot(self, w, int64_t i, y, z, bint check=True):
         """<w, psi(x_i, y) - psi(x_i, z)>."""
         self._checked_block(i)
-        cdef cnp.ndarray a = self._checked_code(y, i)
-        cdef cnp.ndarray b = self._checked_code(z, i)
+        cdef cnp.ndarray a = self._code(y, i, check)
+        cdef cnp.ndarray b = self._code(z, i, check)
         cdef double out = 0
         self._check(self.ptr.psi_diff_dot(
             self.ptr.ctx, 0, self._weights(w), i, <const int32_t*>cnp.PyArray_DATA(a),
             <const int32_t*>cnp.PyArray_DATA(b), &out), i)
         return out
 
-    def add_psi_diff(self, w, int64_t i, y, z, double a):
+    def add_psi_diff(self, w, int64_t i, y, z, double a, bint check=True):
         """``w += a (psi(x_i, y) - psi(x_i, z))`` in place."""
         self._checked_block(i)
-        cdef cnp.ndarray cy = self._checked_code(y, i)
-        cdef cnp.ndarray cz = self._checked_code(z, i)
+        cdef cnp.ndarray cy = self._code(y, i, check)
+        cdef cnp.ndarray cz = self._code(z, i, check)
         if not w.flags.writeable:
             raise ValueError("w must be writeable")
         self._check(self.ptr.psi_diff_axpy(
@@ -419,7 +507,7 @@ cdef class Oracle:
             raise ValueError(f"ids must be blocks in [0, {self.ptr.n_blocks})")
         return out
 
-    def argmax_batch(self, w, ids=None, double loss_scale=0.0, int n_threads=1):
+    def argmax_batch(self, w, ids=None, double loss_scale=0.0, n_threads=1):
         """Argmax of many blocks in one sweep without the GIL.
 
         Returns
@@ -446,13 +534,14 @@ cdef class Oracle:
         cdef const void* p = self._weights(w)
         cdef int rc
         cdef const int64_t* pb = <const int64_t*>b.data
+        cdef int threads = _threads(n_threads)
         with nogil:
-            rc = oracle_argmax_batch(self.ptr, p, pb, n, loss_scale, n_threads, out, &failed)
+            rc = oracle_argmax_batch(self.ptr, p, pb, n, loss_scale, threads, out, &failed)
         self._check(rc, failed)
         cuts = offsets[1:n]
         return (np.split(codes[:offsets[n]], cuts) if n else []), scores, losses, margins
 
-    def decode_flat(self, w, ids=None, int n_threads=1):
+    def decode_flat(self, w, ids=None, n_threads=1):
         """Decode blocks into one array: ``(codes, offsets)``; what predict uses."""
         cdef cnp.ndarray[int64_t, ndim=1] b = self._ids(ids)
         cdef int64_t n = b.shape[0], k, failed = -1
@@ -467,12 +556,13 @@ cdef class Oracle:
         cdef const void* p = self._weights(w)
         cdef int rc
         cdef const int64_t* pb = <const int64_t*>b.data
+        cdef int threads = _threads(n_threads)
         with nogil:
-            rc = oracle_argmax_batch(self.ptr, p, pb, n, 0.0, n_threads, out, &failed)
+            rc = oracle_argmax_batch(self.ptr, p, pb, n, 0.0, threads, out, &failed)
         self._check(rc, failed)
         return codes, offsets
 
-    def hinge_sum(self, w, ids=None, weight=None, int n_threads=1):
+    def hinge_sum(self, w, ids=None, weight=None, n_threads=1):
         """``sum_k weight_k H_k`` of many blocks, from above and as found.
 
         Returns
@@ -484,23 +574,19 @@ cdef class Oracle:
         """
         cdef cnp.ndarray[int64_t, ndim=1] b = self._ids(ids)
         cdef int64_t n = b.shape[0], failed = -1
-        cdef cnp.ndarray[double, ndim=1] c
-        cdef const double* pc = NULL
-        if weight is not None:
-            c = np.ascontiguousarray(weight, dtype=np.float64)
-            if c.shape[0] != n:
-                raise ValueError(f"weight must have one entry per block: {n}, got {c.shape[0]}")
-            pc = <const double*>c.data
+        cdef cnp.ndarray c = _block_weights(weight, n)
+        cdef const double* pc = <const double*>cnp.PyArray_DATA(c)
         cdef double upper = 0, found = 0
         cdef const void* p = self._weights(w)
         cdef const int64_t* pb = <const int64_t*>b.data
         cdef int rc
+        cdef int threads = _threads(n_threads)
         with nogil:
-            rc = oracle_hinge_sum(self.ptr, p, pb, pc, n, n_threads, &upper, &found, &failed)
+            rc = oracle_hinge_sum(self.ptr, p, pb, pc, n, threads, &upper, &found, &failed)
         self._check(rc, failed)
         return upper, found
 
-    def cut_sum(self, w, ids=None, weight=None, int n_threads=1, dpsi=True):
+    def cut_sum(self, w, ids=None, weight=None, n_threads=1, dpsi=True):
         """Sum of the most violated cuts of many blocks.
 
         Returns
@@ -512,13 +598,8 @@ cdef class Oracle:
         """
         cdef cnp.ndarray[int64_t, ndim=1] b = self._ids(ids)
         cdef int64_t n = b.shape[0], failed = -1
-        cdef cnp.ndarray[double, ndim=1] c
-        cdef const double* pc = NULL
-        if weight is not None:
-            c = np.ascontiguousarray(weight, dtype=np.float64)
-            if c.shape[0] != n:
-                raise ValueError(f"weight must have one entry per block: {n}, got {c.shape[0]}")
-            pc = <const double*>c.data
+        cdef cnp.ndarray c = _block_weights(weight, n)
+        cdef const double* pc = <const double*>cnp.PyArray_DATA(c)
         cdef cnp.ndarray[double, ndim=1] out
         cdef double* po = NULL
         if dpsi is True:
@@ -533,8 +614,9 @@ cdef class Oracle:
         cdef const void* p = self._weights(w)
         cdef const int64_t* pb = <const int64_t*>b.data
         cdef int rc
+        cdef int threads = _threads(n_threads)
         with nogil:
-            rc = oracle_cut_sum(self.ptr, p, pb, pc, n, n_threads, po, &loss, &hinge, &failed)
+            rc = oracle_cut_sum(self.ptr, p, pb, pc, n, threads, po, &loss, &hinge, &failed)
         self._check(rc, failed)
         return (None if po == NULL else out), loss, hinge
 
@@ -548,6 +630,21 @@ cdef Oracle wrap_oracle(const psx_oracle* ptr, object owner):
     oracle.ptr = &oracle.own
     oracle._owner = owner
     return oracle
+
+
+cdef cnp.ndarray _block_weights(object weight, int64_t n):
+    """Weights of n blocks as a float64 vector; ones where there are none."""
+    if weight is None:
+        return np.ones(n)
+    out = np.ascontiguousarray(weight, dtype=np.float64)
+    if out.shape != (n,):
+        raise ValueError(f"weight must have one entry per block: {n}, got shape {out.shape}")
+    return out
+
+
+cdef int _threads(object n_threads) except -1:
+    """A number of threads as a C int; the driver takes no more than it can keep busy."""
+    return max(1, min(int(n_threads), 1 << 20))
 
 
 cdef int _check_temperature(double temperature) except -1:

@@ -7,10 +7,18 @@ output of a Python space may be any object, so each distinct output of a block i
 code is one integer: 0 is the truth, k the k-th output seen. An exception in user code is kept, the
 C call returns PSX_PYTHON_ERROR, the solver unwinds, and the very exception is raised again at the
 surface. A call costs a GIL check, one method call and one dictionary look-up on top of the user's.
+
+psi and the loss of an output are asked for once, as long as they can be used again: those of the truths
+and of the cuts that a solver holds (the verb ``hold``) are kept as sparse copies, the others for the
+time of one visit. Kept are at most `cache_bytes` in all, 12 bytes per nonzero entry (8 D where more than
+two thirds are nonzero) and about 250 per vector; what does not fit is asked for again at each visit. A
+loss is a number per output, kept with the output itself.
 """
 
+from libc.math cimport isfinite
 from libc.stdint cimport int32_t, int64_t, uint32_t
-from libc.string cimport memset
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy, memset
 
 import numpy as np
 
@@ -43,6 +51,95 @@ cdef object _key_of(object y):
     return (type(y).__name__, y)
 
 
+# What a kept vector costs beside its entries: two objects and a place in a dict.
+cdef int64_t OVERHEAD = 250
+
+
+cdef class Vector:
+    """A copy of one psi: its nonzero entries, or all of them where that is smaller."""
+
+    cdef int64_t n, bytes
+    cdef int holds
+    cdef int32_t* index  # NULL: entry k is number k
+    cdef double* value
+
+    def __dealloc__(self):
+        free(self.index)
+        free(self.value)
+
+    cdef inline int64_t at(self, int64_t k) noexcept:
+        return k if self.index == NULL else self.index[k]
+
+    cdef double dot(self, const double* w) noexcept:
+        cdef double total = 0
+        cdef int64_t k
+        if self.index == NULL:
+            for k in range(self.n):
+                total += w[k] * self.value[k]
+        else:
+            for k in range(self.n):
+                total += w[self.index[k]] * self.value[k]
+        return total
+
+    cdef void add_to(self, double* w, double a) noexcept:
+        cdef int64_t k
+        if self.index == NULL:
+            for k in range(self.n):
+                w[k] += a * self.value[k]
+        else:
+            for k in range(self.n):
+                w[self.index[k]] += a * self.value[k]
+
+
+cdef Vector copy_of(const double* v, int64_t d):
+    cdef Vector out = Vector.__new__(Vector)
+    cdef int64_t j, k = 0, nonzero = 0
+    for j in range(d):
+        nonzero += v[j] != 0
+    cdef bint dense = 3 * nonzero > 2 * d or d >= 2147483647
+    out.n = d if dense else nonzero
+    out.bytes = OVERHEAD + out.n * (8 if dense else 12)
+    out.value = <double*>malloc(max(out.n, 1) * sizeof(double))
+    if out.value == NULL:
+        raise MemoryError
+    if dense:
+        memcpy(out.value, v, d * sizeof(double))
+        return out
+    out.index = <int32_t*>malloc(max(out.n, 1) * sizeof(int32_t))
+    if out.index == NULL:
+        raise MemoryError
+    for j in range(d):
+        if v[j] != 0:
+            out.index[k] = <int32_t>j
+            out.value[k] = v[j]
+            k += 1
+    return out
+
+
+cdef double difference(Vector p, Vector q, double a, double* to, const double* w) noexcept:
+    """``to += a (p - q)`` if there is a `to`; then ``<w, p - q>``, or the squared norm without w.
+
+    Entry by entry: what both have cancels exactly.
+    """
+    cdef double total = 0, v
+    cdef int64_t i = 0, k = 0, at, other, last = 1 << 62
+    while i < p.n or k < q.n:
+        at = p.at(i) if i < p.n else last
+        other = q.at(k) if k < q.n else last
+        v = 0
+        if at <= other:
+            v += p.value[i]
+            i += 1
+        if other <= at:
+            v -= q.value[k]
+            k += 1
+        at = min(at, other)
+        if to != NULL:
+            to[at] += a * v
+        total += v * (v if w == NULL else w[at])
+    return total
+
+
 cdef class PythonOracle:
     """Adapter state: examples, interned outputs, and the space's methods, looked up once."""
 
@@ -50,14 +147,15 @@ cdef class PythonOracle:
     cdef public object error
     cdef object X, Y, decode, separate, loss_fn, psi_fn, bound_fn
     cdef list keys, outputs          # per block: dict key -> code, list code -> output
+    cdef list losses                 # per block: list code -> Delta, or None
+    cdef list kept                   # per block: dict code -> Vector
+    cdef int64_t kept_bytes, cache_bytes
+    cdef dict recent                 # the same of one block, for the time of a visit
+    cdef int64_t recent_block
     cdef object w                    # the weights of the last load, as the user's methods get them
-    cdef int64_t loaded
-    cdef cnp.ndarray psi_cache_a
-    cdef dict psi_cache
-    cdef int64_t psi_cache_block
     cdef int32_t zero
 
-    def __init__(self, space, X, Y, int64_t size_psi, uint32_t flags):
+    def __init__(self, space, X, Y, int64_t size_psi, uint32_t flags, int64_t cache_bytes):
         self.error = None
         self.X, self.Y = X, Y
         self.decode = space.decode
@@ -68,9 +166,12 @@ cdef class PythonOracle:
         n = len(X)
         self.keys = [None] * n
         self.outputs = [None] * n
-        self.psi_cache = {}
-        self.psi_cache_block = -1
-        self.loaded = -1
+        self.losses = [None] * n
+        self.kept = [None] * n
+        self.kept_bytes = 0
+        self.cache_bytes = cache_bytes
+        self.recent = {}
+        self.recent_block = -1
         self.zero = 0
         memset(&self.c, 0, sizeof(psx_oracle))
         self.c.struct_size = sizeof(psx_oracle)
@@ -94,22 +195,42 @@ cdef class PythonOracle:
         self.c.psi_diff_dot = _py_psi_diff_dot
         if self.bound_fn is not None:
             self.c.bound = _py_bound
+        self.c.check_code = _py_check_code
+        self.c.hold = _py_hold
 
     cdef int32_t intern(self, int64_t i, object y) except -1:
         cdef dict keys = self.keys[i]
-        cdef list outputs
         if keys is None:
             keys = {} if self.Y is None else {_key_of(self.Y[i]): 0}
             self.keys[i] = keys
             self.outputs[i] = [None if self.Y is None else self.Y[i]]
+            self.losses[i] = [None]
         key = _key_of(y)
         code = keys.get(key)
         if code is None:
-            outputs = self.outputs[i]
-            code = len(outputs)
+            code = len(<list>self.outputs[i])
             keys[key] = code
-            outputs.append(y)
+            (<list>self.outputs[i]).append(y)
+            (<list>self.losses[i]).append(None)
         return code
+
+    cdef int64_t n_codes(self, int64_t i):
+        """Outputs of block i that have a code."""
+        return 1 if self.outputs[i] is None else len(<list>self.outputs[i])
+
+    cdef double loss(self, int64_t i, int32_t code) except? -1:
+        if self.Y is None:
+            return 0.0
+        cdef list known = self.losses[i]
+        if known is None:
+            known = self.losses[i] = [None]
+            self.outputs[i] = [self.Y[i]]
+            self.keys[i] = {_key_of(self.Y[i]): 0}
+        value = known[code]
+        if value is None:
+            value = float(self.loss_fn(self.Y[i], self.output(i, code)))
+            known[code] = value
+        return value
 
     def output(self, int64_t i, int32_t code):
         """The output that a code of block i stands for."""
@@ -117,23 +238,61 @@ cdef class PythonOracle:
             return self.Y[i]
         return self.outputs[i][code]
 
-    cdef cnp.ndarray psi(self, int64_t i, int32_t code):
-        # The solver asks for the same few vectors of one block again and again within a visit.
-        if self.psi_cache_block != i:
-            self.psi_cache = {}
-            self.psi_cache_block = i
-        found = self.psi_cache.get(code)
-        if found is None:
-            found = np.ascontiguousarray(
-                self.psi_fn(self.X[i], self.output(i, code)), dtype=np.float64)
-            if found.ndim != 1 or found.shape[0] != self.c.size_psi:
-                raise ValueError(
-                    f"joint_feature of example {i} has shape {found.shape}, expected "
-                    f"({self.c.size_psi},)")
-            if len(self.psi_cache) > 64:
-                self.psi_cache.clear()
-            self.psi_cache[code] = found
+    cdef Vector psi(self, int64_t i, int32_t code):
+        cdef dict kept = self.kept[i]
+        cdef Vector found
+        if kept is not None:
+            hit = kept.get(code)
+            if hit is not None:
+                return <Vector>hit
+        if self.recent_block != i:
+            self.recent = {}
+            self.recent_block = i
+        hit = self.recent.get(code)
+        if hit is not None:
+            return <Vector>hit
+        cdef cnp.ndarray v = np.ascontiguousarray(
+            self.psi_fn(self.X[i], self.output(i, code)), dtype=np.float64)
+        if v.ndim != 1 or v.shape[0] != self.c.size_psi:
+            raise ValueError(
+                f"joint_feature of example {i} has shape {(<object>v).shape}, expected "
+                f"({self.c.size_psi},)")
+        found = copy_of(<const double*>cnp.PyArray_DATA(v), self.c.size_psi)
+        if code == 0 and self.keep(i, code, found):
+            return found
+        if len(self.recent) > 64:
+            self.recent.clear()
+        self.recent[code] = found
         return found
+
+    cdef bint keep(self, int64_t i, int32_t code, Vector v):
+        """Keep a vector beyond this visit, if there is room."""
+        if self.kept_bytes + v.bytes > self.cache_bytes:
+            return False
+        cdef dict kept = self.kept[i]
+        if kept is None:
+            kept = self.kept[i] = {}
+        kept[code] = v
+        self.kept_bytes += v.bytes
+        return True
+
+    cdef int hold(self, int64_t i, int32_t code, bint held) except -1:
+        """A solver holds a cut, or lets it go."""
+        cdef dict kept = self.kept[i]
+        cdef Vector v = None if kept is None else kept.get(code)
+        if held:
+            if v is None and self.recent_block == i:
+                v = self.recent.get(code)
+                if v is None or not self.keep(i, code, v):
+                    return 0
+            if v is not None:
+                v.holds += 1
+        elif v is not None:
+            v.holds -= 1
+            if v.holds <= 0 and code != 0:
+                del kept[code]
+                self.kept_bytes -= v.bytes
+        return 0
 
     cdef object view(self, const void* w):
         cdef cnp.npy_intp d = self.c.size_psi
@@ -167,7 +326,6 @@ cdef int _py_load(void* ctx, int worker, const void* w, int64_t i) noexcept with
     cdef PythonOracle self = <PythonOracle>ctx
     try:
         self.view(w)
-        self.loaded = i
         return PSX_OK
     except BaseException as e:
         return _fail(self, e)
@@ -200,7 +358,7 @@ cdef int _py_bound(void* ctx, int worker, int64_t i, double loss_scale,
             out[0] = self.bound_fn(self.w, self.X[i], self.Y[i])
         else:
             out[0] = loss_scale * self.bound_fn(self.w / loss_scale, self.X[i], self.Y[i])
-        return PSX_OK if np.isfinite(out[0]) else PSX_NONFINITE
+        return PSX_OK if isfinite(out[0]) else PSX_NONFINITE
     except BaseException as e:
         return _fail(self, e)
 
@@ -209,8 +367,8 @@ cdef int _py_score(void* ctx, int worker, int64_t i, const int32_t* code,
                    double* out) noexcept with gil:
     cdef PythonOracle self = <PythonOracle>ctx
     try:
-        out[0] = np.dot(self.w, self.psi(i, code[0]))
-        return PSX_OK if np.isfinite(out[0]) else PSX_NONFINITE
+        out[0] = self.psi(i, code[0]).dot(<const double*>cnp.PyArray_DATA(<cnp.ndarray>self.w))
+        return PSX_OK if isfinite(out[0]) else PSX_NONFINITE
     except BaseException as e:
         return _fail(self, e)
 
@@ -218,32 +376,21 @@ cdef int _py_score(void* ctx, int worker, int64_t i, const int32_t* code,
 cdef int _py_loss(void* ctx, int64_t i, const int32_t* code, double* out) noexcept with gil:
     cdef PythonOracle self = <PythonOracle>ctx
     try:
-        out[0] = 0.0 if code[0] == 0 else self.loss_fn(self.Y[i], self.output(i, code[0]))
-        return PSX_OK if np.isfinite(out[0]) else PSX_NONFINITE
+        out[0] = self.loss(i, code[0])
+        if isfinite(out[0]):
+            return PSX_OK
+        raise ValueError(f"loss of example {i} is {out[0]}, expected a finite number >= 0")
     except BaseException as e:
         return _fail(self, e)
-
-
-cdef int _add(PythonOracle self, double* to, int64_t i, const int32_t* y, double a) except -7:
-    cdef cnp.ndarray p = self.psi(i, y[0])
-    cdef const double* v = <const double*>cnp.PyArray_DATA(p)
-    cdef int64_t j
-    for j in range(self.c.size_psi):
-        to[j] += a * v[j]
-    return 0
 
 
 cdef int _add_diff(PythonOracle self, double* to, int64_t i, const int32_t* y, const int32_t* z,
                    double a) except -7:
     # Both vectors before the first change: joint_feature may raise, or be interrupted, and the
     # weights must then still belong to the dual variables.
-    cdef cnp.ndarray p = self.psi(i, y[0])
-    cdef cnp.ndarray q = self.psi(i, z[0])
-    cdef const double* u = <const double*>cnp.PyArray_DATA(p)
-    cdef const double* v = <const double*>cnp.PyArray_DATA(q)
-    cdef int64_t j
-    for j in range(self.c.size_psi):
-        to[j] += a * (u[j] - v[j])
+    cdef Vector p = self.psi(i, y[0])
+    cdef Vector q = self.psi(i, z[0])
+    difference(p, q, a, to, NULL)
     return 0
 
 
@@ -251,7 +398,7 @@ cdef int _py_psi_axpy(void* ctx, int worker, int64_t i, const int32_t* y, double
                       void* w) noexcept with gil:
     cdef PythonOracle self = <PythonOracle>ctx
     try:
-        _add(self, <double*>w, i, y, a)
+        self.psi(i, y[0]).add_to(<double*>w, a)
         return PSX_OK
     except BaseException as e:
         return _fail(self, e)
@@ -281,9 +428,8 @@ cdef int _py_psi_diff_sqnorm(void* ctx, int worker, int64_t i, const int32_t* y,
                              const int32_t* z, double* out) noexcept with gil:
     cdef PythonOracle self = <PythonOracle>ctx
     try:
-        d = self.psi(i, y[0]) - self.psi(i, z[0])
-        out[0] = np.dot(d, d)
-        return PSX_OK if np.isfinite(out[0]) else PSX_NONFINITE
+        out[0] = difference(self.psi(i, y[0]), self.psi(i, z[0]), 0, NULL, NULL)
+        return PSX_OK if isfinite(out[0]) else PSX_NONFINITE
     except BaseException as e:
         return _fail(self, e)
 
@@ -292,13 +438,28 @@ cdef int _py_psi_diff_dot(void* ctx, int worker, const void* w, int64_t i, const
                           const int32_t* z, double* out) noexcept with gil:
     cdef PythonOracle self = <PythonOracle>ctx
     try:
-        out[0] = np.dot(self.view(w), self.psi(i, y[0]) - self.psi(i, z[0]))
+        out[0] = difference(self.psi(i, y[0]), self.psi(i, z[0]), 0, NULL, <const double*>w)
         return PSX_OK
     except BaseException as e:
         return _fail(self, e)
 
 
-def python_oracle(space, X, Y, int64_t size_psi, exactness="exact"):
+cdef int64_t _py_check_code(void* ctx, int64_t i, const int32_t* code,
+                            int64_t* allowed) noexcept with gil:
+    cdef PythonOracle self = <PythonOracle>ctx
+    allowed[0] = 0
+    allowed[1] = self.n_codes(i) - 1
+    return -1 if 0 <= code[0] <= allowed[1] else 0
+
+
+cdef void _py_hold(void* ctx, int64_t i, const int32_t* code, int held) noexcept with gil:
+    try:
+        (<PythonOracle>ctx).hold(i, code[0], held)
+    except BaseException:
+        pass  # a hint: without it the vector is asked for again
+
+
+def python_oracle(space, X, Y, int64_t size_psi, exactness="exact", int64_t cache_bytes=1 << 28):
     """An `Oracle` over a pure-Python output space.
 
     Parameters
@@ -314,6 +475,8 @@ def python_oracle(space, X, Y, int64_t size_psi, exactness="exact"):
     exactness : {"exact", "relaxed", "none"}
         What ``loss_augmented_decode`` promises: the maximum, the maximum of a relaxation, or
         neither. "none" with a ``bound`` makes a bounded oracle.
+    cache_bytes : int
+        Most memory for vectors of ``joint_feature`` that are kept; see the module's docstring.
 
     Returns
     -------
@@ -324,5 +487,5 @@ def python_oracle(space, X, Y, int64_t size_psi, exactness="exact"):
     if exactness not in ("exact", "relaxed", "none"):
         raise ValueError(f"exactness must be 'exact', 'relaxed' or 'none', got {exactness!r}")
     cdef uint32_t flags = {"exact": PSX_EXACT, "relaxed": PSX_OVERGEN, "none": PSX_UNDERGEN}[exactness]
-    cdef PythonOracle owner = PythonOracle(space, X, Y, size_psi, flags)
+    cdef PythonOracle owner = PythonOracle(space, X, Y, size_psi, flags, cache_bytes)
     return wrap_oracle(&owner.c, owner), owner.output

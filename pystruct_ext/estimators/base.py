@@ -26,8 +26,11 @@ from pystruct_ext.estimators.callbacks import HeldOutScore
 from pystruct_ext.persistence import save as save_model
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver, SolverResult, WorkingSet, get_solver
+from pystruct_ext.solvers._advice import advice
+from pystruct_ext.solvers._certificate import recertify
 from pystruct_ext.solvers.base import generator
 from pystruct_ext.spaces import OutputSpace
+from pystruct_ext.utils.callers import user_stacklevel
 from pystruct_ext.utils.examples import OutputList, as_examples
 from pystruct_ext.utils.fitted import Fitted
 
@@ -163,6 +166,14 @@ n_iter_, n_oracle_calls_, history_
         """A tighter tolerance to aim at where that is almost free, or None."""
         return None
 
+    def _feature_name(self, j: int) -> str | None:
+        """Name of the feature behind entry j of psi, for messages."""
+        column = self.space_.input_feature(j)
+        if column is None:
+            return None
+        names = getattr(self, "feature_names_in_", ())
+        return repr(str(names[column])) if column < len(names) else f"feature {column}"
+
     def _set_domain_attributes(self, X: Any, y: Any) -> None:
         """Set fitted attributes that follow from the data and the fitted space alone."""
 
@@ -245,6 +256,7 @@ n_iter_, n_oracle_calls_, history_
             solver.set_params(tol=aim)
         if oracle is None:
             oracle = space.bind(packed)
+        oracle.feature_name = self._feature_name
         n = oracle.n_blocks
         lam = c_to_lam(self.C, n)
         weight = check_weights(sample_weight, n)
@@ -268,16 +280,18 @@ n_iter_, n_oracle_calls_, history_
             else:
                 warnings.warn(
                     f"stopped after {result.n_iter} epochs at a relative gap of "
-                    f"{result.relative_gap:.2e}, above {accept:g}; scale the features, "
-                    "lower C or raise max_iter",
+                    f"{result.relative_gap:.2e}, above {accept:g}; "
+                    + advice(
+                        oracle, np.arange(n), self.C, result, solver.get_params(), accept
+                    ),
                     ConvergenceWarning,
-                    stacklevel=3,
+                    stacklevel=user_stacklevel(),
                 )
         for callback in callbacks:
             if isinstance(callback, HeldOutScore):
                 best = callback.finish()
                 if best is not None:
-                    result = _recertified(
+                    result = recertify(
                         result, oracle, lam, weight, best, self._threads()
                     )
         self._set_result(result, lam)
@@ -636,25 +650,6 @@ n_iter_, n_oracle_calls_, history_
             The file is written beside it under a temporary name, then renamed.
         """
         save_model(self, path)
-
-
-def _recertified(
-    result: SolverResult,
-    oracle: Oracle,
-    lam: float,
-    weight: NDArray | None,
-    w: NDArray[np.floating],
-    n_threads: int,
-) -> SolverResult:
-    """The result for other weights: the dual bound holds, the primal is their own."""
-    hinge, _ = oracle.hinge_sum(w, weight=weight, n_threads=n_threads)
-    wide = np.asarray(w, dtype=np.float64)
-    primal = 0.5 * lam * float(wide @ wide) + hinge / oracle.n_blocks
-    result.coef = w
-    result.primal = primal
-    result.gap = primal - result.dual
-    result.n_oracle_calls += oracle.n_blocks
-    return result
 
 
 __all__ = ["BaseStructuralSVM", "all_or_nothing"]

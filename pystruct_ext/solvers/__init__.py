@@ -1,6 +1,8 @@
 """Solvers: they see only an Oracle."""
 
-from pystruct_ext.solvers._loop import InterruptedWarning, OracleWarning, Progress
+from pystruct_ext._core import Oracle, OracleError
+from pystruct_ext.solvers._certificate import OracleWarning
+from pystruct_ext.solvers._loop import InterruptedWarning, Progress
 from pystruct_ext.solvers.base import Solver
 from pystruct_ext.solvers.bcfw import BCFW
 from pystruct_ext.solvers.n_slack import NSlack
@@ -17,6 +19,8 @@ __all__ = [
     "InterruptedWarning",
     "NSlack",
     "OneSlack",
+    "Oracle",
+    "OracleError",
     "OracleWarning",
     "Perceptron",
     "Progress",

@@ -6,6 +6,7 @@ from libcpp.vector cimport vector
 
 import numpy as np
 
+cimport cython
 cimport numpy as cnp
 
 from pystruct_ext._core.oracle cimport Oracle, psx_oracle
@@ -27,6 +28,7 @@ cdef extern from "pystruct_ext/block_solver.hpp" namespace "pystruct_ext" nogil:
         double cut_tol
         int64_t n_oracle_calls, n_weak_cuts, n_cuts, n_added, failed_block
         double loss_mass, gap_estimate, worst_weak
+        int64_t weak_block
         void reset_estimate()
         const vector[double]& block_gap()
         size_t working_set_bytes()
@@ -38,6 +40,8 @@ cdef extern from "pystruct_ext/block_solver.hpp" namespace "pystruct_ext" nogil:
         int import_cuts(int64_t, const double*, const int32_t*, int64_t)
 
 
+# Not cleared by the garbage collector before its end: the solver tells the oracle what it lets go.
+@cython.no_gc_clear
 cdef class BlockState:
     """Dual variables, working sets and counters over the blocks `ids` of an oracle; owns w."""
 
@@ -82,15 +86,16 @@ cdef class BlockState:
             rc = self.s.run(p, n, m, self.pw)
         self.oracle._check(rc, self.s.failed_block)
 
-    def hinge_sum(self, int64_t begin, int64_t end, int n_threads=1, w=None):
+    def hinge_sum(self, int64_t begin, int64_t end, n_threads=1, w=None):
         """``sum_i c_i H_i(w)`` over positions begin .. end - 1: from above, and as found."""
         cdef double total = 0, found = 0
         cdef int rc
         cdef const void* p = self.pw
         if w is not None:
             p = self.oracle._weights(w)
+        cdef int threads = max(1, min(int(n_threads), 1 << 20))
         with nogil:
-            rc = self.s.hinge_sum(p, begin, end, n_threads, &total, &found)
+            rc = self.s.hinge_sum(p, begin, end, threads, &total, &found)
         self.oracle._check(rc, self.s.failed_block)
         return total, found
 
@@ -129,6 +134,10 @@ cdef class BlockState:
     @property
     def worst_weak(self):
         return self.s.worst_weak
+
+    @property
+    def weak_block(self):
+        return self.s.weak_block
 
     @property
     def n_cuts(self):
@@ -183,9 +192,12 @@ cdef class BlockState:
         """Add cuts with their mass to one position; call `recompute` after the last."""
         cdef cnp.ndarray[double, ndim=1] a = np.ascontiguousarray(alpha, dtype=np.float64)
         cdef cnp.ndarray[int32_t, ndim=1] c = np.ascontiguousarray(codes, dtype=np.int32).ravel()
-        cdef int64_t m = a.shape[0]
-        if c.shape[0] != m * self.oracle.ptr.code_len(self.oracle.ptr.ctx, self.ids[position]):
+        cdef int64_t m = a.shape[0], k
+        cdef int64_t length = self.oracle.ptr.code_len(self.oracle.ptr.ctx, self.ids[position])
+        if c.shape[0] != m * length:
             raise ValueError(f"position {position}: codes do not have the length of the block")
+        for k in range(m):
+            self.oracle._safe(<const int32_t*>c.data + k * length, self.ids[position])
         self.oracle._check(
             self.s.import_cuts(position, <const double*>a.data, <const int32_t*>c.data, m),
             self.ids[position])

@@ -80,6 +80,13 @@ class BlockRun(SolverRun):
         )
         return WorkingSet(self.problem.ids, counts, alpha, loss, codes, lens)
 
+    def weak_cuts(self) -> tuple[int, float, int]:
+        """As far as the oracle promises that there are none."""
+        if self.problem.oracle.exactness not in ("exact", "relaxed"):
+            return super().weak_cuts()
+        state = self.state
+        return int(state.n_weak_cuts), float(state.worst_weak), int(state.weak_block)
+
     def extra(self) -> dict[str, Any]:
         """Weak cuts seen, and memory of the working set."""
         return {

@@ -23,6 +23,15 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from pystruct_ext._core import Oracle
+from pystruct_ext.solvers._advice import advice
+from pystruct_ext.solvers._certificate import (
+    Audit,
+    OracleWarning,
+    below_dual,
+    gap_reason,
+    refute,
+    weak_reason,
+)
 from pystruct_ext.solvers._progress import progress_bar
 from pystruct_ext.solvers.result import History, SolverResult, WorkingSet, relative
 from pystruct_ext.utils.callers import user_stacklevel
@@ -30,10 +39,6 @@ from pystruct_ext.utils.callers import user_stacklevel
 
 class InterruptedWarning(UserWarning):
     """The solve was interrupted; the best model so far was returned."""
-
-
-class OracleWarning(UserWarning):
-    """The oracle contradicts itself, or its gap proves nothing."""
 
 
 class _TimeUp(Exception):
@@ -91,6 +96,7 @@ class SolverRun(ABC):
     problem: Problem
     n_oracle_calls: int = 0
     has_dual: bool = True
+    separates: bool = True  # asks for loss-augmented outputs
     finished: bool = False  # nothing is left to do (perceptron without mistakes)
 
     @abstractmethod
@@ -112,6 +118,10 @@ class SolverRun(ABC):
     def certificate(self) -> str:
         """What the gap proves; the values are those of `SolverResult.certificate`."""
         return self.problem.oracle.exactness if self.has_dual else "none"
+
+    def weak_cuts(self) -> tuple[int, float, int]:
+        """How often the oracle was below a known cut, by how much at most, and where."""
+        return 0, 0.0, -1
 
     def gap_estimate(self) -> float:
         """Estimate of the gap from the last epoch, in the scale of P; nan if unknown."""
@@ -169,6 +179,7 @@ class LoopSettings:
     check_every: int
     verbose: int
     name: str
+    params: dict[str, Any]
 
 
 def run_loop(
@@ -190,8 +201,12 @@ def run_loop(
         loop = _Loop(run, settings, callback, bar)
         loop.epochs()
         loop.finish()
-    _warn_at_end(run, settings, loop.status, certificate, loop.gap, loop.best_primal)
-    return loop.result(certificate)
+    result = loop.result(certificate)
+    reason = loop.contradiction()
+    if reason is not None:
+        refute(result, reason)
+    _warn_at_end(run, settings, result)
+    return result
 
 
 class _Loop:
@@ -231,6 +246,13 @@ class _Loop:
         self.best_primal, self.best_dual = math.inf, 0.0
         self.best_found = math.inf
         self.best_coef: NDArray[np.floating] | None = None
+        self.audit = Audit(run.problem.oracle, run.problem.ids, run.separates)
+        # The largest amount by which a bound was below what was found.
+        self.bound_below = 0.0
+
+    def oracle_calls(self) -> int:
+        """Loss-augmented decodes so far, all of them."""
+        return self.run.n_oracle_calls + self.audit.calls
 
     def seconds(self) -> float:
         """Time since the start."""
@@ -254,6 +276,7 @@ class _Loop:
     def epochs(self) -> None:
         """Step until something says stop."""
         try:
+            self.audit.before(self.tick)
             while self.epoch < self.settings.max_iter:
                 self.epoch += 1
                 status = self.step()
@@ -274,7 +297,9 @@ class _Loop:
         stop, score = self.call_back()
         self.record(score)
         checked = self.checked_at == self.epoch
-        if checked and self.relative_gap() <= self.settings.tol:
+        # Without a promise of the oracle's the gap says no more than that nothing is found.
+        proven = not self.run.has_dual or self.run.certificate() != "none"
+        if checked and proven and self.relative_gap() <= self.settings.tol:
             return "converged"
         if stop:
             return "callback"
@@ -298,6 +323,7 @@ class _Loop:
         run = self.run
         primal = run.primal(self.quiet_tick)
         self.primal = primal.upper
+        self.bound_below = max(self.bound_below, primal.found - primal.upper)
         self.best_dual = max(self.best_dual, run.dual())
         self.checked_at = self.epoch
         # Without a dual there is no problem to be best at: the last weights count.
@@ -319,7 +345,7 @@ class _Loop:
         state = Progress(
             epoch=self.epoch,
             seconds=self.seconds(),
-            oracle_calls=self.run.n_oracle_calls,
+            oracle_calls=self.oracle_calls(),
             primal=self.best_primal,
             dual=self.best_dual,
             gap=self.gap,
@@ -335,7 +361,7 @@ class _Loop:
             {
                 "epoch": self.epoch,
                 "seconds": self.seconds(),
-                "oracle_calls": self.run.n_oracle_calls,
+                "oracle_calls": self.oracle_calls(),
                 "primal": self.best_primal if fresh else math.nan,
                 "dual": max(self.best_dual, self.run.dual()),
                 "gap": self.gap if fresh else math.nan,
@@ -348,76 +374,82 @@ class _Loop:
     def finish(self) -> None:
         """The certificate of what the last epoch left, if it has none."""
         cut_short = self.status in ("interrupted", "max_time")
-        if self.checked_at == self.epoch and not cut_short:
-            return
         # A second interrupt here gives up the certificate, not the model.
         try:
-            self.exact_pass()
-            # The last epoch again, now with its certificate.
-            score = math.nan
-            if self.history and self.history[-1]["epoch"] == self.epoch:
-                score = self.history.pop()["score"]
-            self.record(score)
+            if self.checked_at != self.epoch or cut_short:
+                self.exact_pass()
+                # The last epoch again, now with its certificate.
+                score = math.nan
+                if self.history and self.history[-1]["epoch"] == self.epoch:
+                    score = self.history.pop()["score"]
+                self.record(score)
+            self.audit.after(self.coef())
         except KeyboardInterrupt:
             self.status = "interrupted"
-            if self.best_coef is None:
+            if self.best_coef is None and self.checked_at != self.epoch:
                 self.best_primal = self.gap = math.nan
+
+    def coef(self) -> NDArray[np.floating]:
+        """Weights of the result."""
+        return self.run.coef() if self.best_coef is None else self.best_coef
+
+    def contradiction(self) -> str | None:
+        """How the oracle was caught, if it was."""
+        run, problem = self.run, self.run.problem
+        times, worst, block = run.weak_cuts()
+        if times:
+            return weak_reason(times, worst, block)
+        if self.audit.shortfall > 0:
+            return weak_reason(0, self.audit.shortfall, self.audit.block)
+
+        def beyond_rounding(gap: float) -> bool:
+            args = problem.oracle, problem.ids, self.coef(), self.best_primal
+            return below_dual(*args, gap)
+
+        if run.has_dual and beyond_rounding(self.gap):
+            return gap_reason(self.gap, self.best_primal)
+        if beyond_rounding(-self.bound_below):
+            return (
+                f"upper bounds of the oracle are below what it found by {self.bound_below:.3g}: "
+                "bound is not the bound it claims to be"
+            )
+        return None
 
     def result(self, certificate: str) -> SolverResult:
         """What the solver returns."""
         run = self.run
         return SolverResult(
-            coef=run.coef() if self.best_coef is None else self.best_coef,
+            coef=self.coef(),
             primal=self.best_primal,
             dual=self.best_dual,
             gap=self.gap,
             certificate=certificate,
             status=self.status,
             n_iter=self.epoch,
-            n_oracle_calls=run.n_oracle_calls,
+            n_oracle_calls=self.oracle_calls(),
             history=self.history,
             working_set=run.working_set(),
             extra=run.extra(),
         )
 
 
-def _warn_at_end(
-    run: SolverRun,
-    settings: LoopSettings,
-    status: str,
-    certificate: str,
-    gap: float,
-    primal: float,
-) -> None:
-    if status == "interrupted":
+def _warn_at_end(run: SolverRun, settings: LoopSettings, result: SolverResult) -> None:
+    problem, gap = run.problem, result.relative_gap
+    ended = result.extra.get("ended_by", result.status)
+    if ended == "interrupted":
         warnings.warn(
             "training was interrupted; the model is the best so far "
-            f"(relative gap {relative(gap, primal):.2e})",
+            f"(relative gap {gap:.2e})",
             InterruptedWarning,
             stacklevel=user_stacklevel(),
         )
-    elif status == "max_iter" and run.has_dual and relative(gap, primal) > settings.tol:
+    elif result.status == "max_iter" and run.has_dual and gap > settings.tol:
+        hint = advice(
+            problem.oracle, problem.ids, problem.C, result, settings.params, settings.tol
+        )
         warnings.warn(
             f"{settings.name} stopped after max_iter={settings.max_iter} epochs at a "
-            f"relative gap of {relative(gap, primal):.2e}, above tol={settings.tol:g}",
+            f"relative gap of {gap:.2e}, above tol={settings.tol:g}; {hint}",
             ConvergenceWarning,
-            stacklevel=user_stacklevel(),
-        )
-    if certificate != "exact":
-        return
-    weak = run.extra().get("n_weak_cuts", 0)
-    if weak:
-        warnings.warn(
-            f"{weak} times the oracle returned a cut weaker than one already known (worst "
-            f"shortfall {run.extra()['worst_weak']:.3g}): loss_augmented_decode is not the "
-            "maximum it claims to be, and the duality gap is not a certificate",
-            OracleWarning,
-            stacklevel=user_stacklevel(),
-        )
-    elif gap < -1e-4 * max(abs(primal), 1e-12):
-        warnings.warn(
-            f"the primal value is below the dual by {-gap:.3g}: loss_augmented_decode is "
-            "not the maximum it claims to be",
-            OracleWarning,
             stacklevel=user_stacklevel(),
         )

@@ -108,6 +108,7 @@ class Solver(BaseEstimator, ABC):
             check_every=self.check_every,
             verbose=self.verbose,
             name=type(self).__name__,
+            params=self.get_params(deep=False),
         )
         run = self._run(problem, w_init, working_set)
         return run_loop(run, problem, settings, callback)

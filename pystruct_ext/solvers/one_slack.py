@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from pystruct_ext.persistence.registry import storable
+from pystruct_ext.solvers._certificate import below_dual
 from pystruct_ext.solvers._loop import Primal, Problem, SolverRun, Tick
 from pystruct_ext.solvers._online import simplex_qp
 from pystruct_ext.solvers._passes import Stretches, primal_of, sqnorm
@@ -118,6 +119,7 @@ class _Run(SolverRun):
         self.idle = np.zeros(1, dtype=np.int64)
         self.stretches = Stretches(16)
         self.n_oracle_calls = 0
+        self.weak = 0, 0.0, -1
 
     def epoch(self, tick: Tick) -> None:
         problem = self.problem
@@ -140,6 +142,7 @@ class _Run(SolverRun):
         self.stretches.run(problem.n, work, tick)
         n, lam = problem.n, problem.lam
         primal = 0.5 * lam * sqnorm(self.query) + hinge / n
+        self._compare(hinge / n)
         if primal < self.best_primal:
             self.best_primal = primal
             self.best[:] = self.query
@@ -148,6 +151,19 @@ class _Run(SolverRun):
         self._solve()
         w = self._combine() / lam
         self.query[:] = self.stabilise * w + (1 - self.stabilise) * self.best
+
+    def _compare(self, risk: float) -> None:
+        """Count a pass that finds less than the cuts of earlier ones say there is."""
+        for b, cut in zip(self.b[1:], self.cuts, strict=True):
+            short = float(b - np.ravel(cut @ self.query)[0]) - risk
+            if short > self.weak[1] and below_dual(
+                self.problem.oracle, self.problem.ids, self.query, 1.0 + risk, -short
+            ):
+                self.weak = self.weak[0] + 1, short, -1
+
+    def weak_cuts(self) -> tuple[int, float, int]:
+        promised = self.problem.oracle.exactness in ("exact", "relaxed")
+        return self.weak if promised else super().weak_cuts()
 
     def _add(self, a: NDArray[np.float64], b: float) -> None:
         m = len(self.b)

@@ -103,6 +103,7 @@ class _Run(SolverRun):
             problem.oracle, problem.lam, problem.ids, problem.weight, variant, w_init
         )
         self.stretches = Stretches()
+        self.separates = variant == "mira"
         self._exact_calls = 0
         self._mistakes_before = 0
         self.finished = False

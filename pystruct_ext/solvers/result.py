@@ -99,10 +99,13 @@ class SolverResult:
     certificate : {"exact", "bounded", "relaxed", "none"}
         What the gap proves; see ``SpaceTags.exactness``. "bounded": the primal counts an
         upper bound of every hinge, so that the gap is one of the real problem, though it
-        may not close. "none" also for solvers without a dual.
-    status : {"converged", "stalled", "max_iter", "max_time", "interrupted", "callback"}
-        Why the solver stopped. "stalled": a bounded search finds nothing more that it could
-        add, but its bound does not prove that there is nothing.
+        may not close. "none" also for solvers without a dual, and after an oracle was caught.
+    status : {"converged", "stalled", "max_iter", "max_time", "interrupted", "callback", \
+"oracle_error"}
+        Why the solver stopped. "stalled": a search that may miss the maximum finds nothing
+        more that it could add, but nothing proves that there is nothing. "oracle_error": the
+        oracle was caught in a contradiction (a cut weaker than one known, a primal below
+        the dual), whatever ended the solve, which is then ``extra["ended_by"]``.
     n_iter : int
         Epochs.
     n_oracle_calls : int

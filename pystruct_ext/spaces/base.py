@@ -30,10 +30,25 @@ class SpaceTags:
         (without Delta where y is None), is certified all the same: "bounded".
     compiled : bool
         Whether ``bind`` gives an oracle that runs without the GIL.
+    psi_cache_bytes : int
+        Python spaces: most memory for vectors of ``joint_feature`` that are kept, those of the
+        truths and of the cuts that a solver holds. Each takes 12 bytes per nonzero entry (8 D
+        where more than two thirds are nonzero) and about 250. What does not fit is computed
+        again when it is needed; 0 keeps nothing.
+
+    Examples
+    --------
+    A space whose decoder is greedy says so:
+
+    >>> from pystruct_ext.spaces import OutputSpace, SpaceTags
+    >>> class GreedySpace(OutputSpace):
+    ...     def __space_tags__(self):
+    ...         return SpaceTags(exactness="none")
     """
 
     exactness: str = "exact"
     compiled: bool = False
+    psi_cache_bytes: int = 1 << 28
 
 
 @dataclass
@@ -68,7 +83,11 @@ class OutputSpace(BaseEstimator, ABC):
     -----
     Optional methods: ``validate(X, Y)``, ``enumerate(x)`` (all outputs of x; enables
     the brute-force checks of ``pystruct_ext.testing.check_output_space``),
-    ``decode_batch``, ``pack``, ``bind`` (a compiled oracle), ``__space_tags__``.
+    ``decode_batch``, ``pack``, ``bind`` (a compiled oracle), ``__space_tags__`` (see
+    `SpaceTags`: a decoder that may miss the maximum has to say so), ``input_feature``.
+
+    ``joint_feature`` and ``loss`` are functions of their arguments: what they return for an
+    output is kept, as long as a solver works with it, and not asked for again.
 
     Parts. To be put into `Constrained` or `CostShifted`, a space sees its outputs as sets
     of parts, numbered over an array for each example, and has three more methods:
@@ -149,11 +168,31 @@ class OutputSpace(BaseEstimator, ABC):
         return self.fit_domain(X, Y).pack(X, Y)
 
     def bind(self, packed: Any) -> Oracle:
-        """The oracle over packed examples; this is all a solver ever sees."""
+        """The oracle over packed examples; this is all a solver ever sees.
+
+        Raises
+        ------
+        ValueError
+            If ``fit_domain`` has not set ``size_psi_`` to a whole number >= 1.
+        """
+        size, tags = getattr(self, "size_psi_", None), self.__space_tags__()
+        if not isinstance(size, (int, np.integer)) or size < 1:
+            raise ValueError(
+                f"{type(self).__name__}: fit_domain must set size_psi_, the length of "
+                f"joint_feature, to a whole number >= 1; "
+                + ("it is not set" if size is None else f"it is {size!r}")
+            )
         oracle, _ = python_oracle(
-            self, packed.X, packed.Y, self.size_psi_, self.__space_tags__().exactness
+            self, packed.X, packed.Y, int(size), tags.exactness, tags.psi_cache_bytes
         )
         return oracle
+
+    def input_feature(self, j: int) -> int | None:
+        """The feature of x (a column of X) behind entry j of psi, or None.
+
+        Override it where there is such a thing: warnings then name the feature.
+        """
+        return None
 
     def decode_batch(
         self, w: NDArray[np.floating], X: Sequence[Any], n_threads: int = 1

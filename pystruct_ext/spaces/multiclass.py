@@ -204,6 +204,11 @@ class MulticlassSpace(CompiledSpace):
         """All classes."""
         return list(self.classes_)
 
+    def input_feature(self, j: int) -> int | None:
+        """The column of X behind entry j of psi; None for the intercept."""
+        column = j // self.stride_
+        return column if column < self.n_features_ else None
+
     def split(self, w: NDArray[np.floating]) -> tuple[NDArray, NDArray]:
         """``coef`` (K, n_features) and ``intercept`` (K,) as they stand in w."""
         k = len(self.classes_)

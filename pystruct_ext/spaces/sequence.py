@@ -428,6 +428,14 @@ class SequenceSpace(CompiledSpace):
             scores = scores.toarray()
         return [scores[a:b] for a, b in pairwise(rows.offsets)]
 
+    def input_feature(self, j: int) -> int | None:
+        """The feature of tokens behind entry j of psi; None for transitions."""
+        if j >= self.n_state_:
+            return None
+        if self.state_ptr_ is None:
+            return j // self.stride_
+        return int(np.searchsorted(self.state_ptr_, j, side="right")) - 1
+
     def split(self, w: NDArray[np.floating]) -> dict[str, Any]:
         """Parts of a weight vector.
 

@@ -18,6 +18,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <vector>
 
@@ -65,6 +66,13 @@ class BlockSolver {
     left_.resize(static_cast<std::size_t>(longest));
     right_.resize(static_cast<std::size_t>(longest));
   }
+  ~BlockSolver() {
+    if (!o_->hold) return;
+    for (std::size_t p = 0; p < cuts_.size(); ++p)
+      for (int32_t k = 0; k < cuts_[p].size; ++k) hold(p, cuts_[p].code(k, left_.data()), 0);
+  }
+  BlockSolver(const BlockSolver&) = delete;
+  BlockSolver& operator=(const BlockSolver&) = delete;
 
   // Settings.
   int64_t inner_steps = 20;
@@ -76,6 +84,7 @@ class BlockSolver {
   double loss_mass = 0;     // sum_i sum_k alpha_ik loss_ik
   double gap_estimate = 0;  // sum of block gaps at their visits since reset_estimate()
   double worst_weak = 0;    // largest shortfall of an oracle below a known cut
+  int64_t weak_block = -1;  // where it was
   int64_t failed_block = -1;
 
   void reset_estimate() noexcept { gap_estimate = 0; }
@@ -106,7 +115,7 @@ class BlockSolver {
                 double* found = nullptr) noexcept {
     try {
       const int64_t n = end - begin;
-      int rc = o_->reserve_workers(o_->ctx, std::max(1, usable_threads(o_, n_threads)));
+      int rc = o_->reserve_workers(o_->ctx, std::max(1, usable_threads(o_, n_threads, n)));
       if (rc) return rc;
       if (slack_) {
         for (int64_t p = begin; p < end && rc == PSX_OK; ++p) {
@@ -274,6 +283,35 @@ class BlockSolver {
     }
     ++n_cuts;
     ++n_added;
+    hold(p, code, 1);
+    return PSX_OK;
+  }
+  void hold(std::size_t p, const int32_t* code, int held) const noexcept {
+    if (o_->hold) o_->hold(o_->ctx, ids_[p], code, held);
+  }
+
+  // Counts an oracle that says `found`, and for slack rescaling nothing above `upper`, where the cut
+  // `best` (-1: the truth) is worth `known`. Only what rounding cannot explain: of the first such
+  // visit by the size of the numbers that the scores add up.
+  int weigh(std::size_t p, const int32_t* truth, int32_t best, double known, double upper,
+            double loss, double truth_score, const void* w) {
+    double slop = 1e-5 * (1 + std::fabs(loss) + std::fabs(truth_score));
+    if (!(upper < known - slop)) return PSX_OK;
+    if (n_weak_cuts == 0) {
+      const int32_t* codes[3] = {truth, code_.data(),
+                                 best < 0 ? truth : cuts_[p].code(best, left_.data())};
+      for (const int32_t* code : codes) {
+        double size = 0;
+        if (const int rc = oracle_score_size(o_, w, ids_[p], code, &size)) return rc;
+        slop += 64 * (o_->w_bytes == 4 ? 1.2e-7 : 2.3e-16) * size;
+      }
+      if (!(upper < known - slop)) return PSX_OK;
+    }
+    ++n_weak_cuts;
+    if (known - upper > worst_weak) {
+      worst_weak = known - upper;
+      weak_block = ids_[p];
+    }
     return PSX_OK;
   }
 
@@ -291,7 +329,7 @@ class BlockSolver {
     alpha_.resize(static_cast<std::size_t>(cuts.size) + 2);
     grad_.resize(alpha_.size());
     grad_[0] = 0;
-    double found = 0, found_loss = 0;
+    double found = 0, found_loss = 0, upper = 0;
     bool fresh = false;
     if (mode == kCached) {
       for (int32_t k = 0; k < cuts.size && rc == PSX_OK; ++k) {
@@ -303,7 +341,6 @@ class BlockSolver {
     } else {
       double truth_score = 0;
       if (slack_) {
-        double upper = 0;
         rc = separate_slack(i, w, &found, &upper, &found_loss);
         if (rc == PSX_OK) rc = o_->score(o_->ctx, 0, i, truth, &truth_score);
       } else {
@@ -313,24 +350,25 @@ class BlockSolver {
         if (rc == PSX_OK) rc = o_->score(o_->ctx, 0, i, code_.data(), &score);
         if (rc == PSX_OK) rc = o_->score(o_->ctx, 0, i, truth, &truth_score);
         if (rc == PSX_OK) rc = o_->loss(o_->ctx, i, code_.data(), &found_loss);
-        found = found_loss - (truth_score - score);
+        upper = found = found_loss - (truth_score - score);
         ++n_oracle_calls;
       }
       double known = 0;
+      int32_t best = -1;
       for (int32_t k = 0; k < cuts.size && rc == PSX_OK; ++k) {
         double score = 0;
         rc = o_->score(o_->ctx, 0, i, cuts.code(k, left_.data()), &score);
         const double v = value_of(cuts, k, truth_score - score);
         grad_[static_cast<std::size_t>(k) + 1] = v;
-        known = std::max(known, v);
+        if (v > known) {
+          known = v;
+          best = k;
+        }
       }
       if (rc) return rc;
       if (!std::isfinite(found)) return PSX_NONFINITE;
-      const double slop = 1e-5 * (1 + std::fabs(found_loss) + std::fabs(truth_score));
-      if (found < known - slop) {
-        ++n_weak_cuts;
-        worst_weak = std::max(worst_weak, known - found);
-      }
+      rc = weigh(p, truth, best, known, upper, found_loss, truth_score, w);
+      if (rc) return rc;
       fresh = found > known + cut_tol && !same(code_.data(), truth, cuts.code_len) &&
               cuts.find(code_.data()) < 0;
       double weighted = 0;
@@ -422,6 +460,7 @@ class BlockSolver {
       int32_t& idle = cuts.last_active()[k];
       idle = cuts.alpha()[k] > 0 ? 0 : idle + 1;
       if (idle > prune_after) {
+        hold(p, cuts.code(k, left_.data()), 0);
         cuts.remove(k);
         --n_cuts;
       }

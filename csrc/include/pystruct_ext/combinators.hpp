@@ -98,6 +98,14 @@ class ForwardingOracle {
       oracle_.bound = [](void* c, int k, int64_t i, double scale, double* out) {
         return in(c)->bound(in(c)->ctx, k, i, scale, out);
       };
+    if (inner->check_code)
+      oracle_.check_code = [](void* c, int64_t i, const int32_t* code, int64_t* range) {
+        return in(c)->check_code(in(c)->ctx, i, code, range);
+      };
+    if (inner->hold)
+      oracle_.hold = [](void* c, int64_t i, const int32_t* code, int held) {
+        in(c)->hold(in(c)->ctx, i, code, held);
+      };
   }
   virtual ~ForwardingOracle() = default;
   ForwardingOracle(const ForwardingOracle&) = delete;
@@ -228,6 +236,21 @@ class ProductOracle {
         if (rc == PSX_OK) rc = s.bound_of(s.b_, k, i, scale, &y);
         *out = x + y;
         return rc;
+      };
+    if (a->check_code && b->check_code)
+      oracle_.check_code = [](void* c, int64_t i, const int32_t* code, int64_t* range) {
+        const ProductOracle& s = self(c);
+        const int64_t at = s.a_->check_code(s.a_->ctx, i, code, range);
+        if (at >= 0) return at;
+        const int64_t other = s.b_->check_code(s.b_->ctx, i, code + s.first(i), range);
+        return other < 0 ? other : s.first(i) + other;
+      };
+    if (a->hold || b->hold)
+      oracle_.hold = [](void* c, int64_t i, const int32_t* code, int held) {
+        self(c).each(i, code, [&](const psx_oracle* o, const int32_t* y, int) {
+          if (o->hold) o->hold(o->ctx, i, y, held);
+          return static_cast<int>(PSX_OK);
+        });
       };
   }
   ProductOracle(const ProductOracle&) = delete;

@@ -27,6 +27,8 @@
 //     template <class F> void each_part(int64_t i, const int32_t* y, F&& f) const noexcept;
 //     void clear(int64_t i, Scratch&) const noexcept;                // potentials 0, scratch finite
 //     void add_parts(int64_t i, double a, const real* scores, Scratch&) const noexcept;
+// and, so that codes from outside the process of training cannot reach beyond its arrays:
+//     CodeFault check_code(int64_t i, const int32_t* code) const noexcept;    // see oracle.h
 // Questions about all outputs at once (k best, marginals, samples) are answered by a second class,
 // see queries.hpp.
 //
@@ -41,6 +43,7 @@
 #include <atomic>
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <thread>
 #include <type_traits>
@@ -51,6 +54,20 @@
 #include "pystruct_ext/sinks.hpp"
 
 namespace pystruct_ext {
+
+// The first wrong entry of a code, and what it may be; at < 0: none. low > high: the value itself is
+// possible, but not beside the other entries.
+struct CodeFault {
+  int64_t at = -1, low = 0, high = -1;
+};
+
+// Whether entries begin .. end - 1 are all in [low, high].
+inline CodeFault entries_in(const int32_t* code, int64_t begin, int64_t end, int64_t low,
+                            int64_t high) noexcept {
+  for (int64_t t = begin; t < end; ++t)
+    if (code[t] < low || code[t] > high) return {t, low, high};
+  return {};
+}
 
 constexpr int64_t kMaxChunks = 64;
 constexpr int64_t kMinChunk = 16;
@@ -157,16 +174,41 @@ struct AbiVerbs {
   const int32_t* truth(int64_t i) const { return o->truth(o->ctx, i); }
 };
 
-inline int usable_threads(const psx_oracle* o, int n_threads) {
-  if (n_threads < 1 || (o->flags & PSX_NEEDS_GIL) || !(o->flags & PSX_THREADSAFE)) return 1;
-  return n_threads;
+// Threads that n blocks can keep busy: no more than there are chunks, whatever was asked for, so that
+// no scratch is made for a worker that never runs.
+inline int usable_threads(int n_threads, int64_t n) {
+  const int64_t most = std::max<int64_t>(1, Chunks(n).count);
+  return static_cast<int>(std::min<int64_t>(most, std::max(1, n_threads)));
+}
+inline int usable_threads(const psx_oracle* o, int n_threads, int64_t n) {
+  if ((o->flags & PSX_NEEDS_GIL) || !(o->flags & PSX_THREADSAFE)) return 1;
+  return usable_threads(n_threads, n);
+}
+
+// sum_j |w_j psi_j(x_i, code)|: the size of the numbers that a score adds up, to which its rounding
+// is relative. O(D): for the rare score in doubt. Worker 0.
+inline int oracle_score_size(const psx_oracle* o, const void* w, int64_t i, const int32_t* code,
+                             double* out) {
+  const auto sum = [&](auto real) {
+    using R = decltype(real);
+    const std::unique_ptr<void, void (*)(void*)> psi(
+        std::calloc(static_cast<std::size_t>(std::max<int64_t>(1, o->size_psi)), sizeof(R)), std::free);
+    if (!psi) return static_cast<int>(PSX_NOMEM);
+    const int rc = o->psi_axpy(o->ctx, 0, i, code, 1.0, psi.get());
+    *out = 0;
+    for (int64_t j = 0; j < o->size_psi; ++j)
+      *out += std::fabs(static_cast<double>(static_cast<const R*>(w)[j]) *
+                        static_cast<double>(static_cast<const R*>(psi.get())[j]));
+    return rc;
+  };
+  return o->w_bytes == 4 ? sum(float{}) : sum(double{});
 }
 
 // argmax_batch of any oracle, its own if it has one.
 inline int oracle_argmax_batch(const psx_oracle* o, const void* w, const int64_t* ids, int64_t n,
                                double loss_scale, int n_threads, const BatchOut& out,
                                int64_t* failed) {
-  n_threads = usable_threads(o, n_threads);
+  n_threads = usable_threads(o, n_threads, n);
   if (o->argmax_batch)
     return o->argmax_batch(o->ctx, w, ids, n, loss_scale, n_threads, out.codes, out.code_offsets,
                            out.scores, out.losses, out.margins, failed);
@@ -223,7 +265,7 @@ inline int oracle_cut_sum(const psx_oracle* o, const void* w, const int64_t* ids
                           const double* weight, int64_t n, int n_threads, double* dpsi,
                           double* loss, double* hinge, int64_t* failed) {
   if (o->cut_sum)
-    return o->cut_sum(o->ctx, w, ids, weight, n, usable_threads(o, n_threads), dpsi, loss, hinge,
+    return o->cut_sum(o->ctx, w, ids, weight, n, usable_threads(o, n_threads, n), dpsi, loss, hinge,
                       failed);
   return generic_cut_sum(o, w, ids, weight, n, n_threads, dpsi, loss, hinge, failed);
 }
@@ -241,7 +283,7 @@ inline int oracle_hinge_sum(const psx_oracle* o, const void* w, const int64_t* i
     if (found) *found += sum;
     return rc;
   }
-  n_threads = usable_threads(o, n_threads);
+  n_threads = usable_threads(o, n_threads, n);
   if (const int rc = o->reserve_workers(o->ctx, n_threads)) return rc;
   try {
     int32_t longest = 1;
@@ -322,6 +364,8 @@ PSX_HAS(HasParts, std::declval<const S&>().each_part(int64_t{}, static_cast<cons
 PSX_HAS(HasAddParts, std::declval<const S&>().add_parts(int64_t{}, 1.0,
                                                         static_cast<const Real<S>*>(nullptr),
                                                         std::declval<Scratch<S>&>()))
+PSX_HAS(HasCheckCode,
+        std::declval<const S&>().check_code(int64_t{}, static_cast<const int32_t*>(nullptr)))
 #undef PSX_HAS
 }  // namespace detail
 
@@ -378,6 +422,13 @@ class OracleBox {
       oracle_.bound = [](void* c, int k, int64_t i, double scale, double* out) {
         *out = self(c).space_.bound(i, scale, self(c).scratch(k));
         return checked(*out);
+      };
+    if constexpr (detail::HasCheckCode<Space>::value)
+      oracle_.check_code = [](void* c, int64_t i, const int32_t* code, int64_t* range) {
+        const CodeFault fault = self(c).space_.check_code(i, code);
+        range[0] = fault.low;
+        range[1] = fault.high;
+        return fault.at;
       };
   }
   OracleBox(const OracleBox&) = delete;
@@ -448,7 +499,7 @@ class OracleBox {
                               const int64_t* offsets, double* scores, double* losses,
                               double* margins, int64_t* failed) {
       OracleBox& box = self(c);
-      if (n_threads < 1) n_threads = 1;
+      n_threads = usable_threads(n_threads, n);
       if (const int rc = box.reserve(n_threads)) return rc;
       Inlined verbs{&box, static_cast<const real*>(w)};
       try {

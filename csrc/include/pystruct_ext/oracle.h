@@ -135,6 +135,14 @@ typedef struct psx_oracle {
   /* After an argmax of the same block, loss_scale and worker: an upper bound of
    * max_y loss_scale Delta(y_i, y) + <w, psi(x_i, y)>. */
   int (*bound)(void* ctx, int worker, int64_t i, double loss_scale, double* out);
+  /* Whether a code from outside is safe to use as an output of x_i: -1, or the first entry that is
+   * wrong, with the smallest and the largest value that it may have in range (range[0] > range[1]:
+   * it may have this value, but not together with the other entries). Everything else may take its
+   * codes for checked. Reads code_len(i) entries and touches no worker. */
+  int64_t (*check_code)(void* ctx, int64_t i, const int32_t* code, int64_t range[2]);
+  /* A hint. held = 1: a solver keeps this code and will ask for its psi again; 0: no longer. Each
+   * 1 is followed by one 0 at the latest when the solver ends. One thread at a time. */
+  void (*hold)(void* ctx, int64_t i, const int32_t* code, int held);
 } psx_oracle;
 
 /* A score that no output survives: far below any sum of scores, far above the smallest float. */

@@ -81,6 +81,15 @@ struct AlignmentSpace {
   int32_t code_len(int64_t i) const noexcept { return la(i); }
   const int32_t* truth(int64_t i) const noexcept { return codes ? codes + a_offsets[i] : nullptr; }
 
+  CodeFault check_code(int64_t k, const int32_t* y) const noexcept {
+    int32_t before = -1;
+    for (int32_t t = 0; t < la(k); ++t) {
+      if (y[t] < -1 || y[t] >= lb(k)) return {t, -1, lb(k) - 1};
+      if (y[t] >= 0 && y[t] <= before) return {t, 0, -1};  // crosses the pair before
+      before = std::max(before, y[t]);
+    }
+    return {};
+  }
   int32_t letter(const int32_t* x, int32_t length, int32_t t, int32_t c) const noexcept {
     return t < 0 || t >= length ? n_letters[c] - 1 : x[t * n_channels + c];
   }

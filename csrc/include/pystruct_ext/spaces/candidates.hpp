@@ -49,6 +49,9 @@ struct CandidateSpace {
     }
     return best;
   }
+  CodeFault check_code(int64_t i, const int32_t* y) const noexcept {
+    return entries_in(y, 0, 1, 0, offsets[i + 1] - offsets[i] - 1);
+  }
   double score(int64_t, const Scratch& a, const int32_t* y) const noexcept {
     return a.s[static_cast<std::size_t>(*y)];
   }

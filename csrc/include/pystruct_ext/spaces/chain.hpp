@@ -85,6 +85,9 @@ struct ChainSpace {
     return labels ? labels + offsets[i] : nullptr;
   }
 
+  CodeFault check_code(int64_t i, const int32_t* y) const noexcept {
+    return entries_in(y, 0, code_len(i), 0, n_labels - 1);
+  }
   int64_t transition_at(int32_t prev, int32_t next) const noexcept {
     return n_state + int64_t{prev} * stride + next;
   }

@@ -94,6 +94,14 @@ struct DependencySpace {
   const int32_t* truth(int64_t i) const noexcept {
     return codes ? codes + offsets[i] * (n_labels ? 2 : 1) : nullptr;
   }
+  CodeFault check_code(int64_t i, const int32_t* y) const noexcept {
+    const int32_t len = length(i);
+    for (int32_t m = 1; m <= len; ++m) {
+      if (y[m - 1] < 0 || y[m - 1] > len) return {m - 1, 0, len};
+      if (y[m - 1] == m) return {m - 1, 0, -1};  // its own head
+    }
+    return entries_in(y, len, code_len(i), 0, n_labels - 1);
+  }
   const ArcToken* words(int64_t i) const noexcept {
     return features.tokens + offsets[i] + 3 * i + 1;  // the root
   }

@@ -78,6 +78,20 @@ struct FoldSpace {
   const int32_t* truth(int64_t i) const noexcept {
     return partner ? partner + offsets[i] : nullptr;
   }
+  // Partners of each other, and nested: what the walk over loops relies on.
+  CodeFault check_code(int64_t i, const int32_t* y) const noexcept {
+    const int32_t len = code_len(i);
+    const CodeFault fault = entries_in(y, 0, len, -1, len - 1);
+    if (fault.at >= 0) return fault;
+    for (int32_t a = 0; a < len; ++a)
+      if (y[a] >= 0 && (y[a] == a || y[y[a]] != a)) return {a, 0, -1};
+    for (int32_t a = 0; a < len; ++a)
+      for (int32_t t = a + 1; t < y[a];) {
+        if (y[t] >= 0 && (y[t] < t || y[t] > y[a])) return {t, 0, -1};
+        t = y[t] < 0 ? t + 1 : y[t] + 1;
+      }
+    return {};
+  }
   folding::Loops loops(int64_t i) const noexcept { return {bases + offsets[i], code_len(i)}; }
 
   void load(const R* w, int64_t i, Scratch& s) const noexcept {

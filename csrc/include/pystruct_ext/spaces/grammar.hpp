@@ -187,6 +187,27 @@ struct GrammarSpace {
     return rule < n_rules ? rule_parent[rule] : lexical_symbol[rule - n_rules];
   }
 
+  // A derivation in preorder over the whole sentence, or -1: none.
+  CodeFault check_code(int64_t i, const int32_t* y) const noexcept {
+    CodeFault fault;
+    if (y[0] >= 0) check_node(y, y, 0, scores.length(i), fault);
+    return fault;
+  }
+  // What walk relies on: halves that are shorter and end at single words, 2 n - 1 nodes in all.
+  const int32_t* check_node(const int32_t* y, const int32_t* at, int32_t a, int32_t b,
+                            CodeFault& fault) const noexcept {
+    const bool leaf = b == a + 1;
+    const int32_t low = leaf ? n_rules : 0, high = leaf ? n_rules + n_lexical : n_rules;
+    if (at[0] < low || at[0] >= high) {
+      fault = {at - y, low, high - 1};
+    } else if (leaf ? at[1] >= 0 : at[1] <= a || at[1] >= b) {
+      fault = {at - y + 1, leaf ? -1 : a + 1, leaf ? -1 : b - 1};
+    }
+    if (leaf || fault.at >= 0) return at + 2;
+    const int32_t* right = check_node(y, at + 2, a, at[1], fault);
+    return fault.at >= 0 ? right : check_node(y, right, at[1], b, fault);
+  }
+
   // f(start, end, rule, split) for all nodes of a derivation.
   template <class F>
   const int32_t* walk(const int32_t* code, int32_t a, int32_t b, F&& f) const noexcept {

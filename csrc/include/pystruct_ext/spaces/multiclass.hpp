@@ -54,6 +54,9 @@ struct MulticlassSpace {
     }
     return static_cast<double>(best);
   }
+  CodeFault check_code(int64_t, const int32_t* y) const noexcept {
+    return entries_in(y, 0, 1, 0, n_labels - 1);
+  }
   double score(int64_t, const Scratch& s, const int32_t* y) const noexcept {
     return static_cast<double>(s.pot[static_cast<std::size_t>(*y)]);
   }

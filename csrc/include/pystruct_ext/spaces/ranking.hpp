@@ -118,6 +118,12 @@ struct RankingSpace {
     return truths + (weight ? 2 * offsets[i] : kind == kPairs ? offsets[i] + kDigits * i : offsets[i]);
   }
 
+  CodeFault check_code(int64_t i, const int32_t* y) const noexcept {
+    const int64_t k = size(i);
+    const CodeFault fault = entries_in(y, 0, k, 0, weight ? k - 1 : k);
+    return fault.at >= 0 ? fault : entries_in(y, k, code_len(i), 0, weight ? k : 255);
+  }
+
   void load(const R* w, int64_t i, Scratch& a) const noexcept {
     a.finite = fill(rows, offsets[i], offsets[i + 1], w, a.s.data());
   }

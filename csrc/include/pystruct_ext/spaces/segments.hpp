@@ -76,6 +76,17 @@ struct SegmentSpace {
     return static_cast<int32_t>(offsets[i + 1] - offsets[i]);
   }
   const int32_t* truth(int64_t i) const noexcept { return codes ? codes + offsets[i] : nullptr; }
+  CodeFault check_code(int64_t i, const int32_t* y) const noexcept {
+    const int32_t len = code_len(i);
+    const CodeFault fault = entries_in(y, 0, len, 0, 2 * n_labels - 1);
+    if (fault.at >= 0) return fault;
+    // A segment begins at the first token, keeps its label, and is not longer than it may be.
+    for (int32_t t = 0, first = 0; t < len; ++t) {
+      if (y[t] & 1) first = t;
+      if (y[first] != (y[t] | 1) || t - first >= longest[y[t] >> 1]) return {t, 0, -1};
+    }
+    return {};
+  }
   int32_t length_index(int32_t length) const noexcept {
     return std::min(length, n_lengths) - 1;
   }

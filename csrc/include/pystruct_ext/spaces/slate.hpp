@@ -85,6 +85,15 @@ struct SlateSpace {
   int32_t code_len(int64_t) const noexcept { return top; }
   const int32_t* truth(int64_t i) const noexcept { return truths ? truths + i * top : nullptr; }
 
+  // Documents, then -1 to the end; none of them twice.
+  CodeFault check_code(int64_t i, const int32_t* y) const noexcept {
+    const CodeFault fault = entries_in(y, 0, top, -1, size(i) - 1);
+    if (fault.at >= 0) return fault;
+    for (int32_t p = 1; p < top; ++p)
+      if (y[p] >= 0 && (y[p - 1] < 0 || std::find(y, y + p, y[p]) != y + p)) return {p, 0, -1};
+    return {};
+  }
+
   void prepare(const double* w, Scratch& a) const noexcept {
     std::copy(w, w + size_psi(), a.w.data());
   }

@@ -232,6 +232,19 @@ struct SpanSpace {
     return codes ? codes + 4 * scores.offsets[i] - 2 * i : nullptr;
   }
 
+  // Brackets [start, end) with labels, to the first that is -1.
+  CodeFault check_code(int64_t i, const int32_t* y) const noexcept {
+    const int32_t n1 = scores.length(i) + 1, m = spans::count(y, n1 - 1);
+    for (int32_t k = 0; k < m; ++k) {
+      const int32_t start = y[2 * k] / n1, end = y[2 * k] % n1;
+      if (y[2 * k] >= n1 * n1) return {2 * k, 0, int64_t{n1} * n1 - 1};
+      if (start >= end) return {2 * k, 0, -1};
+      if (y[2 * k + 1] < 0 || y[2 * k + 1] >= scores.n_labels)
+        return {2 * k + 1, 0, scores.n_labels - 1};
+    }
+    return {};
+  }
+
   void load(const R* w, int64_t i, Scratch& s) const noexcept {
     R check = scores.load(w, i, s.spans);
     if (use_splits) {
