@@ -15,6 +15,7 @@ from matplotlib.colors import to_hex  # noqa: E402
 from matplotlib.path import Path  # noqa: E402
 
 from pystruct_ext import Tree  # noqa: E402
+from pystruct_ext.io import AmbientTopic  # noqa: E402
 from pystruct_ext.outputs.queries import DiverseQuery  # noqa: E402
 from pystruct_ext.plotting import (  # noqa: E402
     AlignmentDisplay,
@@ -28,6 +29,7 @@ from pystruct_ext.plotting import (  # noqa: E402
 from pystruct_ext.plotting._page import Legend, clip, measure, shorten  # noqa: E402
 from pystruct_ext.plotting._style import line_look, looks  # noqa: E402
 from pystruct_ext.plotting._tree import _Plan  # noqa: E402
+from pystruct_ext.structures import STRUCTURES  # noqa: E402
 
 WORDS = [
     *(
@@ -489,3 +491,44 @@ def test_paths_meet_boxes():
     through = Path([(box[0] - 9, middle), (box[2] + 9, middle)])
     with pytest.raises(AssertionError, match="label"):
         assert_clear([through], [box], [text])
+
+
+def test_rankings_by_grades_and_confusions_are_drawn(tmp_path):
+    rng = np.random.default_rng(11)
+    structure = STRUCTURES["ranking"]
+    X = rng.normal(size=(24, 3))
+    y, qid = np.zeros(24, dtype=int), np.repeat([4, 9], 12)
+    y[12:] = rng.permutation([0, 0, 0, 0, 0, 0, 1, 1, 2, 2, 3, 3])
+    path = str(tmp_path / "a.letor")
+    structure.write(path, X, y, qid)
+    model = structure.estimator(tol=0.1).fit(X, y, qid=qid)
+    display = structure.display["pages"](model, structure.read(path))
+    # The second query: nothing can be found in the first.
+    assert display.query == "query 9"
+    assert [len(s) for s in display.slates.values()] == [12, 12]
+    assert (
+        display.slates["RankingSVM"]
+        == np.argsort(-model.predict(X[12:]), kind="stable").tolist()
+    )
+    best = display.relevance.sum(axis=1)[display.slates["best possible"]]
+    assert best.tolist() == [3, 3, 2, 2, 1, 1, 0, 0, 0, 0, 0, 0]
+    assert_readable(display.figure_)
+
+    structure = STRUCTURES["multiclass"]
+    y = np.arange(24) % 3
+    path = str(tmp_path / "a.svm")
+    structure.write(path, X, y)
+    model = structure.estimator().fit(X, y)
+    display = structure.display["confusion"](model, structure.read(path))
+    assert display.confusion_matrix.sum() == 24
+    assert np.trace(display.confusion_matrix) == (model.predict(X) == y).sum()
+
+
+def test_queries_without_probabilities():
+    query = AmbientTopic(
+        "1", "scorpion", ["a", "b"], ["u", "v"], ["t", "w"], ["", ""], np.eye(2)
+    )
+    page = RankingDisplay.from_predictions([query], None, [[1, 0]])
+    assert page.probabilities.tolist() == [0.5, 0.5]
+    curve = IntentCoverageDisplay.from_predictions([query], None, [[1, 0]])
+    assert curve.curves["predicted"].tolist() == [0.5, 1.0]
