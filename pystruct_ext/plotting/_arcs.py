@@ -303,7 +303,7 @@ def _draw(
                 middle, height, text, _SMALL, **style, zorder=4,
                 bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8 * page.scale},
             )  # fmt: skip
-    page.ax.add_patch(
+    page.add(
         FancyArrowPatch(
             path=Path(points, codes), arrowstyle=arrow, mutation_scale=7 * page.scale,
             color=arc.color, lw=1.0 * page.scale, fill=arrow != "-",

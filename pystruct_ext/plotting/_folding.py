@@ -188,7 +188,7 @@ class FoldingDisplay(ExampleDisplay):
 
         for pairs, up, color, dashes in _groups(predicted, gold, mirrored=True):
             for i, j in sorted(pairs):
-                page.ax.add_patch(
+                page.add(
                     Arc(
                         (at((i + j) / 2), top if up else bottom),
                         step * (j - i), flat * step * (j - i),
@@ -255,7 +255,7 @@ class FoldingDisplay(ExampleDisplay):
                 half = min(half, math.pi / 2 - 1e-6)
                 deep = 4 / 3 * math.tan(math.pi / 4 - half / 2) * math.tan(half)
                 inner = radius * (1 - deep)
-                page.ax.add_patch(
+                page.add(
                     PathPatch(
                         Path(
                             [at(i, radius), at(i, inner), at(j, inner), at(j, radius)],

@@ -119,6 +119,10 @@ class Page:
                 fontsize=_TITLE_SIZE, parse_math=False,
             )  # fmt: skip
 
+    def add(self, artist: Any) -> Any:
+        """Any artist; limits, on which `add_patch` spends most of its time, are fixed."""
+        return self.ax.add_artist(artist)
+
     def text(
         self, x: float, y: float, text: str, size: float = FONT, **style: Any
     ) -> Any:
@@ -134,9 +138,8 @@ class Page:
         """A line through points."""
         from matplotlib.lines import Line2D
 
-        # Not by `plot`, which spends most of its time on limits.
         style = {"color": INK, "lw": lw * self.scale, **style}
-        return self.ax.add_artist(Line2D(x, y, **style))
+        return self.add(Line2D(x, y, **style))
 
     def box(self, x: float, y: float, width: float, height: float, **style: Any) -> Any:
         """A rectangle; (x, y) is its top left corner."""
@@ -144,7 +147,7 @@ class Page:
 
         style = {"linewidth": 0.0, **style}
         style["linewidth"] *= self.scale
-        return self.ax.add_patch(Rectangle((x, y), width, height, **style))
+        return self.add(Rectangle((x, y), width, height, **style))
 
     def fill(
         self, x: float, y: float, width: float, height: float, look: Look, **style: Any
