@@ -2,13 +2,14 @@
 
 import argparse
 import warnings
+from pathlib import Path
 
 from pystruct_ext import SequenceSVM
 from pystruct_ext.datasets import load_digit_sequences
 from pystruct_ext.plotting import ConvergenceDisplay
 
 
-def main(output=None):
+def main(output):
     data = load_digit_sequences("keypad", n_sequences=300)
     fits = {}
     for solver in ("bcfw", "one_slack", "n_slack", "subgradient"):
@@ -22,11 +23,13 @@ def main(output=None):
             f"{model.history_[-1]['seconds']:.2f} s, {model.status_}"
         )
     display = ConvergenceDisplay.from_estimators(fits)
-    if output:
-        display.figure_.savefig(output, dpi=110, bbox_inches="tight")
+    display.figure_.savefig(output, dpi=110)
+    print(f"wrote {Path(output).resolve()}")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("output", nargs="?", help="PNG to write")
+    parser.add_argument(
+        "output", nargs="?", default="convergence.png", help="PNG to write"
+    )
     main(parser.parse_args().output)

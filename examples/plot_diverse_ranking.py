@@ -9,7 +9,7 @@ from pystruct_ext.diversify import MMR, QueryTextFeatures, RelevanceRanker
 from pystruct_ext.plotting import IntentCoverageDisplay, RankingDisplay
 
 
-def main(output=None):
+def main(output):
     train, test = load_ambiguous_queries("train"), load_ambiguous_queries("test")
     text = QueryTextFeatures().fit(train)
     X, X_test = text.transform(train), text.transform(test)
@@ -28,14 +28,21 @@ def main(output=None):
         test, None, {k: slates[k] for k in ("relevance", "mixture")}
     )
     curves = IntentCoverageDisplay.from_estimators(rankers, X_test)
-    if output:
-        page.figure_.savefig(output, dpi=110)
-        curves.figure_.savefig(Path(output).with_suffix(".coverage.png"), dpi=110)
+    output = Path(output).resolve()
+    for picture, path in (
+        (page, output),
+        (curves, output.with_suffix(".coverage.png")),
+    ):
+        picture.figure_.savefig(path, dpi=110)
+        print(f"wrote {path}")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument(
-        "output", nargs="?", help="PNG to write; the curves go beside it"
+        "output",
+        nargs="?",
+        default="rankings.png",
+        help="PNG to write; the curves go beside it",
     )
     main(parser.parse_args().output)

@@ -1,9 +1,10 @@
 """Learn to fold RNA, fold with constraints, and draw the fold.
 
-Usage: python plot_folding.py [OUTPUT.png]
+Usage: python plot_folding.py [OUTPUT.png]; the views go beside it.
 """
 
 import sys
+from pathlib import Path
 
 import matplotlib
 
@@ -39,6 +40,11 @@ scores = [
 i = 150 + min(range(50), key=lambda k: abs(scores[k] - 0.75))
 display = FoldingDisplay.from_estimator(model, X, y, index=i)
 print(f"\n{display}")
-display.figure_.savefig(
-    sys.argv[1] if len(sys.argv) > 1 else "fold.png", dpi=110, bbox_inches="tight"
-)
+output = Path(sys.argv[1] if len(sys.argv) > 1 else "fold.png").resolve()
+for kind, path in (
+    ("arc", output),
+    ("circle", output.with_suffix(".circle.png")),
+    ("mountain", output.with_suffix(".mountain.png")),
+):
+    display.plot(kind=kind).figure_.savefig(path, dpi=110)
+    print(f"wrote {path}")

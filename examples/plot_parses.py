@@ -1,14 +1,14 @@
 """Draw a dependency parse and a constituency parse, mistakes in colour.
 
-Usage: python plot_parses.py [OUTPUT.png]
+Usage: python plot_parses.py [OUTPUT.png]; the constituency tree goes beside it.
 """
 
 import sys
+from pathlib import Path
 
 import matplotlib
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 
 from pystruct_ext import ConstituencySVM, DependencySVM
 from pystruct_ext.datasets import make_treebank
@@ -30,11 +30,13 @@ i = next(
     ),
     30,
 )
-figure, axes = plt.subplots(2, 1, figsize=(9, 8))
-dependency = DependencyDisplay.from_predictions(
-    X, bank.dependencies, arcs, index=i, ax=axes[0]
-)
-constituency = TreeDisplay.from_predictions(X, bank.trees, trees, index=i, ax=axes[1])
+dependency = DependencyDisplay.from_predictions(X, bank.dependencies, arcs, index=i)
+constituency = TreeDisplay.from_predictions(X, bank.trees, trees, index=i)
 print(f"{dependency}\n\n{constituency}")
-figure.tight_layout()
-figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "parses.png", dpi=110)
+output = Path(sys.argv[1] if len(sys.argv) > 1 else "parses.png").resolve()
+for picture, path in (
+    (dependency, output),
+    (constituency, output.with_suffix(".tree.png")),
+):
+    picture.figure_.savefig(path, dpi=110)
+    print(f"wrote {path}")

@@ -1,6 +1,7 @@
 """What structure is worth: handwritten dates read whole, or digit by digit."""
 
 import argparse
+from pathlib import Path
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from pystruct_ext.metrics import sentence_accuracy, token_accuracy
 from pystruct_ext.plotting import TaggingDisplay
 
 
-def main(output=None):
+def main(output):
     data = load_digit_sequences("dates", n_sequences=600)
     truth = [digits_of(y) for y in data.y_test]
     alone = MulticlassSVM(C=0.1).fit(
@@ -30,11 +31,11 @@ def main(output=None):
     display = TaggingDisplay.from_predictions(
         data.images_test[:4], truth[:4], {k: v[:4] for k, v in read.items()}
     )
-    if output:
-        display.figure_.savefig(output, dpi=110, bbox_inches="tight")
+    display.figure_.savefig(output, dpi=110)
+    print(f"wrote {Path(output).resolve()}")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("output", nargs="?", help="PNG to write")
+    parser.add_argument("output", nargs="?", default="dates.png", help="PNG to write")
     main(parser.parse_args().output)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pystruct_ext.plotting._alignment import AlignmentDisplay
 from pystruct_ext.plotting._convergence import ConvergenceDisplay
+from pystruct_ext.plotting._coverage import IntentCoverageDisplay
 from pystruct_ext.plotting._dependency import DependencyDisplay
 from pystruct_ext.plotting._folding import FoldingDisplay
-from pystruct_ext.plotting._rankings import IntentCoverageDisplay, RankingDisplay
+from pystruct_ext.plotting._rankings import RankingDisplay
 from pystruct_ext.plotting._tagging import TaggingDisplay
 from pystruct_ext.plotting._transitions import TransitionDisplay
 from pystruct_ext.plotting._tree import TreeDisplay

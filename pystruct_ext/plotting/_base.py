@@ -1,7 +1,9 @@
-"""The two constructors that the displays of one example share."""
+"""What the displays share: SVG, and the two constructors of displays of one example."""
 
 from __future__ import annotations
 
+import copy
+import io
 import operator
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -12,7 +14,53 @@ from pystruct_ext.plotting._style import import_pyplot
 D = TypeVar("D", bound="ExampleDisplay")
 
 
-class ExampleDisplay(ABC):
+class Display:
+    """Something that ``plot()`` draws.
+
+    Attributes
+    ----------
+    figure_ : matplotlib Figure
+        Set by `plot`.
+    """
+
+    figure_: Any
+
+    def plot(self, *args: Any, **kwargs: Any) -> Any:
+        """Draw."""
+        raise NotImplementedError
+
+    def to_svg(self, **kwargs: Any) -> str:
+        """The picture as SVG, which scrolls and scales where it is wide.
+
+        Parameters
+        ----------
+        **kwargs
+            For `plot`: drawn anew, on a figure of its own. Without them the figure is taken
+            if there is one.
+
+        Returns
+        -------
+        str
+        """
+        plt = import_pyplot()
+        drawn = None if kwargs else getattr(self, "figure_", None)
+        figure = drawn
+        if figure is None:
+            # A copy: to ask for a picture does not change the display.
+            figure = copy.copy(self).plot(**kwargs).figure_
+        out = io.StringIO()
+        with plt.rc_context({"svg.hashsalt": "pystruct-ext"}):
+            figure.savefig(out, format="svg", metadata={"Date": None})
+        if drawn is None:
+            plt.close(figure)
+        return out.getvalue()
+
+    def _repr_svg_(self) -> str | None:
+        """For notebooks, which show the figures that were drawn by themselves."""
+        return None if hasattr(self, "figure_") else self.to_svg()
+
+
+class ExampleDisplay(Display, ABC):
     """A display of one example out of a list: its prediction and, if known, the truth."""
 
     @classmethod
@@ -112,7 +160,8 @@ def pick(values: Sequence[Any], index: int, name: str, n: int) -> Any:
     k = operator.index(index)
     if not -n <= k < n:
         raise ValueError(f"index is {k}, but X has {n} examples")
-    return values[k]
+    # A pandas Series is indexed by place here, too, not by its labels.
+    return getattr(values, "iloc", values)[k]
 
 
-__all__ = ["ExampleDisplay", "pick"]
+__all__ = ["Display", "ExampleDisplay", "pick"]

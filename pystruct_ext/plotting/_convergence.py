@@ -8,15 +8,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pystruct_ext.plotting._style import (
-    DASHES,
-    FAINT,
-    INK,
-    MARKERS,
-    PALETTE,
-    calm,
-    import_pyplot,
-)
+from pystruct_ext.plotting._base import Display
+from pystruct_ext.plotting._style import FAINT, INK, calm, import_pyplot, line_look
 
 Axis = Literal["seconds", "oracle_calls"]
 _AXES: dict[str, str] = {"seconds": "seconds", "oracle_calls": "oracle calls"}
@@ -60,7 +53,7 @@ def _columns(name: str, history: Any) -> dict[str, NDArray[np.float64]]:
     return {key: np.array(column) for key, column in columns.items()}
 
 
-class ConvergenceDisplay:
+class ConvergenceDisplay(Display):
     """Relative duality gap of solvers against seconds and against oracle calls.
 
     The gap, (P - D) / max(|P|, tiny), bounds how far the objective still is from its
@@ -307,9 +300,7 @@ class ConvergenceDisplay:
     def _style(self, name: str) -> dict[str, Any]:
         k = list(self.histories).index(name)
         return {
-            "color": PALETTE[k % len(PALETTE)],
-            "linestyle": DASHES[k % len(DASHES)],
-            "marker": MARKERS[k % len(MARKERS)],
+            **line_look(k),
             "markersize": 4.5,
             "markeredgecolor": "white",
             "markeredgewidth": 0.6,

@@ -6,10 +6,10 @@ from typing import Any
 
 from pystruct_ext._moved import warn_moved
 from pystruct_ext.outputs.sentences import DependencyTree, as_sentence, as_tree
+from pystruct_ext.plotting._arcs import LINE_GAP, Arc, arrange, draw_line
 from pystruct_ext.plotting._base import ExampleDisplay
-from pystruct_ext.plotting._style import FAINT, INK, PALETTE, import_pyplot
-
-_WRONG, _MISSED = PALETTE[1], PALETTE[0]
+from pystruct_ext.plotting._page import MARGIN, Key, Legend, Page
+from pystruct_ext.plotting._style import BROKEN, INK, MISSED, WRONG, import_pyplot
 
 
 class DependencyDisplay(ExampleDisplay):
@@ -94,180 +94,82 @@ class DependencyDisplay(ExampleDisplay):
     def __str__(self) -> str:
         return self.to_text()
 
-    def plot(self, ax: Any = None, *, title: str | None = None) -> DependencyDisplay:
+    def plot(
+        self, ax: Any = None, *, title: str | None = None, wrap: float = 11.0
+    ) -> DependencyDisplay:
         """Draw.
 
         Parameters
         ----------
         ax : matplotlib Axes, optional
-            By default a figure is made, as wide as the words need.
+            By default a figure is made, as large as the sentence needs.
         title : str, optional
             By default the attachment scores, where the truth is known.
+        wrap : float, default=11
+            Width in inches after which the sentence continues below; ``math.inf`` keeps it
+            on one line, to be scrolled (see `to_svg`). Arcs between two lines end at the
+            margins, where number and form of the word at their other end stand.
 
         Returns
         -------
         DependencyDisplay
             ``self``.
         """
-        plt = import_pyplot()
-        size = 11
-        forms, tags = self.sentence.forms, self.sentence.tags
-        labels = self.tree.labels or ("",) * len(forms)
-        # Widths in units of a character; labels sit on arcs of neighbours, too.
-        space = [
-            max(len(f), len(t), 0.8 * len(label)) + 2.2
-            for f, t, label in zip(forms, tags, labels, strict=True)
+        import_pyplot()
+        if not wrap > 0:
+            raise ValueError(f"wrap must be positive, got {wrap!r}")
+        gold, n = self.gold, len(self.sentence.forms)
+        missed = [t for t in range(n) if not self._right(t)]
+        layers = [
+            [
+                Arc(t, h - 1, label, INK if self._right(t) else WRONG)
+                for t, (h, label) in enumerate(self._labelled(self.tree))
+            ]
         ]
-        at, x = [], 0.0
-        for width in space:
-            at.append(x + width / 2)
-            x += width
-        total = x
-        missing = [t for t in range(len(forms)) if not self._right(t)]
-        above = _levels(self.tree.heads)
-        below = (
-            _levels(self.gold.heads, missing)
-            if self.gold is not None and missing
-            else {}
-        )
-        top, bottom = max(above.values(), default=1), max(below.values(), default=0)
-        if ax is None:
-            _, ax = plt.subplots(
-                figsize=(
-                    max(4.0, 0.092 * total + 0.4),
-                    1.1 + 0.42 * (top + 1.2 * bottom),
-                )
+        if gold is not None and missed:
+            truth = self._labelled(gold)
+            layers.append(
+                [Arc(t, truth[t][0] - 1, truth[t][1], MISSED) for t in missed]
             )
-        self.ax_, self.figure_ = ax, ax.figure
-        for t, (form, tag) in enumerate(zip(forms, tags, strict=True)):
-            ax.text(at[t], -0.12, form, ha="center", va="top", fontsize=size, color=INK)
-            ax.text(at[t], -0.62, tag, ha="center", va="top", fontsize=7.5, color=FAINT)
-        for t, head in enumerate(self.tree.heads):
-            color = INK if self._right(t) else _WRONG
-            self._arc(ax, at, t, head, labels[t], above[t], color, 1, top, total)
-        if self.gold is not None:
-            for t in missing:
-                label = self.gold.labels[t] if self.gold.labels else ""
-                head = self.gold.heads[t]
-                self._arc(ax, at, t, head, label, below[t], _MISSED, -1, bottom, total)
-        ax.set_xlim(0, total)
-        ax.set_ylim(-1.15 - (bottom + 0.9 if bottom else 0), top + 0.9)
-        ax.axis("off")
-        if self.gold is not None and title is None:
-            n = len(forms)
+        lines = arrange(self.sentence, layers, 72 * wrap - 2 * MARGIN)
+        keys = []
+        if missed:
+            keys = [
+                Key("wrong", WRONG, shape="line"),
+                Key("missed, below the words", MISSED, shape="line", dashes=BROKEN),
+            ]
+        legend = Legend(keys, 72 * wrap)
+        height = sum(line.height for line in lines) + LINE_GAP * (len(lines) - 1)
+        if gold is not None and title is None:
             heads = sum(
-                p == q for p, q in zip(self.tree.heads, self.gold.heads, strict=True)
+                p == q for p, q in zip(self.tree.heads, gold.heads, strict=True)
             )
             title = f"UAS {100 * heads / n:.0f} %"
-            if self.tree.labels and self.gold.labels:
-                title += f", LAS {100 * (n - len(missing)) / n:.0f} %"
-        if title:
-            ax.set_title(title, fontsize=10, color=INK, loc="left")
+            if self.tree.labels and gold.labels:
+                title += f", LAS {100 * (n - len(missed)) / n:.0f} %"
+        page = Page(
+            ax,
+            max(legend.width, *(line.width for line in lines)) + 2 * MARGIN,
+            height + 2 * MARGIN + (legend.height + MARGIN if keys else 0.0),
+            title,
+        )
+        self.ax_, self.figure_ = page.ax, page.ax.figure
+        y = MARGIN
+        for line in lines:
+            draw_line(page, line, self.sentence, MARGIN, y, numbers=len(lines) > 1)
+            y += line.height + LINE_GAP
+        legend.draw(page, MARGIN, y - LINE_GAP + MARGIN)
         return self
 
-    def _arc(
-        self,
-        ax: Any,
-        at: list[float],
-        t: int,
-        head: int,
-        label: str,
-        level: int,
-        color: str,
-        side: int,
-        top: int,
-        total: float,
-    ) -> None:
-        base = 0.0 if side > 0 else -1.15
-        style = "-" if side > 0 else (0, (4, 2))
-        if head == 0:
-            height = base + side * (top + 0.55)
-            ax.annotate(
-                "",
-                (at[t], base),
-                (at[t], height),
-                arrowprops={
-                    "arrowstyle": "-|>",
-                    "color": color,
-                    "lw": 1.1,
-                    "ls": style,
-                },
-            )
-            ax.text(
-                at[t] + 0.5, height, label or "root", fontsize=7.5, color=color,
-                va="top" if side > 0 else "bottom",
-            )  # fmt: skip
-            return
-        # Feet of arcs at one word stand apart: heads left and right, the modifier between.
-        shift = 0.9 if at[t] > at[head - 1] else -0.9
-        a, b = at[head - 1] + shift, at[t]
-        y = base + side * (level - 0.1)
-        bend = min(1.5, abs(b - a) / 3) * (1 if b > a else -1)
-        from matplotlib.patches import FancyArrowPatch
-        from matplotlib.path import Path
-
-        path = Path(
-            [(a, base), (a, y), (a + bend, y), (b - bend, y), (b, y), (b, base)],
-            [
-                Path.MOVETO,
-                Path.CURVE3,
-                Path.CURVE3,
-                Path.LINETO,
-                Path.CURVE3,
-                Path.CURVE3,
-            ],
-        )
-        ax.add_patch(
-            FancyArrowPatch(
-                path=path,
-                arrowstyle="-|>",
-                mutation_scale=8,
-                color=color,
-                lw=1.1,
-                linestyle=style,
-                fill=False,
-                shrinkA=0,
-                shrinkB=0,
-            )
-        )
-        ax.text(
-            (a + b) / 2,
-            y,
-            label,
-            ha="center",
-            va="center",
-            fontsize=7.5,
-            color=color,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
-        )
+    def _labelled(self, tree: DependencyTree) -> list[tuple[int, str]]:
+        labels = tree.labels or ("",) * len(tree.heads)
+        return list(zip(tree.heads, labels, strict=True))
 
 
 def _checked(y: Any, n: int, where: str) -> DependencyTree:
     labels = getattr(y, "labels", None)
     pair = len(y) == 2 and all(hasattr(part, "__len__") for part in y)
     return as_tree(y, n, bool(labels) if labels is not None else pair, where)
-
-
-def _levels(heads: Any, only: Any = None) -> dict[int, int]:
-    """Height of every arc: one above all shorter arcs that it meets."""
-    arcs = sorted(
-        (abs(h - 1 - t), t)
-        for t, h in enumerate(heads)
-        if h and (only is None or t in only)
-    )
-    level: dict[int, int] = {}
-    for _, t in arcs:
-        a, b = sorted((t, heads[t] - 1))
-        under = [
-            level[s]
-            for s in level
-            if min(s, heads[s] - 1) < b and max(s, heads[s] - 1) > a
-        ]
-        level[t] = max(under, default=0) + 1
-    for t, h in enumerate(heads):
-        if not h and (only is None or t in only):
-            level[t] = 1
-    return level
 
 
 __all__ = ["DependencyDisplay"]

@@ -10,21 +10,34 @@ from numpy.typing import ArrayLike, NDArray
 
 from pystruct_ext._moved import warn_moved
 from pystruct_ext.plotting._base import pick
-from pystruct_ext.plotting._style import (
-    DASHES,
-    FAINT,
-    INK,
-    MARKERS,
-    PALETTE,
-    calm,
-    import_pyplot,
+from pystruct_ext.plotting._page import (
+    LEADING,
+    MARGIN,
+    Key,
+    Legend,
+    Page,
+    clip,
+    measure,
 )
+from pystruct_ext.plotting._rankers import (
+    RankersDisplay,
+    Slates,
+    named_slates,
+    probabilities_of,
+    relevance_of,
+)
+from pystruct_ext.plotting._style import FAINT, INK, import_pyplot, looks
 
-# One slate per query, or such slates of several rankers by name.
-Slates = Sequence[Sequence[int]]
+_ROW, _HEAD = 21.0, 34.0
+_RIBBON, _RIBBON_GAP = 15.0, 2.0
+# More intents of one document are counted, not drawn.
+_RIBBONS = 8
+_TITLE, _CURVE = 250.0, 90.0
+_SIZE, _SMALL = 8.5, 7.5
+_GAP = 24.0
 
 
-class RankingDisplay:
+class RankingDisplay(RankersDisplay):
     """Rankings of one query side by side: places as rows, intents as coloured ribbons.
 
     A place is one row with the title of its document and a ribbon for each intent that the
@@ -65,52 +78,13 @@ class RankingDisplay:
         self.query = query
 
     @classmethod
-    def from_estimator(
-        cls,
-        estimator: Any,
-        X: Sequence[Any],
-        y: Sequence[ArrayLike] | None = None,
-        *,
-        index: int = 0,
-        **kwargs: Any,
-    ) -> RankingDisplay:
-        """Rank one query with a fitted ranker and draw the slate.
-
-        Parameters
-        ----------
-        estimator : DiverseRankingSVM, or a baseline of `pystruct_ext.diversify`
-        X : sequence of n DiverseQuery
-            Judged, unless `y` is given.
-        y : sequence of n (k, n_intents) array-likes, optional
-            Relevance of the documents; by default that of the queries.
-        index : int, default=0
-            Which query to draw.
-        **kwargs
-            Passed to :meth:`plot`.
-
-        Returns
-        -------
-        RankingDisplay
-        """
-        named = {type(estimator).__name__: estimator}
-        return cls.from_estimators(named, X, y, index=index, **kwargs)
-
-    @classmethod
-    def from_estimators(
-        cls,
-        estimators: Mapping[str, Any],
-        X: Sequence[Any],
-        y: Sequence[ArrayLike] | None = None,
-        *,
-        index: int = 0,
-        **kwargs: Any,
-    ) -> RankingDisplay:
-        """As `from_estimator`, for several rankers side by side under their names."""
-        import_pyplot()
+    def _needed(
+        cls, X: Sequence[Any], y: Sequence[ArrayLike] | None, kwargs: dict[str, Any]
+    ) -> tuple[Sequence[Any], Sequence[ArrayLike] | None, dict[str, Any]]:
+        index = kwargs.get("index", 0)
         x = pick(X, index, "X", len(X))
-        relevance = None if y is None else pick(y, index, "y", len(X))
-        slates = {name: ranker.predict([x])[0] for name, ranker in estimators.items()}
-        return cls._of(x, relevance, slates).plot(**kwargs)
+        truth = None if y is None else [pick(y, index, "y", len(X))]
+        return [x], truth, {**kwargs, "index": 0}
 
     @classmethod
     def from_predictions(
@@ -145,7 +119,7 @@ class RankingDisplay:
         relevance = None if y_true is None else pick(y_true, index, "y_true", len(X))
         slates = {
             name: pick(per_query, index, f"y_pred[{name!r}]", len(X))
-            for name, per_query in _named(y_pred).items()
+            for name, per_query in named_slates(y_pred).items()
         }
         return cls._of(x, relevance, slates).plot(**kwargs)
 
@@ -161,23 +135,22 @@ class RankingDisplay:
     def _of(
         cls, query: Any, relevance: Any, slates: Mapping[str, Sequence[int]]
     ) -> RankingDisplay:
-        grades = _relevance(query, relevance)
+        grades = relevance_of(query, relevance)
         n = grades.shape[1]
-        p = query.probabilities
         intents = query.intents or [f"intent {i + 1}" for i in range(n)]
         titles = query.titles or query.doc_ids
         name = str(getattr(query, "query", None) or getattr(query, "query_id", ""))
-        if p is None:
-            p = np.full(n, 1 / n)
-        return cls(titles, intents, grades, p, slates, name)
+        return cls(titles, intents, grades, probabilities_of(query, n), slates, name)
 
-    def plot(self, *, depth: int | None = None) -> RankingDisplay:
-        """Draw on a new figure, one panel for each ranking.
+    def plot(self, *, depth: int | None = None, wrap: float = 14.0) -> RankingDisplay:
+        """Draw on a new figure, one panel for each ranking and the legend below.
 
         Parameters
         ----------
         depth : int, optional
             Draw the first places only; by default all.
+        wrap : float, default=14
+            Width in inches after which further rankings stand below.
 
         Returns
         -------
@@ -186,267 +159,103 @@ class RankingDisplay:
         """
         if depth is not None and depth < 1:
             raise ValueError(f"depth must be at least 1, got {depth!r}")
+        if not wrap > 0:
+            raise ValueError(f"wrap must be positive, got {wrap!r}")
         plt = import_pyplot()
-        n = len(self.slates)
         longest = max(len(s) for s in self.slates.values())
         depth = longest if depth is None else min(depth, longest)
-        self.figure_, axes = plt.subplots(
-            1,
-            n,
-            figsize=(6.2 * n, 0.42 * depth + 1.5),
-            squeeze=False,
-            layout="constrained",
-        )
-        self.axes_ = list(axes[0])
-        for ax, (name, slate) in zip(self.axes_, self.slates.items(), strict=True):
-            self._one(ax, name, slate[:depth], depth)
-        handles = [
-            plt.Rectangle((0, 0), 1, 1, color=self._color(i))
-            for i in range(len(self.intents))
-        ]
-        labels = [
-            f"{name} ({100 * p:.0f} %)"
-            for name, p in zip(self.intents, self.probabilities, strict=True)
-        ]
-        self.figure_.legend(
-            handles,
-            labels,
-            loc="outside lower center",
-            ncols=min(5, len(labels)),
-            frameon=False,
-            fontsize=9,
-        )
-        if self.query:
-            self.figure_.suptitle(f"“{self.query}”", fontsize=13, color=INK)
-        return self
+        shown = {name: slate[:depth] for name, slate in self.slates.items()}
+        served = {d: np.flatnonzero(self.relevance[d] > 0).tolist()
+                  for slate in shown.values() for d in slate}  # fmt: skip
+        self._looks = looks(len(self.intents))
 
-    def _color(self, intent: int) -> str:
-        return PALETTE[intent % len(PALETTE)]
-
-    def _one(self, ax: Any, name: str, slate: list[int], depth: int) -> None:
-        mass, served = 0.0, np.zeros(len(self.intents), dtype=bool)
-        curve = []
-        for p, d in enumerate(slate):
-            here = np.flatnonzero(self.relevance[d] > 0)
-            for slot, i in enumerate(here[:3]):
-                ax.barh(
-                    p, 0.075, left=0.085 * slot, height=0.72, color=self._color(int(i))
+        most = max(map(len, served.values()), default=0)
+        ribbons = min(most, _RIBBONS) * (_RIBBON + _RIBBON_GAP)
+        if most > _RIBBONS:
+            ribbons += measure(f"+{most}", _SMALL) + _RIBBON_GAP
+        panel = ribbons + 8.0 + _TITLE + 2 * MARGIN + _CURVE, _HEAD + _ROW * depth
+        columns = int((72 * wrap - 2 * MARGIN + _GAP) // (panel[0] + _GAP))
+        columns = max(1, min(len(shown), columns))
+        rows = -(-len(shown) // columns)
+        width = columns * (panel[0] + _GAP) - _GAP + 2 * MARGIN
+        # A single panel may be narrower than the names of its intents.
+        legend = Legend(
+            [
+                Key(f"{name} ({100 * p:.0f} %)", look.color, look.hatch)
+                for name, p, look in zip(
+                    self.intents, self.probabilities, self._looks, strict=True
                 )
-            served[here] = True
-            mass = float(self.probabilities[served].sum())
-            curve.append(mass)
-            title = self.titles[d]
-            title = title if len(title) <= 46 else title[:45] + "…"
-            ax.text(
-                0.27,
-                p,
-                f"{p + 1}. {title}",
-                va="center",
-                fontsize=8.5,
-                color=INK if here.size else FAINT,
-                style="normal" if here.size else "italic",
+            ],
+            max(width, 480.0) - 2 * MARGIN,
+        )
+        width = max(width, legend.width + 2 * MARGIN)
+        head = 30.0 if self.query else MARGIN
+        below = legend.height + 2 * MARGIN
+        height = head + rows * (panel[1] + MARGIN) + below
+        self.figure_ = plt.figure(figsize=(width / 72, height / 72))
+        self.axes_ = []
+
+        def axes(x: float, y: float, w: float, h: float) -> Any:
+            return self.figure_.add_axes(
+                (x / width, 1 - (y + h) / height, w / width, h / height)
             )
-        left, width = 1.78, 0.5
-        ax.plot([left + width * m for m in curve], range(len(curve)), "-", color=INK)
-        ax.plot(
-            [left + width * m for m in curve], range(len(curve)), "o", color=INK, ms=3
-        )
-        for x in (left, left + width):
-            ax.axvline(x, color=FAINT, linewidth=0.6, zorder=0)
-        ax.text(left, -0.95, "0", ha="center", fontsize=8, color=FAINT)
-        ax.text(left + width, -0.95, "1", ha="center", fontsize=8, color=FAINT)
-        ax.text(
-            left + width / 2, -0.95, "satisfied", ha="center", fontsize=8, color=FAINT
-        )
-        ax.set_xlim(-0.02, left + width + 0.08)
-        ax.set_ylim(depth - 0.4, -1.4)
-        ax.set_axis_off()
-        ax.set_title(
-            f"{name}: {100 * mass:.0f} % of users satisfied", fontsize=10, color=INK
-        )
 
-
-class IntentCoverageDisplay:
-    """Probability mass of satisfied users by depth, averaged over queries, per ranker.
-
-    Attributes
-    ----------
-    curves : dict of name to (depth,) ndarray
-    figure_ : matplotlib Figure
-    ax_ : matplotlib Axes
-    """
-
-    def __init__(self, curves: Mapping[str, ArrayLike]) -> None:
-        if not curves:
-            raise ValueError("curves is empty, expected at least one ranker")
-        self.curves = {k: np.asarray(v, dtype=np.float64) for k, v in curves.items()}
-
-    @classmethod
-    def from_estimator(
-        cls,
-        estimator: Any,
-        X: Sequence[Any],
-        y: Sequence[ArrayLike] | None = None,
-        *,
-        ax: Any = None,
-        **kwargs: Any,
-    ) -> IntentCoverageDisplay:
-        """Rank queries with a fitted ranker and draw the mean curve.
-
-        Parameters
-        ----------
-        estimator : DiverseRankingSVM, or a baseline of `pystruct_ext.diversify`
-        X : sequence of n DiverseQuery
-            Judged, unless `y` is given.
-        y : sequence of n (k, n_intents) array-likes, optional
-            Relevance of the documents; by default that of the queries.
-        ax : matplotlib Axes, optional
-            Where to draw; by default a figure is made.
-        **kwargs
-            Passed to :meth:`plot`.
-
-        Returns
-        -------
-        IntentCoverageDisplay
-        """
-        named = {type(estimator).__name__: estimator}
-        return cls.from_estimators(named, X, y, ax=ax, **kwargs)
-
-    @classmethod
-    def from_estimators(
-        cls,
-        estimators: Mapping[str, Any],
-        X: Sequence[Any],
-        y: Sequence[ArrayLike] | None = None,
-        *,
-        ax: Any = None,
-        **kwargs: Any,
-    ) -> IntentCoverageDisplay:
-        """As `from_estimator`, with a curve for each of several rankers."""
-        import_pyplot()
-        slates = {name: ranker.predict(X) for name, ranker in estimators.items()}
-        return cls.from_predictions(X, y, slates, ax=ax, **kwargs)
-
-    @classmethod
-    def from_predictions(
-        cls,
-        X: Sequence[Any],
-        y_true: Sequence[ArrayLike] | None,
-        y_pred: Slates | Mapping[str, Slates],
-        *,
-        ax: Any = None,
-        **kwargs: Any,
-    ) -> IntentCoverageDisplay:
-        """Draw the mean curve of given slates.
-
-        Parameters
-        ----------
-        X : sequence of n DiverseQuery or AmbiguousQuery
-            Judged, unless `y_true` is given.
-        y_true : sequence of n (k, n_intents) array-likes, or None
-            Relevance of the documents; None takes that of the queries.
-        y_pred : sequence of n slates, or mapping of ranker to such
-        ax : matplotlib Axes, optional
-            Where to draw; by default a figure is made.
-        **kwargs
-            Passed to :meth:`plot`.
-
-        Returns
-        -------
-        IntentCoverageDisplay
-        """
-        if y_true is not None and len(y_true) != len(X):
-            raise ValueError(f"y_true has {len(y_true)} examples, but X has {len(X)}")
-        grades = [
-            _relevance(q, None if y_true is None else y_true[i])
-            for i, q in enumerate(X)
-        ]
-        curves = {
-            name: _mean_mass(name, X, grades, per_query)
-            for name, per_query in _named(y_pred).items()
-        }
-        return cls(curves).plot(ax=ax, **kwargs)
-
-    @classmethod
-    def from_slates(
-        cls, queries: Sequence[Any], slates: Mapping[str, Slates]
-    ) -> IntentCoverageDisplay:
-        """Deprecated: `from_predictions` has the order of arguments of all displays."""
-        warn_moved(
-            "IntentCoverageDisplay.from_slates",
-            "IntentCoverageDisplay.from_predictions",
-        )
-        return cls.from_predictions(queries, None, slates)
-
-    def plot(
-        self, ax: Any = None, *, title: str | None = None
-    ) -> IntentCoverageDisplay:
-        """Draw.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
-            By default a figure is made.
-        title : str, optional
-
-        Returns
-        -------
-        IntentCoverageDisplay
-            ``self``.
-        """
-        plt = import_pyplot()
-        if ax is None:
-            _, ax = plt.subplots(figsize=(6.4, 4.0), layout="constrained")
-        self.ax_, self.figure_ = ax, ax.figure
-        for k, (name, curve) in enumerate(self.curves.items()):
-            ax.plot(
-                np.arange(1, len(curve) + 1),
-                100 * curve,
-                color=PALETTE[k % len(PALETTE)],
-                marker=MARKERS[k % len(MARKERS)],
-                linestyle=DASHES[k % len(DASHES)],
-                markersize=4,
-                label=name,
+        for k, (name, slate) in enumerate(shown.items()):
+            at = (
+                MARGIN + k % columns * (panel[0] + _GAP),
+                head + k // columns * (panel[1] + MARGIN),
             )
-        ax.set_xlabel("results looked at")
-        ax.set_ylabel("users satisfied, %")
-        ax.set_ylim(0, 102)
-        ax.legend(frameon=False, fontsize=9, loc="lower right")
-        calm(ax)
-        if title:
-            ax.set_title(title, fontsize=10, color=INK, loc="left")
+            page = Page(axes(*at, *panel), *panel)
+            self.axes_.append(page.ax)
+            self._one(page, name, slate, served, ribbons)
+        page = Page(axes(0.0, height - below, width, below), width, below)
+        legend.draw(page, MARGIN, MARGIN)
+        if self.query:
+            self.figure_.text(
+                0.5, 1 - head / 2 / height, clip(f"“{self.query}”", width - 40.0, 13.0),
+                ha="center", va="center", fontsize=13, color=INK, parse_math=False,
+            )  # fmt: skip
         return self
 
+    def _one(
+        self, page: Page, name: str, slate: list[int], served: dict[int, list[int]],
+        ribbons: float,
+    ) -> None:  # fmt: skip
+        """One ranking: ribbons, titles and the curve, from left to right."""
+        left = ribbons + 8.0 + _TITLE + MARGIN
+        met = np.zeros(len(self.intents), dtype=bool)
+        curve: list[tuple[float, float]] = []
+        for p, d in enumerate(slate):
+            y = _HEAD + _ROW * (p + 0.5)
+            intents = served[d]
+            for slot, i in enumerate(intents[:_RIBBONS]):
+                page.fill(
+                    slot * (_RIBBON + _RIBBON_GAP), y - 0.36 * _ROW, _RIBBON, 0.72 * _ROW,
+                    self._looks[i],
+                )  # fmt: skip
+            if len(intents) > _RIBBONS:
+                page.text(_RIBBONS * (_RIBBON + _RIBBON_GAP), y,
+                          f"+{len(intents) - _RIBBONS}", _SMALL, ha="left",
+                          color=FAINT)  # fmt: skip
+            met[intents] = True
+            curve.append((left + _CURVE * float(self.probabilities[met].sum()), y))
+            page.text(
+                ribbons + 8.0, y, clip(f"{p + 1}. {self.titles[d]}", _TITLE, _SIZE),
+                _SIZE, ha="left", color=INK if intents else FAINT,
+                style="normal" if intents else "italic",
+            )  # fmt: skip
+        bottom = _HEAD + _ROW * len(slate)
+        for x, text in ((left, "0"), (left + _CURVE, "100 %")):
+            page.line([x, x], [_HEAD, bottom], 0.6, color=FAINT, zorder=0)
+            page.text(x, _HEAD - LEADING * _SMALL / 2, text, _SMALL, color=FAINT)
+        page.text(left + 0.42 * _CURVE, _HEAD - LEADING * _SMALL / 2, "satisfied", _SMALL,
+                  color=FAINT)  # fmt: skip
+        page.line([x for x, _ in curve], [y for _, y in curve], marker="o", ms=3)
+        mass = 100 * float(self.probabilities[met].sum())
+        page.text(
+            0.0, LEADING * 10.0 / 2, clip(f"{name}: {mass:.0f} % of users satisfied", left),
+            ha="left",
+        )  # fmt: skip
 
-def _named(y_pred: Slates | Mapping[str, Slates]) -> Mapping[str, Slates]:
-    return y_pred if isinstance(y_pred, Mapping) else {"predicted": y_pred}
 
-
-def _relevance(query: Any, given: ArrayLike | None) -> NDArray[np.float64]:
-    """Relevance of the documents of a query; ValueError if nobody has judged it."""
-    grades = query.relevance if given is None else given
-    if grades is None or np.size(grades) == 0:
-        name = getattr(query, "query", None) or getattr(query, "query_id", "")
-        raise ValueError(f"X: query {name!r} is not judged, and no relevance is given")
-    return np.asarray(grades, dtype=np.float64)
-
-
-def _mean_mass(
-    name: str,
-    queries: Sequence[Any],
-    grades: Sequence[NDArray[np.float64]],
-    slates: Slates,
-) -> NDArray[np.float64]:
-    """Satisfied mass at every depth, the mean over queries; short slates stay as they end."""
-    from pystruct_ext.metrics import satisfied_mass
-
-    if len(slates) != len(queries):
-        raise ValueError(
-            f"slates of {name!r}: {len(slates)}, expected one per query: {len(queries)}"
-        )
-    rows = np.zeros((len(queries), max(len(s) for s in slates)))
-    for i, (q, slate) in enumerate(zip(queries, slates, strict=True)):
-        mass = satisfied_mass(grades[i], list(slate), q.probabilities)
-        rows[i, : len(mass)] = mass
-        rows[i, len(mass) :] = mass[-1]
-    return np.asarray(rows.mean(axis=0))
+__all__ = ["RankingDisplay"]

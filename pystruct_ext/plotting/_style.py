@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 # Okabe and Ito (2008), told apart under the common forms of colour blindness; ordered so
 # that the first few also differ in lightness. Their yellow is too pale for lines.
@@ -15,11 +15,24 @@ PALETTE = (
     "#56B4E9",
     "#555555",
 )
+# Mistakes have one colour each in all displays.
+WRONG, MISSED = PALETTE[1], PALETTE[0]
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES = ("-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (6, 1.5, 1, 1.5)))
+BROKEN = (0, (4, 2))
+# Patterns tell apart what has one colour, also without colours.
+HATCHES = ("", "///", "...", "\\\\\\", "xxx", "---", "|||", "ooo")
+_STRENGTHS = (1.0, 0.62, 0.34)
 INK = "#222222"
-FAINT = "#8A8A8A"
+FAINT = "#767676"
 GRID = "#E3E3E3"
+
+
+class Look(NamedTuple):
+    """How the areas of one label are filled: a colour and a pattern."""
+
+    color: tuple[float, float, float]
+    hatch: str
 
 
 def import_pyplot() -> Any:
@@ -42,7 +55,7 @@ def calm(ax: Any, *, grid: str = "both") -> None:
     ax.set_axisbelow(True)
 
 
-def tint(color: str, strength: float) -> tuple[float, float, float]:
+def tint(color: Any, strength: float) -> tuple[float, float, float]:
     """Blend a colour with white; strength 1 keeps it, 0 gives white."""
     from matplotlib.colors import to_rgb
 
@@ -52,3 +65,33 @@ def tint(color: str, strength: float) -> tuple[float, float, float]:
         1 - strength * (1 - green),
         1 - strength * (1 - blue),
     )
+
+
+def looks(n: int) -> list[Look]:
+    """Different looks, n of them: colours first, then patterns, then paler colours.
+
+    Beyond 168, more than anybody can tell apart, a sequential map keeps them different.
+    """
+    kinds = len(PALETTE) * len(HATCHES)
+    if n > kinds * len(_STRENGTHS):
+        from matplotlib import colormaps
+
+        steps = colormaps["cividis"].resampled(n)
+        return [Look(steps(k)[:3], "") for k in range(n)]
+    return [
+        Look(
+            tint(PALETTE[k % len(PALETTE)], _STRENGTHS[k // kinds]),
+            HATCHES[k // len(PALETTE) % len(HATCHES)],
+        )
+        for k in range(n)
+    ]
+
+
+def line_look(k: int) -> dict[str, Any]:
+    """Colour, marker and dashes of the k-th curve; they differ up to the 196th."""
+    turn = k // len(PALETTE)
+    return {
+        "color": PALETTE[k % len(PALETTE)],
+        "marker": MARKERS[(k + turn) % len(MARKERS)],
+        "linestyle": DASHES[k % len(DASHES)],
+    }

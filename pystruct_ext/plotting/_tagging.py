@@ -3,8 +3,8 @@
 Design
 ------
 Every text is measured before anything is drawn, and a column is as wide as the widest
-text in it, so that texts cannot overlap whatever their length. One data unit of the axes
-is one point at font size 10; on axes of another size everything scales together.
+text in it, so that texts cannot overlap whatever their length. See
+`pystruct_ext.plotting._page`.
 """
 
 from __future__ import annotations
@@ -16,18 +16,21 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pystruct_ext.outputs.segments import segments_to_bio
-from pystruct_ext.plotting._style import FAINT, INK, PALETTE, import_pyplot, tint
+from pystruct_ext.plotting._base import Display
+from pystruct_ext.plotting._page import MARGIN, Page, measure, shorten
+from pystruct_ext.plotting._style import FAINT, Look, import_pyplot, looks, tint
 
-_FONT = 10.0
 _LABEL_HEIGHT = 17.0
 _TOKEN_HEIGHT = 19.0
 _IMAGE_HEIGHT = 34.0
 _LINE_GAP = 16.0
 _PAD = 5.0
-_MARGIN = 8.0
 _NOTE_HEIGHT = 20.0
 _WRONG = "#000000"
-_CHUNK_TAGS = frozenset("BIESLU")
+# Longer texts are cut.
+_TOKEN, _LABEL = 24, 16
+# How strong the colour of a chunk's type is at its parts: no two are alike.
+_CHUNK_TAGS = {"B": 0.55, "I": 0.25, "E": 0.40, "L": 0.33, "S": 0.72, "U": 0.64}
 
 
 class _Line(NamedTuple):
@@ -37,15 +40,6 @@ class _Line(NamedTuple):
     first: int
     last: int
     edges: list[float]
-
-
-def _text_width(text: str) -> float:
-    """Width of a text in points at the reference font size."""
-    from matplotlib.textpath import TextPath
-
-    # A blank has no outline; underscores measure it well enough.
-    path = TextPath((0, 0), text.replace(" ", "_") or "_", size=_FONT)
-    return float(path.get_extents().width)
 
 
 def _is_image(token: Any) -> bool:
@@ -62,6 +56,7 @@ def _is_one_sequence(tokens: Any) -> bool:
 
 def _readable(X: Any) -> Any:
     """What to show of inputs: words and images as they are, else a name or a number."""
+    X = _plain(X)
     if isinstance(X, str) or not hasattr(X, "__len__") or len(X) == 0:
         return X
     if _is_one_sequence(X):
@@ -69,15 +64,28 @@ def _readable(X: Any) -> Any:
     return [_names(x) for x in X]
 
 
+def _plain(values: Any) -> Any:
+    """A list of the values of a pandas Series, which has labels of its own."""
+    return values.tolist() if hasattr(values, "iloc") else values
+
+
 def _names(x: Any) -> Any:
+    if hasattr(x, "columns"):
+        # A data frame with a row a token: its first column that holds no numbers.
+        columns = [x[c] for c in x.columns if x[c].dtype.kind not in "biuf"]
+        return [str(v) for v in columns[0]] if columns else _numbers(len(x))
     if isinstance(x, np.ndarray) and x.dtype != object and x.ndim == 3:
         return x
     # Rows of features, dense or sparse, have no name.
     if isinstance(x, np.ndarray) and x.dtype.kind not in "OSU":
-        return [str(t + 1) for t in range(len(x))]
+        return _numbers(len(x))
     if hasattr(x, "toarray"):
-        return [str(t + 1) for t in range(x.shape[0])]
+        return _numbers(x.shape[0])
     return [_name(token, t) for t, token in enumerate(x)]
+
+
+def _numbers(n: int) -> list[str]:
+    return [str(t + 1) for t in range(n)]
 
 
 def _name(token: Any, t: int) -> Any:
@@ -101,7 +109,7 @@ def _per_token(row: Any, n: int) -> Any:
     return segments_to_bio([(a, b, str(label)) for a, b, label in row])
 
 
-class TaggingDisplay:
+class TaggingDisplay(Display):
     """Tokens, gold labels and predicted labels of sequences, mistakes outlined.
 
     Create the display with :meth:`from_estimator`, :meth:`from_estimators` or
@@ -154,6 +162,7 @@ class TaggingDisplay:
     """
 
     def __init__(self, tokens: Any, y_true: Any, y_pred: Any) -> None:
+        tokens, y_true = _plain(tokens), _plain(y_true)
         for name, value in (("tokens", tokens), ("y_true", y_true)):
             if name == "y_true" and value is None:
                 continue
@@ -317,19 +326,20 @@ class TaggingDisplay:
         TaggingDisplay
             ``self``.
         """
-        plt = import_pyplot()
+        import_pyplot()
         if not wrap > 0:
             raise ValueError(f"wrap must be positive, got {wrap!r}")
         rows = dict(self.y_pred)
         if self.y_true is not None:
             rows = {"gold": self.y_true, **rows}
-        gutter = max(_text_width(name) for name in rows) + 2 * _PAD
-        lines = self._layout(rows, 72 * wrap - gutter)
+        names = {name: shorten(name, _TOKEN) for name in rows}
+        gutter = max(map(measure, names.values())) + 2 * _PAD
+        lines = self._layout(rows, 72 * wrap - gutter - 2 * MARGIN)
         images = any(_is_image(token) for row in self.tokens for token in row)
         head = _IMAGE_HEIGHT if images else _TOKEN_HEIGHT
         block = head + _LABEL_HEIGHT * len(rows) + _LINE_GAP
-        width = gutter + max(line.edges[-1] for line in lines) + 2 * _MARGIN
-        height = block * len(lines) - _LINE_GAP + 2 * _MARGIN
+        width = gutter + max(line.edges[-1] for line in lines) + 2 * MARGIN
+        height = block * len(lines) - _LINE_GAP + 2 * MARGIN
         self.mistakes_ = [
             (name, i, t)
             for name, predicted in self.y_pred.items()
@@ -337,36 +347,33 @@ class TaggingDisplay:
             for t, label in enumerate(row)
             if self._wrong(i, t, label)
         ]
+        note = self._note()
         if self.mistakes_:
             height += _NOTE_HEIGHT
-        if ax is None:
-            # No layout engine: the axes are the figure, so that points are points.
-            figure = plt.figure(figsize=(width / 72, height / 72))
-            ax = figure.add_axes((0.0, 0.0, 1.0, 1.0))
-        self.ax_, self.figure_ = ax, ax.figure
-        box = ax.get_window_extent().transformed(
-            self.figure_.dpi_scale_trans.inverted()
-        )
-        scale = min(72 * box.width / width, 72 * box.height / height, 1.0)
-        self._size = _FONT * scale
-        self._scale = scale
+            width = max(width, gutter + measure(note) + 20 + 2 * MARGIN)
+        page = Page(ax, width, height)
+        self.ax_, self.figure_ = page.ax, page.ax.figure
 
-        palette = self._palette(rows) if colors is None else colors
+        if colors is None:
+            palette = self._palette(rows)
+        else:
+            palette = {label: Look(tint(c, 1.0), "") for label, c in colors.items()}
         self.cells_: dict[tuple[str, int, int], Any] = {}
         self.images_: dict[tuple[int, int], Any] = {}
-        left = _MARGIN + gutter
+        left = MARGIN + gutter
         for n, line in enumerate(lines):
-            top = _MARGIN + n * block
-            self._draw_tokens(line, left, top, head, cmap)
+            top = MARGIN + n * block
+            self._draw_tokens(page, line, left, top, head, cmap)
             for r, (name, labels) in enumerate(rows.items()):
                 y = top + head + r * _LABEL_HEIGHT
-                self._write(left - _PAD, y + _LABEL_HEIGHT / 2, name, FAINT, ha="right")
-                self._draw_labels(line, left, y, name, labels, palette)
+                page.text(left - _PAD, y + _LABEL_HEIGHT / 2, names[name], color=FAINT,
+                          ha="right")  # fmt: skip
+                self._draw_labels(page, line, left, y, name, labels, palette)
         if self.mistakes_:
-            self._draw_note(left, height - _MARGIN - _LABEL_HEIGHT)
-        # Equal aspect keeps images square on axes of any shape.
-        ax.set(xlim=(0, width), ylim=(height, 0), aspect="equal")
-        ax.set_axis_off()
+            y = height - MARGIN - _LABEL_HEIGHT
+            page.box(left + 1, y + 4, 14, _LABEL_HEIGHT - 8, fill=False,
+                     edgecolor=_WRONG, linewidth=1.8)  # fmt: skip
+            page.text(left + 20, y + _LABEL_HEIGHT / 2, note, color=FAINT, ha="left")
         return self
 
     def _wrong(self, i: int, t: int, label: str) -> bool:
@@ -374,24 +381,17 @@ class TaggingDisplay:
 
     def _layout(self, rows: dict[str, list[list[str]]], room: float) -> list[_Line]:
         """Give every token a width, and break sequences into lines that fit."""
-        measured: dict[str, float] = {}
-
-        def width(text: str) -> float:
-            if text not in measured:
-                measured[text] = _text_width(text)
-            return measured[text]
-
         lines = []
         for i, tokens in enumerate(self.tokens):
             first, edges = 0, [0.0]
             for t, token in enumerate(tokens):
-                texts = [labels[i][t] for labels in rows.values()]
+                texts = [shorten(labels[i][t], _LABEL) for labels in rows.values()]
                 if _is_image(token):
                     h, w = token.shape
-                    cell = max(map(width, texts))
+                    cell = max(map(measure, texts))
                     cell = max(cell, _IMAGE_HEIGHT * w / h - _PAD)
                 else:
-                    cell = max(map(width, [*texts, str(token)]))
+                    cell = max(map(measure, [*texts, shorten(token, _TOKEN)]))
                 cell += 2 * _PAD
                 if t > first and edges[-1] + cell > room:
                     lines.append(_Line(i, first, t, edges))
@@ -400,8 +400,8 @@ class TaggingDisplay:
             lines.append(_Line(i, first, len(tokens), edges))
         return lines
 
-    def _palette(self, rows: dict[str, list[list[str]]]) -> dict[str, Any]:
-        """One colour per label, in the order in which the gold rows meet them."""
+    def _palette(self, rows: dict[str, list[list[str]]]) -> dict[str, Look]:
+        """One look per label, in the order in which the gold rows meet them."""
         seen = dict.fromkeys(
             label for labels in rows.values() for row in labels for label in row
         )
@@ -410,36 +410,33 @@ class TaggingDisplay:
             label == "O" or (tag in _CHUNK_TAGS and kind)
             for label, (tag, _, kind) in parts.items()
         )
-        out: dict[str, Any] = {}
-        groups: dict[str, str] = {}
-        for label in seen:
-            if label == "O":
-                out[label] = tint("#555555", 0.12)
-                continue
-            tag, _, kind = parts[label]
-            group = kind if chunks else label
-            color = groups.setdefault(group, PALETTE[len(groups) % len(PALETTE)])
-            out[label] = tint(color, 0.28 if chunks and tag == "I" else 0.5)
+        group = {
+            label: parts[label][2] if chunks else label
+            for label in seen
+            if label != "O"
+        }
+        kinds = dict.fromkeys(group.values())
+        styles = dict(zip(kinds, looks(len(kinds)), strict=True))
+        out = {"O": Look(tint("#555555", 0.12), "")} if "O" in seen else {}
+        for label, kind in group.items():
+            color, hatch = styles[kind]
+            strength = _CHUNK_TAGS[parts[label][0]] if chunks else 0.5
+            out[label] = Look(tint(color, strength), hatch)
         return out
 
-    def _write(self, x: float, y: float, text: str, color: str, **style: Any) -> Any:
-        return self.ax_.text(
-            x, y, text, color=color, va="center", fontsize=self._size, **style
-        )
-
     def _draw_tokens(
-        self, line: _Line, left: float, top: float, head: float, cmap: Any
+        self, page: Page, line: _Line, left: float, top: float, head: float, cmap: Any
     ) -> None:
         for t, (a, b) in enumerate(pairwise(line.edges), start=line.first):
             token = self.tokens[line.sequence][t]
             middle = left + (a + b) / 2
             if not _is_image(token):
-                self._write(middle, top + head / 2, str(token), INK, ha="center")
+                page.text(middle, top + head / 2, shorten(token, _TOKEN))
                 continue
             h, w = token.shape
             tall = head - 4.0
             wide = tall * w / h
-            self.images_[line.sequence, t] = self.ax_.imshow(
+            self.images_[line.sequence, t] = page.ax.imshow(
                 token,
                 cmap=cmap,
                 extent=(middle - wide / 2, middle + wide / 2, top + tall, top),
@@ -448,54 +445,32 @@ class TaggingDisplay:
 
     def _draw_labels(
         self,
+        page: Page,
         line: _Line,
         left: float,
         y: float,
         name: str,
         labels: list[list[str]],
-        palette: Mapping[str, Any],
+        palette: Mapping[str, Look],
     ) -> None:
-        from matplotlib.patches import Rectangle
-
+        plain = Look(tint("#EEEEEE", 1.0), "")
         for t, (a, b) in enumerate(pairwise(line.edges), start=line.first):
-            key = (name, line.sequence, t)
             label = labels[line.sequence][t]
-            wrong = self._wrong(line.sequence, t, label)
-            cell = Rectangle(
-                (left + a + 1, y + 1),
-                b - a - 2,
-                _LABEL_HEIGHT - 2,
-                facecolor=palette.get(label, "#EEEEEE"),
-                edgecolor=_WRONG if wrong else "none",
-                linewidth=1.8 * self._scale if wrong else 0.0,
-                zorder=3 if wrong else 2,
-            )
-            self.cells_[key] = self.ax_.add_patch(cell)
-            self._write(
-                left + (a + b) / 2,
-                y + _LABEL_HEIGHT / 2,
-                label,
-                INK,
-                ha="center",
-                zorder=4,
-            )
+            area = left + a + 1, y + 1, b - a - 2, _LABEL_HEIGHT - 2
+            look = palette.get(label, plain)
+            self.cells_[name, line.sequence, t] = page.fill(*area, look)
+            if self._wrong(line.sequence, t, label):
+                page.box(*area, fill=False, edgecolor=_WRONG, linewidth=1.8, zorder=3)
+            # The pattern ends where the label stands.
+            behind = {"facecolor": look.color, "edgecolor": "none", "pad": 0.0}
+            page.text(
+                left + (a + b) / 2, y + _LABEL_HEIGHT / 2, shorten(label, _LABEL),
+                zorder=4, bbox=behind if look.hatch else None,
+            )  # fmt: skip
 
-    def _draw_note(self, left: float, y: float) -> None:
-        from matplotlib.patches import Rectangle
-
-        self.ax_.add_patch(
-            Rectangle(
-                (left + 1, y + 4),
-                14,
-                _LABEL_HEIGHT - 8,
-                facecolor="none",
-                edgecolor=_WRONG,
-                linewidth=1.8 * self._scale,
-            )
-        )
+    def _note(self) -> str:
         counts = ", ".join(
-            f"{name} {sum(key[0] == name for key in self.mistakes_)}"
+            f"{shorten(name, _TOKEN)} {sum(key[0] == name for key in self.mistakes_)}"
             for name in self.y_pred
         )
-        note = f"differs from gold ({counts})"
-        self._write(left + 20, y + _LABEL_HEIGHT / 2, note, FAINT, ha="left")
+        return f"differs from gold ({counts})"

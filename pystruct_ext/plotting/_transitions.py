@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pystruct_ext.plotting._base import Display
 from pystruct_ext.plotting._style import FAINT, INK, calm, import_pyplot
 
 _FORBIDDEN = "#E9E9E9"
@@ -31,7 +32,7 @@ def _scores(value: Any, name: str, shape: tuple[int, ...]) -> NDArray[np.float64
     return array
 
 
-class TransitionDisplay:
+class TransitionDisplay(Display):
     """Transition scores of a first-order chain as a heat map, rows to columns.
 
     The cell in row a and column b is the score of label b directly after label a. A row

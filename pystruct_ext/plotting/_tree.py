@@ -3,16 +3,39 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from pystruct_ext._moved import warn_moved
 from pystruct_ext.outputs.phrase_trees import Tree
 from pystruct_ext.outputs.sentences import as_sentence
 from pystruct_ext.plotting._base import ExampleDisplay
-from pystruct_ext.plotting._style import FAINT, INK, PALETTE, import_pyplot
+from pystruct_ext.plotting._page import (
+    FONT,
+    LEADING,
+    MARGIN,
+    Key,
+    Legend,
+    Page,
+    measure,
+    shorten,
+)
+from pystruct_ext.plotting._style import (
+    BROKEN,
+    FAINT,
+    GRID,
+    INK,
+    MISSED,
+    WRONG,
+    import_pyplot,
+)
 
-_WRONG = PALETTE[1]
 _WIDEST = 100
+_WRAP = 11.0
+_LABEL, _SMALL = 9.5, 8.0
+_LEVEL, _SIDE, _MISSED_ROW = 27.0, 14.0, 12.0
+_PAD = 3.0
+_FORM, _TAG = 24, 12
 
 
 class TreeDisplay(ExampleDisplay):
@@ -86,8 +109,10 @@ class TreeDisplay(ExampleDisplay):
 
     def to_text(self) -> str:
         """The tree in characters, or indented brackets where that would be too wide."""
-        lines, _, _ = _drawing(self.tree)
-        if max(map(len, lines)) > _WIDEST:
+        # What is deep is wide as well; and it must not be drawn by recursion.
+        deep = _nodes(self.tree)[-1].level > _WIDEST
+        lines = [] if deep else _drawing(self.tree)[0]
+        if deep or max(map(len, lines)) > _WIDEST:
             text = self.tree.pretty()
         else:
             text = "\n".join(line.rstrip() for line in lines)
@@ -98,101 +123,268 @@ class TreeDisplay(ExampleDisplay):
     def __str__(self) -> str:
         return self.to_text()
 
-    def plot(self, ax: Any = None, *, title: str | None = None) -> TreeDisplay:
+    def plot(
+        self,
+        ax: Any = None,
+        *,
+        title: str | None = None,
+        orient: Literal["auto", "down", "right"] = "auto",
+    ) -> TreeDisplay:
         """Draw.
 
         Parameters
         ----------
         ax : matplotlib Axes, optional
-            By default a figure is made, as wide as the words need.
+            By default a figure is made, as large as the tree needs.
         title : str, optional
+        orient : {"auto", "down", "right"}, default="auto"
+            Where the root looks: "down" has the words on one line below it, "right" has
+            them below each other at its right, which suits long sentences; "auto" does that
+            where one line would be wider than 11 inches.
 
         Returns
         -------
         TreeDisplay
             ``self``.
         """
-        plt = import_pyplot()
-        words = self.tree.words()
-        space = [
-            max(len(w), len(t)) + 2.0
-            for w, t in zip(words, self.tree.tags(), strict=True)
-        ]
-        at, x = [], 0.0
-        for width in space:
-            at.append(x + width / 2)
-            x += width
-        depth = _depth(self.tree)
-        missed = self.missed()
-        if ax is None:
-            height = 0.5 * (depth + 1) + 0.3 + (0.22 * len(missed))
-            _, ax = plt.subplots(figsize=(max(3.5, 0.1 * x + 0.4), height))
-        self.ax_, self.figure_ = ax, ax.figure
-        left = Counter(self.gold.spans()) if self.gold is not None else None
-        position = 0
-
-        def draw(node: Tree, level: int) -> tuple[float, float, int, int]:
-            nonlocal position
-            if node.is_preterminal:
-                center, start = at[position], position
-                ax.text(
-                    center, -depth, node.children[0], ha="center", va="center",
-                    fontsize=10, color=INK,
-                )  # fmt: skip
-                ax.text(
-                    center, -depth + 0.75, node.label, ha="center", va="center",
-                    fontsize=8, color=FAINT,
-                )  # fmt: skip
-                ax.plot(
-                    [center, center], [-depth + 0.5, -depth + 0.25], color=FAINT, lw=0.8
-                )
-                position += 1
-                return center, -depth + 0.98, start, position
-            children = [draw(c, level + 1) for c in node.children]
-            center = (children[0][0] + children[-1][0]) / 2
-            span = (children[0][2], children[-1][3], node.label)
-            color = INK
-            if left is not None:
-                if left[span] > 0:
-                    left[span] -= 1
-                else:
-                    color = _WRONG
-            for child, top, _, _ in children:
-                ax.plot([center, child], [-level, top], color=color, lw=1.0, zorder=1)
-            ax.text(
-                center, -level, node.label, ha="center", va="center", fontsize=9.5,
-                color=color, fontweight="bold" if color == _WRONG else "normal",
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.2}, zorder=2,
-            )  # fmt: skip
-            return center, -level + 0.15, span[0], span[1]
-
-        draw(self.tree, 0)
-        for k, (a, b, label) in enumerate(missed):
-            y = -depth - 0.55 - 0.45 * k
-            ax.plot(
-                [at[a] - 1, at[b - 1] + 1],
-                [y, y],
-                color=PALETTE[0],
-                lw=1.6,
-                ls=(0, (4, 2)),
+        import_pyplot()
+        if orient not in ("auto", "down", "right"):
+            raise ValueError(
+                f"orient must be 'auto', 'down' or 'right', got {orient!r}"
             )
-            ax.text(
-                (at[a] + at[b - 1]) / 2, y, f"missed {label}", ha="center", va="center",
-                fontsize=8, color=PALETTE[0],
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
-            )  # fmt: skip
-        ax.set_xlim(0, x)
-        ax.set_ylim(-depth - 0.4 - 0.45 * len(missed), 0.4)
-        ax.axis("off")
-        if title:
-            ax.set_title(title, fontsize=10, color=INK, loc="left")
+        if orient == "auto":
+            plan = _Plan(self, "down")
+            if plan.size[0] > 72 * _WRAP:
+                plan = _Plan(self, "right")
+        else:
+            plan = _Plan(self, orient)
+        keys = []
+        if self.gold is not None:
+            if any(node.wrong for node in plan.nodes):
+                keys.append(Key("wrong", WRONG, shape="line"))
+            if plan.missed:
+                keys.append(Key("missed", MISSED, shape="line", dashes=BROKEN))
+        legend = Legend(keys, 72 * _WRAP)
+        width, height = plan.size
+        page = Page(
+            ax,
+            max(width, legend.width) + 2 * MARGIN,
+            height + 2 * MARGIN + (legend.height + MARGIN if keys else 0.0),
+            title,
+        )
+        self.ax_, self.figure_ = page.ax, page.ax.figure
+        plan.draw(page)
+        legend.draw(page, MARGIN, height + 2 * MARGIN)
         return self
 
 
-def _depth(node: Tree) -> int:
-    if node.is_preterminal:
-        return 1
-    return 1 + max(_depth(c) for c in node.children)
+@dataclass
+class _Node:
+    """A node in a plan: its words first..last - 1, and how far it is above them."""
+
+    label: str
+    first: int
+    last: int
+    level: int
+    children: list[_Node]
+    wrong: bool = False
+    at: float = 0.0
+
+    @property
+    def width(self) -> float:
+        """Of the label, which is bold where it is wrong."""
+        return measure(self.label, _LABEL) * (1.15 if self.wrong else 1.0)
+
+
+class _Plan:
+    """Where everything goes: `along` the words, and `level` by level up to the root.
+
+    Every node stands above its own words only, in the middle of its children; its edges run
+    along the level of the node and then straight down to each child. Nodes at one level have
+    different words, and what stands between a node and its child belongs to neither: so no
+    edge meets another node.
+    """
+
+    def __init__(self, display: TreeDisplay, orient: str) -> None:
+        self.down = orient == "down"
+        tree = display.tree
+        self.words = [shorten(w, _FORM) for w in tree.words()]
+        self.nodes = _nodes(tree)
+        if display.gold is not None:
+            left = Counter(display.gold.spans())
+            # In preorder, as equal brackets of one span are told apart by their order only.
+            for node in reversed(self.nodes):
+                span = (node.first, node.last, node.label)
+                if node.children and node.level > 0:
+                    node.wrong = left[span] <= 0
+                    left[span] -= 1
+        self.missed = display.missed()
+        self._place()
+
+    def _extent(self, text: str, size: float) -> float:
+        """Room that a text takes along the words."""
+        return measure(text, size) + 2 * _PAD if self.down else LEADING * size
+
+    def _place(self) -> None:
+        # Along the words a label takes its width, or one line.
+        spans = [
+            (n.first, n.last, n.width + 2 * _PAD if self.down else LEADING * _LABEL)
+            for n in self.nodes
+        ]
+        spans += [
+            (a, b, self._extent(label, _SMALL) + 2 * _PAD)
+            for a, b, label in self.missed
+        ]
+        room = [
+            self._extent(w, FONT) + (_PAD if self.down else 2.0) for w in self.words
+        ]
+        # Shorter spans first: what they give serves the longer ones, too.
+        for a, b, need in sorted(spans, key=lambda s: s[1] - s[0]):
+            lack = need - sum(room[a:b])
+            if lack > 0:
+                room[a:b] = [r + lack / (b - a) for r in room[a:b]]
+        self.edges = [0.0]
+        for r in room:
+            self.edges.append(self.edges[-1] + r)
+        for node in self.nodes:
+            ends = (node.first, node.last)
+            node.at = (
+                (node.children[0].at + node.children[-1].at) / 2
+                if node.children
+                else (self.edges[ends[0]] + self.edges[ends[1]]) / 2
+            )
+        top = max(n.level for n in self.nodes)
+        # Distance of each level from the words, to the middle of its labels.
+        if self.down:
+            deep = [_LEVEL * k + LEADING * _LABEL for k in range(top + 1)]
+            halves = [LEADING * _LABEL / 2] * (top + 1)
+            self.leaf = LEADING * FONT
+        else:
+            wide = [0.0] * (top + 1)
+            for n in self.nodes:
+                wide[n.level] = max(wide[n.level], n.width)
+            halves = [w / 2 for w in wide]
+            deep, x = [], 0.0
+            for w in wide:
+                deep.append(x + _SIDE + w / 2)
+                x += _SIDE + w
+            self.leaf = max(measure(w, FONT) for w in self.words)
+        self.deep, self.halves = deep, halves
+        self.rows = _rows(self.missed)
+        n_rows = max(self.rows, default=-1) + 1
+        # Half the height, or width, of each label across the levels.
+        self.half = [
+            LEADING * _LABEL / 2 if self.down else n.width / 2 for n in self.nodes
+        ]
+        #: Distance from the top of the page to the words, across the levels.
+        self.base = deep[self.nodes[-1].level] + self.half[-1]
+        row = _MISSED_ROW if self.down else max(
+            (measure(m[2], _SMALL) + 2 * _PAD for m in self.missed), default=0.0
+        )  # fmt: skip
+        self.row = row
+        across = self.base + self.leaf + n_rows * row + (_PAD if n_rows else 0.0)
+        along = self.edges[-1]
+        self.size = (along, across) if self.down else (across, along)
+
+    def _xy(self, along: float, across: float) -> tuple[float, float]:
+        """A point of the page; `across` counts from the words, up positive."""
+        if self.down:
+            return MARGIN + along, MARGIN + self.base - across
+        return MARGIN + self.base - across, MARGIN + along
+
+    def _line(
+        self, page: Page, points: list[tuple[float, float]], color: str, **style: Any
+    ) -> None:
+        x, y = zip(*(self._xy(*p) for p in points), strict=True)
+        page.line(x, y, color=color, solid_joinstyle="miter", **style)
+
+    def draw(self, page: Page) -> None:
+        """Edges, labels, words and what was missed."""
+        for node, half in zip(self.nodes, self.half, strict=True):
+            color = WRONG if node.wrong else INK
+            own = self.deep[node.level]
+            x, y = self._xy(node.at, own)
+            page.text(
+                x, y, node.label, _LABEL, color=color if node.level else FAINT,
+                fontweight="bold" if node.wrong else "normal",
+            )  # fmt: skip
+            if not node.children:
+                self._line(page, [(node.at, own - half), (node.at, 2.0)], GRID)
+                word = self.words[node.first]
+                if self.down:
+                    page.text(*self._xy(node.at, -self.leaf / 2), word)
+                else:
+                    page.text(*self._xy(node.at, 0.0), word, ha="left")
+                continue
+            # The bar of all nodes of a level lies next to its labels.
+            bar = own - self.halves[node.level] - (1.0 if self.down else _SIDE / 2)
+            self._line(page, [(node.at, own - half), (node.at, bar)], color)
+            ends = node.children[0].at, node.children[-1].at
+            self._line(page, [(ends[0], bar), (ends[1], bar)], color)
+            for child in node.children:
+                top = self.deep[child.level] + (
+                    LEADING * _LABEL / 2 if self.down else child.width / 2 + 2.0
+                )
+                self._line(page, [(child.at, bar), (child.at, top)], color)
+        for row, (a, b, label) in zip(self.rows, self.missed, strict=True):
+            across = -self.leaf - _PAD - self.row * (row + 0.5)
+            ends = self.edges[a] + 2.0, self.edges[b] - 2.0
+            self._line(
+                page, [(ends[0], across), (ends[1], across)], MISSED, ls=BROKEN, lw=1.3
+            )
+            page.text(
+                *self._xy(sum(ends) / 2, across), label, _SMALL, color=MISSED,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8 * page.scale},
+            )  # fmt: skip
+
+
+def _nodes(tree: Tree) -> list[_Node]:
+    """All nodes, children before parents and the last child first among them."""
+    # Without recursion: trees may be deeper than Python's stack.
+    order: list[tuple[Tree, int]] = []
+    stack = [(tree, -1)]
+    while stack:
+        node, parent = stack.pop()
+        order.append((node, parent))
+        if not node.is_preterminal:
+            stack.extend((child, len(order) - 1) for child in node.children)
+    # Preorder, the last child first: words are counted from the end.
+    words = sum(node.is_preterminal for node, _ in order)
+    made = [_Node(shorten(node.label, _TAG), 0, 0, 0, []) for node, _ in order]
+    position = words
+    for leaf, (source, _) in zip(made, order, strict=True):
+        if source.is_preterminal:
+            leaf.first, leaf.last = position - 1, position
+            position -= 1
+    for k in reversed(range(len(made))):
+        this, parent = made[k], order[k][1]
+        if this.children:
+            this.first, this.last = this.children[0].first, this.children[-1].last
+            this.level = 1 + max(child.level for child in this.children)
+        if parent >= 0:
+            made[parent].children.append(this)
+    return made[::-1]
+
+
+def _rows(spans: list[tuple[int, int, str]]) -> list[int]:
+    """A row for each span such that those of a row do not meet; short ones first."""
+    rows = [0] * len(spans)
+    full: list[list[tuple[int, int]]] = []
+    for k in sorted(range(len(spans)), key=lambda k: spans[k][1] - spans[k][0]):
+        a, b, _ = spans[k]
+        row = next(
+            (
+                r
+                for r, taken in enumerate(full)
+                if all(d <= a or b <= c for c, d in taken)
+            ),
+            len(full),
+        )
+        if row == len(full):
+            full.append([])
+        full[row].append((a, b))
+        rows[k] = row
+    return rows
 
 
 def _drawing(node: Any) -> tuple[list[str], int, int]:

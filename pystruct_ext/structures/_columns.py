@@ -28,6 +28,14 @@ def write_columns(
     write_lines(path, lines())
 
 
+def draw_tags(display: Any, table: ColumnTable, predicted: Any, gold: Any) -> Any:
+    """The first sentences of a file with the tags of their words."""
+    few = slice(0, 6)
+    return display.from_predictions(
+        table.column(0)[few], None if gold is None else gold[few], predicted[few]
+    )
+
+
 def rows_of(table: ColumnTable) -> list[list[list[str]]]:
     """Sentences as lists of tokens, a token as the list of its cells."""
     columns = [table.column(j) for j in range(table.n_columns)]

@@ -94,6 +94,23 @@ def inspect(model: Any, top: int) -> list[str]:
     return lines
 
 
+def _confusion(model: Any, examples: Examples) -> Any:
+    from sklearn.metrics import ConfusionMatrixDisplay
+
+    X = adapt(model, examples).X
+    labels = np.union1d(examples.y, model.classes_)
+    # Counts of many classes have no room in their cells, nor names side by side.
+    few = len(labels) <= 20
+    return ConfusionMatrixDisplay.from_predictions(
+        examples.y,
+        model.predict(X),
+        labels=labels,
+        include_values=few,
+        xticks_rotation="horizontal" if len(labels) <= 10 else "vertical",
+        cmap="Blues",
+    )
+
+
 STRUCTURE = Structure(
     name="multiclass",
     estimator=MulticlassSVM,
@@ -107,6 +124,7 @@ STRUCTURE = Structure(
     report=report,
     adapt=adapt,
     inspect=inspect,
+    display={"confusion": _confusion},
     sample=problems.sample,
     samples=problems.VARIANTS,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -41,6 +42,7 @@ def read(*paths: str) -> Examples:
         f"{n} documents, {width} features",
         write_scores,
         {"qid": data.qid},
+        source=data.comments,
     )
 
 
@@ -106,6 +108,34 @@ def largest_weights(coef: Any, names: Sequence[str], n: int) -> list[str]:
     return lines
 
 
+def _pages(model: Any, examples: Examples) -> Any:
+    """The first query with something to find, as ranked and as it should be."""
+    from pystruct_ext.plotting import RankingDisplay
+
+    X = adapt(model, examples).X
+    y, qid = np.asarray(examples.y), examples.fit_params["qid"]
+    order, offsets = group_queries(qid, len(y))
+    groups = [order[a:b] for a, b in itertools.pairwise(offsets)]
+    rows = next((g for g in groups if np.ptp(y[g]) > 0), groups[0])
+    grades = y[rows]
+    # A user is content with a grade, or with better ones; all such users are equally many.
+    levels = np.unique(grades)[1:] if np.ptp(grades) > 0 else np.unique(grades)
+    docs = _documents(examples.source)
+    return RankingDisplay(
+        [docs[r] for r in rows],
+        [f"content with grade {level:g}" for level in levels],
+        grades[:, None] >= levels,
+        np.full(len(levels), 1 / len(levels)),
+        {
+            type(model).__name__: np.argsort(
+                -model.predict(X[rows]), kind="stable"
+            ).tolist(),
+            "best possible": np.argsort(-grades, kind="stable").tolist(),
+        },
+        f"query {qid[rows[0]]}",
+    ).plot(depth=15)
+
+
 STRUCTURE = Structure(
     name="ranking",
     estimator=RankingSVM,
@@ -120,6 +150,7 @@ STRUCTURE = Structure(
     prepare=prepare,
     adapt=adapt,
     inspect=inspect,
+    display={"pages": _pages},
     sample=problems.sample,
     samples=(
         *(

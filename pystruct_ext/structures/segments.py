@@ -34,6 +34,7 @@ def read(path: str) -> Examples:
         write_tags,
         missing=f"has {table.n_columns} column, expected at least 2: features and, in the "
         "last, BIO tags",
+        source=table,
     )
 
 
@@ -54,6 +55,14 @@ def report(examples: Examples, predicted: Any, model: Any) -> dict[str, Any]:
     return {"segments": segment_report(examples.y, predicted, model.outside)}
 
 
+def _draw(model: Any, examples: Examples) -> Any:
+    from pystruct_ext.plotting import TaggingDisplay
+
+    return _columns.draw_tags(
+        TaggingDisplay, examples.source, model.predict(examples.X), examples.y
+    )
+
+
 STRUCTURE = Structure(
     name="segments",
     estimator=SegmentSVM,
@@ -66,6 +75,7 @@ STRUCTURE = Structure(
     report=report,
     prepare=prepare,
     check=_columns.check_template,
+    display={"segments": _draw},
     sample=problems.sample,
     samples=problems.VARIANTS,
     defaults={"loss": "segments", "outside": "O"},

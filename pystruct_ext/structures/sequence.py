@@ -135,10 +135,8 @@ def _tagging(model: Any, examples: Examples) -> Any:
     from pystruct_ext.plotting import TaggingDisplay
 
     table: ColumnTable = examples.source
-    few = slice(0, 6)
-    return TaggingDisplay.from_predictions(
-        table.column(0)[few], table.column(-1)[few], model.predict(examples.X)[few]
-    )
+    gold = None if examples.y is None else table.column(-1)
+    return _columns.draw_tags(TaggingDisplay, table, model.predict(examples.X), gold)
 
 
 STRUCTURE = Structure(
