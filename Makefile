@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 SOURCES := setup.py pyproject.toml $(shell find csrc pystruct_ext -name '*.hpp' -o -name '*.h' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.cpp')
 
-.PHONY: demo test test-all test-asan test-wheel lint dev bench clean
+.PHONY: demo test test-all test-asan test-wheel fuzz lint dev bench clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -35,6 +35,11 @@ test-asan: $(VENV)/.installed-test
 # The wheel is built from the sdist and tested outside the tree.
 test-wheel: $(VENV)/.installed-test
 	bash tests/wheel_from_sdist.sh $(BIN)/python
+
+# Mutated inputs over all readers, verbs and models: 15 to 20 minutes on two cores.
+FUZZ_CASES ?= 10000
+fuzz: $(VENV)/.installed-test
+	$(BIN)/python tests/fuzz/run.py --cases $(FUZZ_CASES)
 
 lint: dev
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
