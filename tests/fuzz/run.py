@@ -123,7 +123,10 @@ def _arguments() -> argparse.Namespace:
 
 
 def _plan(
-    targets: list[Any], args: argparse.Namespace, shares: dict[str, float]
+    targets: list[Any],
+    args: argparse.Namespace,
+    shares: dict[str, float],
+    dear: tuple[str, ...],
 ) -> list[Any]:
     """Pairs of target and index: shares of the groups, evenly within each, interleaved."""
     if args.index is not None:
@@ -139,7 +142,9 @@ def _plan(
             # Whole numbers that add up.
             count = round(args.cases * share)
             here = count * (k + 1) // len(members) - count * k // len(members)
-            here = max(here, 1 if args.cases >= len(targets) else 0)
+            # True processes take seconds each: few of them in a small budget.
+            if group not in dear and args.cases >= len(targets):
+                here = max(here, 1)
             plan += [((j + 0.5) / here, target, args.start + j) for j in range(here)]
     plan.sort(key=lambda item: (item[0], item[1].name))
     return [(target, index) for _, target, index in plan]
@@ -248,7 +253,7 @@ def main() -> int:
 
     results: list[Result] = []
     kept: Counter[Any] = Counter()
-    plan = _plan(targets, args, targeting.SHARES)
+    plan = _plan(targets, args, targeting.SHARES, engine.PATIENT)
     with tempfile.TemporaryDirectory(prefix="fuzz") as work:
         done = engine.run_cases(
             plan, args.seed, Path(work), args.jobs, not args.no_limits

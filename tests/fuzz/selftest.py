@@ -78,7 +78,7 @@ EXPECTED = {
 def run(seeds: seeding.Seeds, work: Path, failures: Path) -> list[str]:
     """What the harness did not notice, or did not do twice in the same way."""
     limits = engine.HANG_CPU, engine.HANG_ASLEEP, engine.MEMORY
-    engine.HANG_CPU = engine.HANG_ASLEEP = 0.5
+    engine.HANG_CPU, engine.HANG_ASLEEP = 0.5, 3.0
     engine.MEMORY = 64 << 20
     try:
         return _run(seeds, work, failures)
