@@ -10,7 +10,7 @@ from pystruct_ext.structures import Option, Structure
 from pystruct_ext.utils.numpydoc import Parameter, converter, parameters
 
 # What the command line itself means by these names.
-RESERVED = {"command", "kind", "output", "quiet", "run", "train"}
+RESERVED = {"command", "kind", "output", "quiet", "run", "skip_bad", "train"}
 # Code, which no flag can give.
 LEFT_OUT = {"callback"}
 # The same command gives the same model; progress is for terminals.

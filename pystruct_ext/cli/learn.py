@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pystruct_ext.cli._options import add_options, parameter_values
+from pystruct_ext.cli._reading import add_reading_options, fitted, read_examples
 from pystruct_ext.cli._report import Stages, certificate_lines
 from pystruct_ext.solvers import InterruptedWarning
 from pystruct_ext.structures import STRUCTURES, Structure
@@ -35,6 +36,7 @@ def register(commands: Any) -> None:
             "-o", "--output", required=True, metavar="MODEL", help="model file to write"
         )
         p.add_argument("--quiet", action="store_true", help="say nothing on stderr")
+        add_reading_options(p, predicting=False)
         add_options(p, structure)
         p.set_defaults(run=partial(_guarded, partial(_learn, structure)))
 
@@ -65,7 +67,7 @@ def _learn(structure: Structure, args: argparse.Namespace, stages: Stages) -> in
         raise ValueError(f"--output: the folder {folder} does not exist")
     paths = args.train if structure.many else [args.train]
     with stages.stage("read"):
-        examples = structure.read(*paths)
+        examples = read_examples(structure, paths, stages.say, args.skip_bad)
     if examples.y is None:
         raise ValueError(f"{' '.join(paths)}: {examples.missing}")
     model = structure.estimator(**parameter_values(structure, args))
@@ -74,7 +76,7 @@ def _learn(structure: Structure, args: argparse.Namespace, stages: Stages) -> in
     stages.say(f"{'data':<10} {examples.about}")
     with warnings.catch_warnings(record=True) as caught, stages.stage("train"):
         warnings.simplefilter("always")
-        model.fit(examples.X, examples.y, **examples.fit_params)
+        examples = fitted(model, structure, examples, args.skip_bad, stages.say)
     for warning in caught:
         if not issubclass(warning.category, InterruptedWarning):
             stages.say(f"warning: {warning.message}")

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from pystruct_ext.cli._reading import add_reading_options, predicted, read_examples
 from pystruct_ext.cli._report import Stages
 from pystruct_ext.persistence import load
 from pystruct_ext.structures import Examples, Structure, structure_of
@@ -20,7 +21,8 @@ def register(commands: Any) -> None:
         help="label, parse, fold or rank what is in a file",
         description="Sequence models write the file's columns with the predicted label "
         "appended, rankers a TREC run, parsers CoNLL-U or brackets, folding models "
-        "dot-bracket, aligners FASTA with gaps.",
+        "dot-bracket, aligners FASTA with gaps; the last two a table where OUT ends in .csv "
+        "or .tsv.",
     )
     _common(p)
     p.add_argument("-o", "--output", default="-", metavar="OUT", help="default stdout")
@@ -45,6 +47,7 @@ def _common(p: Any) -> None:
         "file", metavar="FILE", help="of the model's kind, gzip or plain; - is stdin"
     )
     p.add_argument("--n-jobs", type=int, help="threads")
+    add_reading_options(p, predicting=True)
     p.add_argument("--quiet", action="store_true", help="say nothing on stderr")
 
 
@@ -68,28 +71,25 @@ def _predict(
     if args.n_jobs is not None:
         model.set_params(n_jobs=args.n_jobs)
     with stages.stage("read"):
-        examples = structure.read(args.file)
+        examples = read_examples(
+            structure, [args.file], stages.say, args.skip_bad, args.constraints
+        )
     with stages.stage("decode"):
-        try:
-            if structure.adapt is not None:
-                examples = structure.adapt(model, examples)
-            predicted = model.predict(examples.X)
-        except ValueError as error:
-            raise ValueError(f"{args.file}: {error}") from error
+        examples, y = predicted(model, structure, examples, args, stages.say)
     speed = examples.count / max(stages.seconds["decode"], 1e-9)
     stages.say(
         f"{'speed':<10} {speed:,.0f} {examples.unit}/s, features included; "
-        f"{len(predicted)} examples"
+        f"{len(y)} examples"
     )
-    return model, structure, examples, predicted
+    return model, structure, examples, y
 
 
 def run_predict(args: argparse.Namespace) -> int:
     """Write predictions in the format of the input."""
     stages = Stages(args.quiet)
-    _, _, examples, predicted = _predict(args, stages)
+    _, _, examples, y = _predict(args, stages)
     with stages.stage("write"):
-        examples.write(args.output, predicted)
+        examples.write(args.output, y)
     stages.say(f"{'data':<10} {examples.about}")
     return 0
 
@@ -97,10 +97,15 @@ def run_predict(args: argparse.Namespace) -> int:
 def run_evaluate(args: argparse.Namespace) -> int:
     """Print the scores of predictions."""
     stages = Stages(args.quiet)
-    model, structure, examples, predicted = _predict(args, stages)
+    model, structure, examples, y = _predict(args, stages)
     if examples.y is None:
-        raise ValueError(f"{args.file}: has no truth to compare with")
-    report = structure.report(examples, predicted, model)
+        raise ValueError(
+            f"{args.file}: has no truth to compare with: {examples.missing}"
+        )
+    try:
+        report = structure.report(examples, y, model)
+    except ValueError as error:
+        raise ValueError(f"{args.file}: {error}") from error
     if args.json:
         sys.stdout.write(json.dumps(_plain(report), indent=1) + "\n")
     elif isinstance(report, Mapping):

@@ -49,7 +49,8 @@ n_iter_, n_oracle_calls_, history_
 
     Notes
     -----
-    X is a list of strings of A, C, G, U; y of dot-bracket strings. `predict_marginals` gives
+    X is a list of strings of A, C, G, U, and N or other letters of IUPAC for bases that are
+    unknown and stay free; y of dot-bracket strings. `predict_marginals` gives
     (n, n) probabilities of pairs, above the diagonal. `score` is F1 of the base pairs of all
     molecules together, each counted with the weight of its molecule.
 
@@ -112,7 +113,8 @@ n_iter_, n_oracle_calls_, history_
         ----------
         X : list of n str
         constraints : list of n str, optional
-            Per base: "." nothing, "x" free, "|" paired, "(" and ")" this pair.
+            Per base, as ViennaRNA writes it: "." nothing, "x" free, "|" paired, "<" with a
+            later base, ">" with an earlier one, "(" and ")" this pair.
 
         Returns
         -------

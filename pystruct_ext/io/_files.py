@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from pystruct_ext.io._text import decoded
 from pystruct_ext.utils.files import atomic_file
 
 
@@ -20,7 +21,7 @@ def read_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
     Raises
     ------
     ValueError
-        If a line is not UTF-8.
+        If a line is not UTF-8, or the file is binary.
     """
     with ExitStack() as stack:
         raw: Any = sys.stdin.buffer
@@ -39,11 +40,7 @@ def read_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
             if not line:
                 return
             number += 1
-            try:
-                text = line.decode("utf-8").rstrip("\r\n")
-            except UnicodeDecodeError as error:
-                raise ValueError(f"{path}:{number}: not UTF-8: {error}") from None
-            yield number, text
+            yield number, decoded(line, path, number)
 
 
 def write_lines(path: str | os.PathLike[str], lines: Iterable[str]) -> None:

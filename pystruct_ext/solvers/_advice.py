@@ -153,7 +153,9 @@ def _epochs_to_go(history: History, tol: float) -> float:
 def _round(epochs: float) -> int:
     """Upwards to one and a half digits."""
     unit = 10.0 ** math.floor(math.log10(max(epochs, 1.0)))
-    return int(math.ceil(2 * epochs / unit) * unit / 2) if unit > 1 else math.ceil(epochs)
+    return (
+        int(math.ceil(2 * epochs / unit) * unit / 2) if unit > 1 else math.ceil(epochs)
+    )
 
 
 __all__ = ["advice"]

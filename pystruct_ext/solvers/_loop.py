@@ -445,7 +445,12 @@ def _warn_at_end(run: SolverRun, settings: LoopSettings, result: SolverResult) -
         )
     elif result.status == "max_iter" and run.has_dual and gap > settings.tol:
         hint = advice(
-            problem.oracle, problem.ids, problem.C, result, settings.params, settings.tol
+            problem.oracle,
+            problem.ids,
+            problem.C,
+            result,
+            settings.params,
+            settings.tol,
         )
         warnings.warn(
             f"{settings.name} stopped after max_iter={settings.max_iter} epochs at a "

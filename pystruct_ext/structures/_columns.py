@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from pystruct_ext.io import DEFAULT_TEMPLATE, ColumnTable, write_lines
 from pystruct_ext.structures.base import Examples, Option
+from pystruct_ext.utils.messages import shorten
 
 TEMPLATE = Option(
     "--template", "template", replaces=True, metavar="FILE", help="CRF++ template"
@@ -22,6 +24,12 @@ def write_columns(
     def lines() -> Iterator[str]:
         for x, y in zip(X, tags, strict=True):
             for cells, tag in zip(x, y, strict=True):
+                for cell in (*cells, tag):
+                    if cell.split() != [cell] or "\0" in cell:
+                        raise ValueError(
+                            f"{shorten(cell)!r} cannot be a cell, expected text without "
+                            "white space"
+                        )
                 yield " ".join([*cells, tag])
             yield ""
 
@@ -64,6 +72,17 @@ def choose_template(path: str | None, table: ColumnTable) -> tuple[str, str]:
         lines += [f"U{j}_{d + 2}:%x[{d},{j}]" for d in range(-2, 3)]
         lines += [f"U{j}_{5 + d}:%x[{d - 1},{j}]/%x[{d},{j}]" for d in (0, 1)]
     return "\n".join([*lines, "B", ""]), "made for these columns (windows of two)"
+
+
+def check_truth(model: Any, table: ColumnTable) -> None:
+    """Refuse a file whose last column is a feature of the model, not the truth."""
+    read = [int(column) for column in re.findall(r"%x\[[^,\]]*,(\d+)", model.template)]
+    needed = max(read, default=-1) + 1
+    if table.n_columns <= needed:
+        raise ValueError(
+            f"has {table.n_columns} columns, all of which are features of the model, "
+            f"expected {needed} and, in the last, the truth"
+        )
 
 
 def check_template(model: Any) -> None:
