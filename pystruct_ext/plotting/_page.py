@@ -164,13 +164,22 @@ class Page:
 
 
 class Key(NamedTuple):
-    """What one look means: a filled area, an outline or a line, and its meaning."""
+    """What one look means: a filled area, an outline or a line, and its meaning.
+
+    `tail` ends the text and is kept where the text is cut.
+    """
 
     text: str
     color: Any
     hatch: str = ""
     shape: str = "fill"
     dashes: Any = "-"
+    tail: str = ""
+
+    def cut(self, width: float) -> Key:
+        """The key with a text, tail included, of at most `width` points."""
+        room = width - measure(self.tail, _KEY_SIZE) if self.tail else width
+        return self._replace(text=clip(self.text, room, _KEY_SIZE) + self.tail, tail="")
 
 
 class Legend:
@@ -186,10 +195,7 @@ class Legend:
         indent = _KEY_WIDTH + 6.0
         # Long names of many keys are cut where two columns have room for them.
         longest = (room - 12.0) / 2 if len(keys) > _MANY_KEYS else room
-        self.keys = [
-            k._replace(text=clip(k.text, max(60.0, longest - indent - 1.0), _KEY_SIZE))
-            for k in keys
-        ]
+        self.keys = [k.cut(max(60.0, longest - indent - 1.0)) for k in keys]
         widths = [indent + measure(k.text, _KEY_SIZE) + 12.0 for k in self.keys]
         # As many columns as fit, each as wide as its widest entry; filled row by row.
         self._columns = max(1, len(widths))

@@ -181,7 +181,7 @@ class RankingDisplay(RankersDisplay):
         # A single panel may be narrower than the names of its intents.
         legend = Legend(
             [
-                Key(f"{name} ({100 * p:.0f} %)", look.color, look.hatch)
+                Key(name, look.color, look.hatch, tail=f" ({100 * p:.0f} %)")
                 for name, p, look in zip(
                     self.intents, self.probabilities, self._looks, strict=True
                 )

@@ -366,6 +366,9 @@ def test_rankings(n_rankers):
     assert {f"intent {i}" for i in range(n)} == {t[: t.find(":")] for t in drawn if
         t.startswith("intent ")}  # fmt: skip
     assert "+4" in drawn
+    # Names are cut, their shares are not.
+    assert sum(t.endswith(" (8 %)") for t in drawn) == n
+    assert sum(t.endswith("… (8 %)") for t in drawn) > n / 2
     # The legend is outside of the rankings; its looks are those of the ribbons.
     (legend,) = [ax for ax in display.figure_.axes if ax not in display.axes_]
     assert all(
