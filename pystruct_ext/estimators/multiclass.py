@@ -17,7 +17,7 @@ from pystruct_ext.estimators.base import BaseStructuralSVM, all_or_nothing
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import MulticlassSpace, OutputSpace
-from pystruct_ext.utils.examples import as_examples, is_frame
+from pystruct_ext.utils.examples import as_examples, is_frame, refuse_iterator
 
 # Up to this n * size_psi a fit aims at many digits.
 _SMALL = 100_000
@@ -139,6 +139,7 @@ n_oracle_calls_, history_
         -------
         self
         """
+        refuse_iterator(X, "X")
         if not is_frame(y):  # scikit-learn has its own words for those
             y = as_examples(y, "y")
         X, y = validate_data(
@@ -171,6 +172,7 @@ n_oracle_calls_, history_
         return self.space_.split(w)[1]
 
     def _rows(self, X: Any) -> Any:
+        refuse_iterator(X, "X")
         return validate_data(
             self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from pystruct_ext.utils.examples import is_missing
+from pystruct_ext.utils.examples import as_sequence, is_missing
 from pystruct_ext.utils.extras import require
 
 
@@ -64,6 +64,8 @@ def as_sentence(x: Any, where: str) -> Sentence:
     ValueError, TypeError
         Beginning with `where`: for an empty sentence or columns of different lengths.
     """
+    if isinstance(x, tuple) and len(x) == 2:  # columns may be arrays or Series
+        x = tuple(map(as_sequence, x))
     if isinstance(x, Sentence):
         sentence = x
     elif (
