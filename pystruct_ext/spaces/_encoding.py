@@ -118,15 +118,15 @@ class FeatureEncoder:
         self.kind = ""
         self.n_features = 0
         # Names of the columns, where the examples are data frames of numbers.
-        self.columns: list[str] | None = None
+        self.column_names: list[str] | None = None
         self.vocabulary: Vocabulary | HashedVocabulary | None = None
 
     def fit(self, X: Any) -> PackedRows:
         """Learn names and widths from X, and pack it."""
         self.kind = kind_of(X, self.template)
-        self.columns = None
+        self.column_names = None
         if self.kind == "dense" and is_frame(X[0]):
-            self.columns = [str(c) for c in X[0].columns]
+            self.column_names = [str(c) for c in X[0].columns]
         if self.kind in ("names", "columns"):
             self.vocabulary = (
                 Vocabulary()
@@ -201,14 +201,14 @@ class FeatureEncoder:
             return x
         columns = [str(c) for c in x.columns]
         array = np.asarray(x.to_numpy(), dtype=np.float64)
-        if self.columns is None or columns == self.columns:
+        if self.column_names is None or columns == self.column_names:
             return array
-        if sorted(columns) != sorted(self.columns):
+        if sorted(columns) != sorted(self.column_names):
             raise ValueError(
                 f"X: example {i} has the columns {columns}, expected those of the first "
-                f"example of the fit: {self.columns}"
+                f"example of the fit: {self.column_names}"
             )
-        return array[:, [columns.index(c) for c in self.columns]]
+        return array[:, [columns.index(c) for c in self.column_names]]
 
     def __getstate__(self) -> dict[str, Any]:
         """Plain values and arrays only: what a model file can hold."""
@@ -225,7 +225,7 @@ class FeatureEncoder:
         self.__dict__.update(state)
         # Format version 1 of model files has the name of the type.
         self.dtype = np.dtype(self.dtype)
-        self.columns = state.get("columns")  # older files have none
+        self.column_names = state.get("column_names")  # older files have none
         self.vocabulary = None
         if blob is not None:
             self.vocabulary = Vocabulary.from_arrays(blob, offsets)
@@ -236,7 +236,7 @@ class FeatureEncoder:
         """Feature names in column order, or None where there are none."""
         if isinstance(self.vocabulary, Vocabulary):
             return self.vocabulary.names()
-        return self.columns
+        return self.column_names
 
 
 def _prune(
