@@ -145,7 +145,7 @@ class FeatureEncoder:
         ValueError
             If X has another width or is of another kind than at fit.
         """
-        kind = kind_of(X, self.template)
+        kind = self._kind_of(X)
         matrix = ("dense", "csr", "packed")
         same = kind == self.kind or (kind in matrix and self.kind in matrix)
         # Packed features may have come from names, with the vocabulary outside.
@@ -162,8 +162,15 @@ class FeatureEncoder:
             )
         return packed
 
-    def _pack(self, X: Any, grow: bool) -> PackedRows:
+    def _kind_of(self, X: Any) -> str:
         kind = kind_of(X, self.template)
+        # Frames of numbers where those of the fit had strings, too.
+        if kind == "dense" and self.kind == "names" and is_frame(X[0]):
+            return "names"
+        return kind
+
+    def _pack(self, X: Any, grow: bool) -> PackedRows:
+        kind = self._kind_of(X)
         if kind == "packed":
             return _cast(X, self.dtype)
         if kind == "dense":
@@ -200,7 +207,10 @@ class FeatureEncoder:
             check_unmasked(x, f"X: example {i}")
             return x
         columns = [str(c) for c in x.columns]
-        array = np.asarray(x.to_numpy(), dtype=np.float64)
+        try:
+            array = np.asarray(x.to_numpy(), dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"X: example {i} must hold numbers: {error}") from None
         if self.column_names is None or columns == self.column_names:
             return array
         if sorted(columns) != sorted(self.column_names):

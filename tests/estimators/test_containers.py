@@ -111,6 +111,24 @@ def test_a_frame_of_numbers_for_every_sequence(tmp_path):
         model.predict([missing])
 
 
+def test_frames_of_which_some_have_strings():
+    frames = [
+        pd.DataFrame({"n": [1, 2], "w": ["a", "b"]}),
+        pd.DataFrame({"n": [2.0, 1.0]}),
+    ]
+    model = SequenceSVM().fit(frames[::-1], [["B", "A"], ["A", "B"]])
+    assert model.feature_names_in_.tolist() == ["n", "w:a", "w:b"]
+    assert model.predict(frames[1:]) == model.predict(frames)[1:]
+    numbers = SequenceSVM().fit(frames[1:], [["B", "A"]])
+    with pytest.raises(
+        ValueError, match="kind 'names', but the model was fitted on 'dense'"
+    ):
+        numbers.predict(frames[:1])
+    missing = pd.DataFrame({"n": [1, None]}, dtype="Int64")
+    with pytest.raises(ValueError, match="X: example 0"):
+        numbers.predict([missing])
+
+
 def test_a_frame_of_segments_and_strings_of_bases():
     frames = [pd.DataFrame({"w": words}) for words in WORDS]
     spans = [[(0, 1, "x"), (1, len(w), "y")] for w in WORDS if len(w) > 1]
