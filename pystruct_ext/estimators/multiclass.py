@@ -18,7 +18,7 @@ from pystruct_ext.estimators.base import BaseStructuralSVM, all_or_nothing
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import MulticlassSpace, OutputSpace
-from pystruct_ext.utils.examples import as_examples, is_frame
+from pystruct_ext.utils.examples import as_examples, is_frame, refuse_iterator
 from pystruct_ext.utils.fitted import Fitted
 
 # Up to this n * size_psi a fit aims at many digits.
@@ -141,6 +141,7 @@ n_oracle_calls_, history_
         -------
         self
         """
+        refuse_iterator(X, "X")
         if not is_frame(y):  # scikit-learn has its own words for those
             y = as_examples(y, "y")
         check_sparse(X)
@@ -186,6 +187,7 @@ n_oracle_calls_, history_
 
     def _rows(self, X: Any) -> Any:
         check_sparse(X)
+        refuse_iterator(X, "X")
         return validate_data(
             self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
         )

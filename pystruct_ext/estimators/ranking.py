@@ -22,7 +22,7 @@ from pystruct_ext.spaces.ranking import (
     descending_order,
     informative,
 )
-from pystruct_ext.utils.examples import as_examples
+from pystruct_ext.utils.examples import as_examples, refuse_iterator
 from pystruct_ext.utils.fitted import Fitted
 from pystruct_ext.utils.queries import check_relevance, group_queries
 from pystruct_ext.utils.weights import real_numbers
@@ -195,6 +195,8 @@ status_, n_iter_, n_oracle_calls_, history_
             query has documents of different relevance.
         """
         c_to_lam(self.C, 1)
+        for value, name in ((X, "X"), (y, "y"), (qid, "qid")):
+            refuse_iterator(value, name)
         space: Any = self._make_space()
         space.check()
         check_sparse(X)
@@ -258,6 +260,7 @@ status_, n_iter_, n_oracle_calls_, history_
         """Score of every document, (n_documents,): larger is better."""
         check_is_fitted(self, "_w")
         check_sparse(X)
+        refuse_iterator(X, "X")
         checked: Any = validate_data(
             self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
         )

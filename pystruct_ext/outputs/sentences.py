@@ -7,7 +7,7 @@ from math import isfinite
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
-from pystruct_ext.utils.examples import is_missing
+from pystruct_ext.utils.examples import as_sequence, is_missing
 from pystruct_ext.utils.extras import require
 from pystruct_ext.utils.messages import shorten
 
@@ -174,6 +174,8 @@ def as_sentence(x: Any, where: str) -> Sentence:
     ValueError, TypeError
         Beginning with `where`: for an empty sentence or columns of different lengths.
     """
+    if isinstance(x, tuple) and len(x) == 2:  # columns may be arrays or Series
+        x = tuple(map(as_sequence, x))
     if isinstance(x, Sentence):
         sentence = x
     elif (

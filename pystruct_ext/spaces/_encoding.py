@@ -122,15 +122,15 @@ class FeatureEncoder:
         self.kind = ""
         self.n_features = 0
         # Names of the columns, where the examples are data frames of numbers.
-        self.columns: list[str] | None = None
+        self.column_names: list[str] | None = None
         self.vocabulary: Vocabulary | HashedVocabulary | None = None
 
     def fit(self, X: Any) -> PackedRows:
         """Learn names and widths from X, and pack it."""
         self.kind = kind_of(X, self.template)
-        self.columns = None
+        self.column_names = None
         if self.kind == "dense" and is_frame(X[0]):
-            self.columns = [str(c) for c in X[0].columns]
+            self.column_names = [str(c) for c in X[0].columns]
         if self.kind in ("names", "columns"):
             self.vocabulary = (
                 Vocabulary()
@@ -149,7 +149,7 @@ class FeatureEncoder:
         ValueError
             If X has another width or is of another kind than at fit.
         """
-        kind = kind_of(X, self.template)
+        kind = self._kind_of(X)
         matrix = ("dense", "csr", "packed")
         same = kind == self.kind or (kind in matrix and self.kind in matrix)
         # Packed features may have come from names, with the vocabulary outside.
@@ -166,8 +166,15 @@ class FeatureEncoder:
             )
         return packed
 
-    def _pack(self, X: Any, grow: bool) -> PackedRows:
+    def _kind_of(self, X: Any) -> str:
         kind = kind_of(X, self.template)
+        # Frames of numbers where those of the fit had strings, too.
+        if kind == "dense" and self.kind == "names" and is_frame(X[0]):
+            return "names"
+        return kind
+
+    def _pack(self, X: Any, grow: bool) -> PackedRows:
+        kind = self._kind_of(X)
         if kind == "packed":
             return _cast(X, self.dtype)
         if kind == "dense":
@@ -204,15 +211,18 @@ class FeatureEncoder:
             check_unmasked(x, f"X: example {i}")
             return x
         columns = [str(c) for c in x.columns]
-        array = np.asarray(x.to_numpy(), dtype=np.float64)
-        if self.columns is None or columns == self.columns:
+        try:
+            array = np.asarray(x.to_numpy(), dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"X: example {i} must hold numbers: {error}") from None
+        if self.column_names is None or columns == self.column_names:
             return array
-        if sorted(columns) != sorted(self.columns):
+        if sorted(columns) != sorted(self.column_names):
             raise ValueError(
                 f"X: example {i} has the columns {columns}, expected those of the first "
-                f"example of the fit: {self.columns}"
+                f"example of the fit: {self.column_names}"
             )
-        return array[:, [columns.index(c) for c in self.columns]]
+        return array[:, [columns.index(c) for c in self.column_names]]
 
     def __getstate__(self) -> dict[str, Any]:
         """Plain values and arrays only: what a model file can hold."""
@@ -232,7 +242,7 @@ class FeatureEncoder:
         self.__dict__.update(state)
         # Format version 1 of model files has the name of the type.
         self.dtype = np.dtype(self.dtype)
-        self.columns = state.get("columns")  # older files have none
+        self.column_names = state.get("column_names")  # older files have none
         self.vocabulary = None
         if blob is not None:
             self.vocabulary = Vocabulary.from_arrays(blob, offsets)
@@ -267,7 +277,7 @@ class FeatureEncoder:
         """Feature names in column order, or None where there are none."""
         if isinstance(self.vocabulary, Vocabulary):
             return self.vocabulary.names()
-        return self.columns
+        return self.column_names
 
 
 def _prune(

@@ -104,11 +104,7 @@ def as_examples(values: Any, name: str = "X") -> Any:
         )
     if is_series(values):
         return list(values.to_list())
-    if isinstance(values, Iterator) or hasattr(values, "send"):
-        raise TypeError(
-            f"{name} is a {type(values).__name__}, which can be read only once; pass "
-            f"list({name})"
-        )
+    refuse_iterator(values, name)
     if isinstance(values, Set):
         raise TypeError(
             f"{name} is a {type(values).__name__}, which has no order; pass a list"
@@ -119,6 +115,15 @@ def as_examples(values: Any, name: str = "X") -> Any:
             f"list({name}.values())"
         )
     return values
+
+
+def refuse_iterator(values: Any, name: str) -> None:
+    """Raise TypeError for what can be read only once, such as a generator."""
+    if isinstance(values, Iterator):
+        raise TypeError(
+            f"{name} is a {type(values).__name__}, which can be read only once; pass "
+            f"list({name})"
+        )
 
 
 def _from_array(values: NDArray[Any], name: str) -> Any:
@@ -226,4 +231,5 @@ __all__ = [
     "n_rows_of",
     "pick",
     "plain",
+    "refuse_iterator",
 ]

@@ -111,6 +111,24 @@ def test_a_frame_of_numbers_for_every_sequence(tmp_path):
         model.predict([missing])
 
 
+def test_frames_of_which_some_have_strings():
+    frames = [
+        pd.DataFrame({"n": [1, 2], "w": ["a", "b"]}),
+        pd.DataFrame({"n": [2.0, 1.0]}),
+    ]
+    model = SequenceSVM().fit(frames[::-1], [["B", "A"], ["A", "B"]])
+    assert model.feature_names_in_.tolist() == ["n", "w:a", "w:b"]
+    assert model.predict(frames[1:]) == model.predict(frames)[1:]
+    numbers = SequenceSVM().fit(frames[1:], [["B", "A"]])
+    with pytest.raises(
+        ValueError, match="kind 'names', but the model was fitted on 'dense'"
+    ):
+        numbers.predict(frames[:1])
+    missing = pd.DataFrame({"n": [1, None]}, dtype="Int64")
+    with pytest.raises(ValueError, match="X: example 0"):
+        numbers.predict([missing])
+
+
 def test_a_frame_of_segments_and_strings_of_bases():
     frames = [pd.DataFrame({"w": words}) for words in WORDS]
     spans = [[(0, 1, "x"), (1, len(w), "y")] for w in WORDS if len(w) > 1]
@@ -140,6 +158,56 @@ def test_matrices_of_frames():
     assert MulticlassSVM().fit(X, labels).predict(X).dtype.kind == "i"
     inner = StructuralSVM(MulticlassSpace())
     assert len(inner.fit(X.to_numpy(), y).predict(X.to_numpy())) == 12
+
+
+def test_rankings_of_frames():
+    rng = np.random.default_rng(0)
+    index = np.arange(12)[::-1] + 4
+    X = pd.DataFrame(rng.normal(size=(12, 2)), index=index, columns=["p", "q"])
+    y = pd.Series((X.p > 0).astype(int).to_numpy(), index=index)
+    qid = pd.Series(np.repeat(["u", "v", "w"], 4), index=index)
+    model = RankingSVM().fit(X, y, qid=qid)
+    arrays = X.to_numpy(), y.to_numpy()
+    plain = RankingSVM().fit(*arrays, qid=qid.tolist())
+    np.testing.assert_array_equal(model.coef_, plain.coef_)
+    assert model.score(X, y, qid=qid) == plain.score(*arrays, qid=qid.to_numpy())
+    for call in (
+        lambda: RankingSVM().fit((x for x in arrays[0]), y),
+        lambda: plain.predict(x for x in arrays[0]),
+        lambda: MulticlassSVM().fit((x for x in arrays[0]), y),
+        lambda: MulticlassSVM().fit(*arrays).predict(x for x in arrays[0]),
+    ):
+        with pytest.raises(TypeError, match=r"X is a generator, .* pass list\(X\)"):
+            call()
+    with pytest.raises(TypeError, match=r"y is a generator, .* pass list\(y\)"):
+        RankingSVM().fit(X, (v for v in y))
+    with pytest.raises(TypeError, match=r"qid is a generator, .* pass list\(qid\)"):
+        RankingSVM().fit(X, y, qid=(v for v in qid))
+
+
+def test_slates_of_queries_in_a_series():
+    structure = STRUCTURES["diverse-ranking"]
+    queries = structure.problem(np.random.default_rng(0)).X
+    model = structure.estimator(**structure.small)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        plain = [slate.tolist() for slate in model.fit(queries).predict(queries)]
+        series = pd.Series(queries, index=np.arange(len(queries))[::-1])
+        model.fit(series)
+    assert [slate.tolist() for slate in model.predict(series)] == plain
+    assert model.score(series) == model.score(tuple(queries))
+    with pytest.raises(TypeError, match=r"X is a generator, .* pass list\(X\)"):
+        model.predict(q for q in queries)
+
+
+def test_sentences_of_arrays():
+    words = (np.array(["a", "b"]), pd.Series(["X", "Y"]))
+    tree = (np.array([2, 0]), pd.Series(["q", "r"], index=[5, 1]))
+    model = DependencySVM(bits=6, label_bits=4).fit([words], [tree])
+    plain = DependencySVM(bits=6, label_bits=4)
+    plain.fit([(["a", "b"], ["X", "Y"])], [([2, 0], ["q", "r"])])
+    np.testing.assert_array_equal(model.coef_, plain.coef_)
+    assert model.predict([words]) == plain.predict([(["a", "b"], ["X", "Y"])])
 
 
 # NumPy's scalars and strings.
