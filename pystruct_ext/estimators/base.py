@@ -359,6 +359,8 @@ n_iter_, n_oracle_calls_, history_
         fitted.array("_w", (int(space.size_psi_),), ("float32", "float64"))
         if self.n_jobs is not None:
             fitted.integer("n_jobs", -(1 << 15), 1 << 15)
+        if hasattr(self, "temperature_"):
+            fitted.number("temperature_", np.finfo(np.float64).tiny)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_w")

@@ -90,6 +90,10 @@ status_, n_iter_, n_oracle_calls_, history_
     "ndcg" 9 bytes for each of ``prod_l (min(n_l, top) + 1)`` states, n_l documents of level
     l.
 
+    Weights are dense, 8 bytes a column (0.8 GB for 10^8); nothing else is as long as the
+    width. Renumber the columns of wider matrices by those that occur, as in
+    `MulticlassSVM`.
+
     Scale the features (`sklearn.preprocessing.StandardScaler`): the regulariser treats them
     alike. For curved relations put a feature map before it, such as
     `sklearn.preprocessing.SplineTransformer`.
@@ -264,7 +268,9 @@ status_, n_iter_, n_oracle_calls_, history_
         checked: Any = validate_data(
             self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
         )
-        return np.asarray(checked @ self._w.astype(np.float64), dtype=np.float64)
+        return np.asarray(
+            checked @ self._w.astype(np.float64, copy=False), dtype=np.float64
+        )
 
     def rank(
         self, X: ArrayLike, qid: ArrayLike | None = None

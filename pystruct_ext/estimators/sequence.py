@@ -52,7 +52,9 @@ class SequenceSVM(BaseStructuralSVM):
     Attributes
     ----------
     coef_ : (K, n_features) ndarray, or CSR matrix with ``features="seen"``
-        State weights; a view, not a copy.
+        State weights; a view, not a copy. Of matrices with more than 2^20 columns of which
+        at most a quarter occur in training, only those have weights:
+        ``space_.encoder_.columns``.
     transitions_ : (K, K) ndarray
         ``transitions_[p, q]``: label p followed by q.
     start_, end_ : (K,) ndarray
@@ -156,7 +158,7 @@ n_iter_, n_oracle_calls_, history_
         return self
 
     def _set_domain_attributes(self, X: Any, y: Any) -> None:
-        self.n_features_in_ = self.space_.n_features_
+        self.n_features_in_ = self.space_.encoder_.width
 
     # Fitted attributes that are views of the weights.
 

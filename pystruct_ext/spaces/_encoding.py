@@ -24,7 +24,13 @@ from pystruct_ext.utils.examples import (
 from pystruct_ext.utils.fitted import INT32_MAX, Fitted
 
 KINDS = ("packed", "columns", "dense", "csr", "names")
-_STATE = ("template", "min_count", "hash_bits", "dtype", "kind", "n_features")
+_STATE = (
+    *("template", "min_count", "hash_bits", "dtype", "kind", "n_features"),
+    *("width", "columns", "column_names"),
+)
+# Sparse rows of more columns than this are renumbered by those that occur, where that leaves a
+# quarter of them or less: a weight vector as long as the width would be nearly all zeros.
+_WIDE = 1 << 20
 
 # Dense rows with fewer nonzeros than this are faster, and smaller, as sparse rows.
 _SPARSE_BELOW = 0.4
@@ -123,6 +129,8 @@ class FeatureEncoder:
         self.n_features = 0
         # Names of the columns, where the examples are data frames of numbers.
         self.column_names: list[str] | None = None
+        self.width = 0
+        self.columns: np.ndarray | None = None
         self.vocabulary: Vocabulary | HashedVocabulary | None = None
 
     def fit(self, X: Any) -> PackedRows:
@@ -138,6 +146,13 @@ class FeatureEncoder:
                 else HashedVocabulary(self.hash_bits)
             )
         packed = self._pack(X, grow=True)
+        self.width, self.columns = packed.n_features, None
+        numbered = self.vocabulary is not None
+        if packed.indices is not None and self.width > _WIDE and not numbered:
+            columns = np.unique(packed.indices)
+            if 4 * len(columns) <= self.width:
+                self.columns = columns
+                packed = renumbered(packed, columns)
         self.n_features = packed.n_features
         return packed
 
@@ -159,12 +174,12 @@ class FeatureEncoder:
                 f"{self.kind!r}"
             )
         packed = self._pack(X, grow=False)
-        if packed.n_features != self.n_features:
+        width = self.n_features if self.columns is None else self.width
+        if packed.n_features != width:
             raise ValueError(
-                f"X has {packed.n_features} features, but the model was fitted on "
-                f"{self.n_features}"
+                f"X has {packed.n_features} features, but the model was fitted on {width}"
             )
-        return packed
+        return packed if self.columns is None else renumbered(packed, self.columns)
 
     def _kind_of(self, X: Any) -> str:
         kind = kind_of(X, self.template)
@@ -242,7 +257,10 @@ class FeatureEncoder:
         self.__dict__.update(state)
         # Format version 1 of model files has the name of the type.
         self.dtype = np.dtype(self.dtype)
-        self.column_names = state.get("column_names")  # older files have none
+        # These are younger than format version 2.
+        self.width = state.get("width", self.n_features)
+        self.columns = state.get("columns")
+        self.column_names = state.get("column_names")
         self.vocabulary = None
         if blob is not None:
             self.vocabulary = Vocabulary.from_arrays(blob, offsets)
@@ -267,6 +285,13 @@ class FeatureEncoder:
             raise ValueError(
                 "FeatureEncoder.template is None, expected text for columns"
             )
+        if self.columns is not None:
+            width = fitted.integer("width", 0, INT32_MAX)
+            columns = fitted.array("columns", (d,), "int32", low=0, high=width - 1)
+            if (np.diff(columns) <= 0).any():
+                raise ValueError("FeatureEncoder.columns do not rise")
+        if self.column_names is not None:
+            fitted.labels("column_names", d, str, d)
         self.check_width(d)
 
     def check_width(self, n_features: int) -> None:
@@ -307,6 +332,29 @@ def _cast(packed: PackedRows, dtype: np.dtype[Any]) -> PackedRows:
         packed.indices,
         packed.values.astype(dtype),
         packed.n_features,
+    )
+
+
+def renumbered(packed: PackedRows, columns: np.ndarray) -> PackedRows:
+    """Rows in terms of some columns, which rise; entries of others are left out.
+
+    Costs memory for the entries there are, not for the width.
+    """
+    indptr, indices, values = packed.indptr, packed.indices, packed.values
+    if indptr is None or indices is None:
+        dense: np.ndarray = packed.values  # type: ignore[assignment]
+        kept = dense.reshape(packed.n_rows, -1)[:, columns].reshape(-1)
+        return PackedRows(packed.offsets, None, None, kept, len(columns))
+    place = np.searchsorted(columns, indices)
+    place[place == len(columns)] = 0
+    known = columns[place] == indices if len(columns) else np.zeros(len(place), bool)
+    ends = np.concatenate([[0], np.cumsum(known)])
+    return PackedRows(
+        packed.offsets,
+        ends[indptr].astype(np.int64),
+        place[known].astype(np.int32),
+        None if values is None else values[known],
+        len(columns),
     )
 
 
