@@ -247,7 +247,7 @@ def learn_flags(structure: Any) -> list[str]:
     flags = []
     for name, value in structure.small.items():
         flags += ["--" + name.replace("_", "-"), str(value)]
-    known = {o for a in learn_actions(structure.name) for o in a.option_strings}
+    known = {o for a in flags_of(structure.name) for o in a.option_strings}
     if "--max-iter" in known:
         flags += ["--max-iter", "20"]
     return flags
@@ -256,19 +256,18 @@ def learn_flags(structure: Any) -> list[str]:
 _ACTIONS: dict[str, list[Any]] = {}
 
 
-def learn_actions(name: str) -> list[Any]:
-    """The flags of ``learn NAME``, as argparse has them."""
+def flags_of(name: str) -> list[Any]:
+    """The flags of a verb, or of ``learn NAME``, as argparse has them."""
     if not _ACTIONS:
         parser: Any = build_parser()
         commands = next(
             a for a in parser._actions if a.choices and "learn" in a.choices
         )
-        kinds = commands.choices["learn"]
-        learn = next(
-            a for a in kinds._actions if a.choices and isinstance(a.choices, dict)
-        )
-        for kind, sub in learn.choices.items():
-            _ACTIONS[kind] = list(sub._actions)
+        for verb, verb_parser in commands.choices.items():
+            _ACTIONS[verb] = list(verb_parser._actions)
+        nested = [a.choices for a in _ACTIONS["learn"] if isinstance(a.choices, dict)]
+        for kind, kind_parser in nested[0].items():
+            _ACTIONS[kind] = list(kind_parser._actions)
     return _ACTIONS[name]
 
 
@@ -319,7 +318,7 @@ def _of(structure: Any, folder: str, formats: dict[str, list[Seed]]) -> Structur
     if first is None:
         raise RuntimeError(f"learn {structure.name} fails on its own sample")
     out.models = [Model(partial(bytes, first))]
-    for action in learn_actions(structure.name):
+    for action in flags_of(structure.name):
         for choice in action.choices or ():
             if (
                 choice is not None

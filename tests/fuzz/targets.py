@@ -124,6 +124,7 @@ _KWARGS: dict[str, tuple[Any, ...]] = {
     "comment": ("#", "", "##", "\n", "é"),
     "sep": (" ", "\t", "", ",", "ab", "\n", "é"),
     "n_features": (0, -1, 1, 3, 100),
+    "on_error": ("skip", "skip", "raise", "x"),
 }
 
 
@@ -520,11 +521,15 @@ class _Structure:
         chosen = models[0] if first else case.rng.choice(models)
         return _wrong(case, self.all_seeds, chosen)
 
-    def _flags(self, case: Case, actions: list[Any]) -> list[str]:
+    def _flags(self, case: Case, verb: str) -> list[str]:
         """Some flags with values, good or odd."""
         rng = case.rng
+        skip = ("help", "output", "quiet", "train", "json")
+        actions = [
+            a for a in seeding.flags_of(verb) if a.option_strings and a.dest not in skip
+        ]
         out: list[str] = []
-        for _ in range(rng.choice((1, 1, 2, 4))):
+        for _ in range(rng.choice((1, 1, 2, 4)) if actions else 0):
             action = rng.choice(actions)
             flag = rng.choice(action.option_strings)
             if action.nargs == 0 or type(action).__name__ == "BooleanOptionalAction":
@@ -559,10 +564,7 @@ class _Structure:
             *self.seeds.flags,
         ]
         if odd:
-            skip = ("help", "output", "quiet", "train")
-            actions = seeding.learn_actions(self.structure.name)
-            flags = [a for a in actions if a.option_strings and a.dest not in skip]
-            argv += self._flags(case, flags)
+            argv += self._flags(case, self.structure.name)
         _command(case, argv, stdin)
         try:
             _check_model("out.psx")
@@ -588,8 +590,8 @@ class _Structure:
         out = "out" + (Path(path).suffix if path != "-" else self.seeds.files[0].suffix)
         if to_file:
             argv += ["-o", out]
-        if rng.random() < 0.1:
-            argv += ["--n-jobs", rng.choice((*_VALUES, *_HUGE))]
+        if rng.random() < 0.15:
+            argv += self._flags(case, "predict")
         said = _command(case, argv, stdin)
         if to_file and not os.path.exists(out):
             raise Finding("output", "succeeded without writing its output", "predict")
@@ -626,6 +628,8 @@ class _Structure:
         model = self._model(case, 0.25)
         path, stdin = self._data(case, valid=0.1)
         argv = ["evaluate", model, path, "--quiet"]
+        if rng.random() < 0.1:
+            argv += self._flags(case, "evaluate")
         as_json = rng.random() < 0.5
         said = _command(case, argv + (["--json"] if as_json else []), stdin)
         if as_json:
@@ -641,7 +645,7 @@ class _Structure:
         """Mutated models."""
         argv = ["inspect", self._model(case, 0.97)]
         if case.rng.random() < 0.2:
-            argv += ["--top", case.rng.choice((*_VALUES, *_HUGE))]
+            argv += self._flags(case, "inspect")
         _command(case, argv)
 
     # ------------------------------------------------------------------ models
