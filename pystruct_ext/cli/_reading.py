@@ -9,8 +9,8 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pystruct_ext.io import listed
 from pystruct_ext.structures import Examples, Structure
+from pystruct_ext.utils.listed import listed
 
 Say = Callable[[str], None]
 

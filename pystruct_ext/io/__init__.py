@@ -26,7 +26,7 @@ from pystruct_ext.io._conllu import (
 )
 from pystruct_ext.io._files import read_lines, write_lines
 from pystruct_ext.io._letor import LetorData, iter_letor, read_letor, write_letor
-from pystruct_ext.io._records import BadRecords, SkippedRecordsWarning, listed
+from pystruct_ext.io._records import BadRecords, SkippedRecordsWarning
 from pystruct_ext.io._rna import (
     RnaFolds,
     read_folds,
@@ -60,7 +60,6 @@ __all__ = [
     "alignment_rows",
     "conllu_of_lines",
     "iter_letor",
-    "listed",
     "read_alignments",
     "read_ambient",
     "read_ambiguous_queries",

@@ -14,8 +14,9 @@ from typing import BinaryIO
 
 from pystruct_ext._core.features import ColumnTable
 from pystruct_ext.io._files import write_lines
-from pystruct_ext.io._records import BadRecords, listed
+from pystruct_ext.io._records import BadRecords
 from pystruct_ext.io._text import NUL, other_encoding
+from pystruct_ext.utils.listed import listed
 from pystruct_ext.utils.messages import shorten
 
 __all__ = ["read_conll", "write_conll"]

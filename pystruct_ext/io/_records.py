@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from pystruct_ext.utils.callers import user_stacklevel
+from pystruct_ext.utils.listed import listed
 from pystruct_ext.utils.messages import shorten
-
-_SHOWN = 10
 
 
 class SkippedRecordsWarning(UserWarning):
@@ -61,12 +60,6 @@ class BadRecords:
                 SkippedRecordsWarning,
                 stacklevel=user_stacklevel(),
             )
-
-
-def listed(messages: Sequence[str]) -> str:
-    """The first ten, and how many more there are."""
-    more = len(messages) - _SHOWN
-    return "; ".join(messages[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
 
 
 def files_of(paths: Any, suffixes: tuple[str, ...]) -> list[str | os.PathLike[str]]:
@@ -152,12 +145,12 @@ def checked_names(names: Iterable[Any], what: str) -> list[str]:
     Raises
     ------
     ValueError
-        For line breaks, and for white space at the ends, which readers take off.
+        For line breaks and NUL, and for white space at the ends, which readers take off.
     """
     out = []
     for k, name in enumerate(names):
         text = str(name)
-        if text != text.strip() or len(text.splitlines()) > 1:
+        if text != text.strip() or len(text.splitlines()) > 1 or "\0" in text:
             raise ValueError(
                 f"{what}: example {k} is {shorten(text)!r}: a name must not have line "
                 "breaks, or white space at its ends"
@@ -171,5 +164,4 @@ __all__ = [
     "SkippedRecordsWarning",
     "checked_names",
     "files_of",
-    "listed",
 ]

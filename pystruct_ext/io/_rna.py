@@ -362,7 +362,8 @@ def _fill(
 
 
 def _read_bpseq(path: Any) -> list[_Found]:
-    name, block = "", []
+    name = ""
+    block: list[tuple[int, str]] = []
     for number, line in read_lines(path):
         parts = line.split()
         if not parts or line.startswith("#"):

@@ -11,7 +11,6 @@ from pystruct_ext.estimators import ConstituencySVM
 from pystruct_ext.io import (
     BadRecords,
     conllu_of_lines,
-    listed,
     read_brackets,
     read_lines,
     trees_of_lines,
@@ -22,6 +21,7 @@ from pystruct_ext.outputs import Sentence, Tree
 from pystruct_ext.spaces import ConstituencySpace
 from pystruct_ext.structures.base import Examples, Say, Structure
 from pystruct_ext.structures.samples import constituency as problems
+from pystruct_ext.utils.listed import listed
 from pystruct_ext.utils.messages import shorten
 
 

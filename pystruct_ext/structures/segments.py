@@ -27,8 +27,8 @@ def read(path: str, on_error: str = "raise") -> Examples:
     y, missing = (
         None,
         (
-            f"has {table.n_columns} column, expected at least 2: features and, in the last, BIO "
-            "tags"
+            f"has {table.n_columns} column, expected at least 2: features and, in the "
+            "last, BIO tags"
         ),
     )
     if table.n_columns >= 2:

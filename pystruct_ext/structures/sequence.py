@@ -122,7 +122,7 @@ def _no_chunks(gold: Sequence[Sequence[str]], labels: Sequence[str]) -> str:
     try:
         chunk_report([distinct], [distinct])
     except (TypeError, ValueError) as error:
-        return str(error).rpartition("token ")[2]
+        return str(error).partition(" = ")[2] or str(error)
     return ""
 
 
