@@ -36,6 +36,7 @@ from pystruct_ext.io._trec import (
     write_qrels,
     write_run,
 )
+from pystruct_ext.utils.inputs import input_limits
 
 __all__ = [
     "DEFAULT_TEMPLATE",
@@ -48,6 +49,7 @@ __all__ = [
     "Topic",
     "Treebank",
     "alignment_rows",
+    "input_limits",
     "iter_letor",
     "read_alignments",
     "read_ambient",

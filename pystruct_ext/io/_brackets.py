@@ -20,7 +20,7 @@ def read_brackets(
 
     Parameters
     ----------
-    path : path-like, or list of them
+    path : path-like or binary file, or list of them
         Files, gzip or plain; of a folder, its files in order of name.
     functions : bool, default=True
         Take function tags off: "NP-SBJ=2" becomes "NP".
@@ -41,8 +41,9 @@ def read_brackets(
     paths: list[Any] = list(path) if isinstance(path, (list, tuple)) else [path]
     trees: list[Tree] = []
     for one in paths:
-        p = Path(one)
-        files = sorted(f for f in p.iterdir() if f.is_file()) if p.is_dir() else [one]
+        files = [one]
+        if isinstance(one, (str, os.PathLike)) and Path(one).is_dir():
+            files = sorted(f for f in Path(one).iterdir() if f.is_file())
         for file in files:
             text = "\n".join(line for _, line in read_lines(file))
             for tree in parse_brackets(text, str(file)):
@@ -59,7 +60,7 @@ def read_brackets(
                     kept = Tree("X", (kept,))
                 trees.append(kept)
     if not trees:
-        raise ValueError(f"{path}: holds no trees")
+        raise ValueError(f"{', '.join(map(str, paths))}: holds no trees")
     return trees
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import sys
-import zlib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import BinaryIO
 
 from pystruct_ext._core.features import ColumnTable
+from pystruct_ext.utils.files import atomic_file
+from pystruct_ext.utils.inputs import name_of, read_input
 
 __all__ = ["read_conll", "write_conll"]
 
@@ -54,31 +53,11 @@ def read_conll(
     >>> table.column(-1)
     [['DT', 'NN']]
     """
-    if isinstance(path_or_file, (str, os.PathLike)):
-        if path_or_file == "-":
-            name = "<stdin>"
-            data = sys.stdin.buffer.read()
-        else:
-            name = os.fspath(path_or_file)
-            data = Path(path_or_file).read_bytes()
-    else:
-        label = getattr(path_or_file, "name", None)
-        name = label if isinstance(label, str) else "<file>"
-        data = path_or_file.read()
-        if not isinstance(data, bytes):
-            raise TypeError(
-                f"{name}: must be opened in binary mode, read() returned "
-                f"{type(data).__name__}"
-            )
-    if data[:2] == b"\x1f\x8b":
-        try:
-            data = gzip.decompress(data)
-        except (EOFError, OSError, zlib.error) as error:
-            raise ValueError(f"{name}: damaged gzip data: {error}") from error
+    data = read_input(path_or_file)
     try:
         return ColumnTable(data, comment, sep)
     except ValueError as error:
-        raise ValueError(f"{name}: {error}") from error
+        raise ValueError(f"{name_of(path_or_file)}: {error}") from error
 
 
 def write_conll(
@@ -126,7 +105,8 @@ def write_conll(
         sys.stdout.buffer.write(text)
         sys.stdout.buffer.flush()
     else:
-        Path(path_or_file).write_bytes(text)
+        with atomic_file(path_or_file) as file:
+            file.write(text)
 
 
 def _lines(

@@ -14,20 +14,21 @@ from pystruct_ext.outputs import Sentence, Tree
 from pystruct_ext.spaces import ConstituencySpace
 from pystruct_ext.structures.base import Examples, Problem, Say, Structure, take
 from pystruct_ext.structures.samples import constituency as problems
+from pystruct_ext.utils.inputs import HeldInput
 
 
 def read(*paths: str) -> Examples:
     """Bracketed trees, or lines of word/TAG."""
-    path = paths[0]
-    if len(paths) == 1 and not Path(path).is_dir():
-        # stdin cannot be read twice.
-        lines = list(read_lines(path)) if path == "-" else None
-        first = next((t for _, t in lines or read_lines(path) if t.strip()), "(")
+    sources: list[Any] = list(paths)
+    if len(paths) == 1 and not Path(paths[0]).is_dir():
+        # Pipes cannot be read twice.
+        held = HeldInput(paths[0])
+        first = next((t for _, t in read_lines(held) if t.strip()), "(")
+        held.seek(0)
         if not first.lstrip().startswith("("):
-            return _examples(_tagged(path, lines or read_lines(path)), None)
-    if "-" in paths:
-        raise ValueError("brackets are read from files, not from stdin")
-    trees = read_brackets(list(paths) if len(paths) > 1 else path)
+            return _examples(_tagged(paths[0], read_lines(held)), None)
+        sources = [held]
+    trees = read_brackets(sources)
     return _examples([tree.sentence() for tree in trees], trees)
 
 

@@ -19,19 +19,11 @@ from pystruct_ext.spaces import CodedLabels, SequenceSpace
 from pystruct_ext.structures import _columns
 from pystruct_ext.structures.base import Examples, Option, Say, Structure
 from pystruct_ext.structures.samples import sequence as problems
-from pystruct_ext.utils.files import atomic_file
 
 
 def read(path: str) -> Examples:
     """CoNLL columns, the label in the last."""
     table = read_conll(path)
-
-    def write_labels(out: str, y: Any) -> None:
-        if out == "-":
-            write_conll(out, table, y)
-            return
-        with atomic_file(out) as file:
-            write_conll(file, table, y)
 
     return Examples(
         table,
@@ -40,7 +32,7 @@ def read(path: str) -> Examples:
         "tokens",
         f"{table.n_sentences} sentences, {table.n_tokens} tokens, "
         f"{table.n_columns} columns",
-        write_labels,
+        lambda out, y: write_conll(out, table, y),
         missing=f"has {table.n_columns} column, expected at least 2: features and, in the "
         "last, the label",
         source=table,
@@ -159,7 +151,6 @@ STRUCTURE = Structure(
     display={"transitions": _transitions, "tagging": _tagging},
     sample=problems.sample,
     samples=problems.VARIANTS,
-    defaults={"C": 0.1},
     options=(
         _columns.TEMPLATE,
         Option(
