@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from pystruct_ext.estimators._batches import Batch
 from pystruct_ext.estimators._scores import micro_f1
 from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.metrics import base_pair_report
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import FoldingSpace
+from pystruct_ext.utils.examples import OutputList
 
 
 @storable
@@ -125,7 +127,17 @@ n_iter_, n_oracle_calls_, history_
         """
         check_is_fitted(self, "_w")
         if constraints is None:
-            return list(self._decode(self._w, X))
+            return super().predict(X)  # type: ignore[no-any-return]
+        batch = Batch(self.space_, X)
+        found: list[str] = []
+        if batch.X:
+            with batch.own_numbers():
+                found = self._constrained(
+                    batch.X, batch.kept(constraints, "constraints")
+                )
+        return OutputList(batch.spread(found, batch.outputs()))
+
+    def _constrained(self, X: Any, constraints: Any) -> list[str]:
         packed = self.space_.pack(X, constraints=constraints)
         oracle = self.space_.bind(packed)
         for i in range(oracle.n_blocks):

@@ -7,6 +7,7 @@ from math import isfinite
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
+from pystruct_ext.utils.examples import as_sequence, is_missing
 from pystruct_ext.utils.extras import require
 from pystruct_ext.utils.messages import shorten
 
@@ -173,6 +174,8 @@ def as_sentence(x: Any, where: str) -> Sentence:
     ValueError, TypeError
         Beginning with `where`: for an empty sentence or columns of different lengths.
     """
+    if isinstance(x, tuple) and len(x) == 2:  # columns may be arrays or Series
+        x = tuple(map(as_sequence, x))
     if isinstance(x, Sentence):
         sentence = x
     elif (
@@ -250,6 +253,10 @@ def as_tree(y: Any, n: int, labelled: bool, where: str) -> DependencyTree:
         return DependencyTree(heads)
     for t, label in enumerate(labels):
         if not isinstance(label, str):
+            if is_missing(label):
+                raise ValueError(
+                    f"{where}: the label of word {t + 1} is missing ({label!r})"
+                )
             raise TypeError(
                 f"{where}, word {t + 1} has the label {shorten(repr(label))} of type "
                 f"{type(label).__name__}, expected a str"

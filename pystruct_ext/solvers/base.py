@@ -192,6 +192,11 @@ def make_problem(
             f"block_weight must be finite and >= 0; block {int(ids[bad[0]])} has "
             f"{weight[bad[0]]}"
         )
+    if not weight.any():
+        raise ValueError(
+            f"block_weight: all {len(weight)} weights are zero, expected at least one above "
+            "zero"
+        )
     return Problem(oracle, float(lam), ids, weight)
 
 

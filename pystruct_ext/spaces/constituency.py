@@ -16,7 +16,7 @@ from pystruct_ext.outputs.phrase_trees import Tree, as_phrase_tree
 from pystruct_ext.outputs.sentences import Sentence, as_sentence
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import constituency as _constituency
-from pystruct_ext.spaces._labels import padded
+from pystruct_ext.spaces._labels import UnseenLabelError, padded
 from pystruct_ext.spaces._treebank_grammar import (
     TreebankGrammar,
     brackets,
@@ -263,7 +263,7 @@ class ConstituencySpace(CompiledSpace):
             flat: list[int] = []
             for a, b, label in brackets(y):
                 if label not in index:
-                    raise ValueError(
+                    raise UnseenLabelError(
                         f"{where} has the label {label!r}, which was not seen at fit"
                     )
                 flat += [a * (n + 1) + b, index[label]]

@@ -23,7 +23,7 @@ from pystruct_ext.outputs.sentences import (
 )
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import dependency as _dependency
-from pystruct_ext.spaces._labels import padded
+from pystruct_ext.spaces._labels import UnseenLabelError, padded
 from pystruct_ext.spaces.compiled import CompiledSpace
 from pystruct_ext.utils.callers import user_stacklevel
 from pystruct_ext.utils.renamed import renamed_parameters
@@ -376,7 +376,7 @@ class DependencySpace(CompiledSpace):
             if labels is not None:
                 for t, label in enumerate(tree.labels):
                     if label not in index:
-                        raise ValueError(
+                        raise UnseenLabelError(
                             f"{where} has the label {label!r}, which was not seen at fit"
                         )
                     labels[a + t] = index[label]
@@ -449,6 +449,18 @@ class DependencySpace(CompiledSpace):
         n = len(code) // 2
         table = self.labels_
         return DependencyTree(tuple(code[:n]), tuple(table[c] for c in code[n:]))
+
+    def empty_output(self, x: Any) -> DependencyTree | None:
+        """No heads for a sentence of no words."""
+        if not isinstance(x, (list, tuple)):
+            return None
+        words = x[0] if isinstance(x, tuple) and x else x
+        empty = hasattr(words, "__len__") and len(words) == 0
+        return DependencyTree(()) if empty else None
+
+    def empty_shape(self, x: Any) -> tuple[int, ...]:
+        """(1, 0)."""
+        return 1, 0
 
     def output_of(
         self, code: Sequence[int], packed: PackedTrees, i: int

@@ -383,6 +383,14 @@ class FoldingSpace(CompiledSpace):
             np.dtype(self.dtype),
         )
 
+    def empty_output(self, x: Any) -> str | None:
+        """No brackets for a sequence of no bases."""
+        return "" if isinstance(x, str) and not x else None
+
+    def empty_shape(self, x: Any) -> tuple[int, ...]:
+        """(0, 0)."""
+        return 0, 0
+
     def output_of(self, code: Sequence[int], packed: PackedFolds, i: int) -> str:
         """The output that a code of packed example i stands for."""
         return dot_bracket(code)
