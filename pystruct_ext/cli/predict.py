@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
+from pystruct_ext.cli._options import add_common, threads
 from pystruct_ext.cli._reading import add_reading_options, predicted, read_examples
-from pystruct_ext.cli._report import Stages
+from pystruct_ext.cli._report import Stages, check_output
 from pystruct_ext.persistence import load
 from pystruct_ext.structures import Examples, Structure, structure_of
 
@@ -37,23 +41,27 @@ def register(commands: Any) -> None:
         "folding models: base pairs; aligners: aligned pairs.",
     )
     _common(p)
-    p.add_argument("--json", action="store_true", help="machine-readable output")
+    p.add_argument(
+        "--json",
+        action="store_true",
+        help="machine-readable output; a number that is NaN or infinite is null",
+    )
     p.set_defaults(run=run_evaluate)
 
 
 def _common(p: Any) -> None:
-    p.add_argument("model", metavar="MODEL")
+    p.add_argument("model", metavar="MODEL", help="- is stdin")
     p.add_argument(
         "file", metavar="FILE", help="of the model's kind, gzip or plain; - is stdin"
     )
-    p.add_argument("--n-jobs", type=int, help="threads")
+    p.add_argument("--n-jobs", type=threads, help="threads; -1 is all processors")
     add_reading_options(p, predicting=True)
-    p.add_argument("--quiet", action="store_true", help="say nothing on stderr")
+    add_common(p)
 
 
 def load_model(path: str) -> tuple[Any, Structure]:
     """A model that reads files, and what it is a model of."""
-    model = load(path)
+    model = load("/dev/stdin" if path == "-" else path)
     try:
         structure = structure_of(model)
         if structure.check is not None:
@@ -66,6 +74,8 @@ def load_model(path: str) -> tuple[Any, Structure]:
 def _predict(
     args: argparse.Namespace, stages: Stages
 ) -> tuple[Any, Structure, Examples, Any]:
+    if args.model == args.file == "-":
+        raise ValueError("MODEL and FILE are both -: stdin can be one of them")
     with stages.stage("load"):
         model, structure = load_model(args.model)
     if args.n_jobs is not None:
@@ -74,8 +84,12 @@ def _predict(
         examples = read_examples(
             structure, [args.file], stages.say, args.skip_bad, args.constraints
         )
-    with stages.stage("decode"):
+    with stages.long_stage("decode"):
         examples, y = predicted(model, structure, examples, args, stages.say)
+        try:
+            _check_scores(y, examples)
+        except ValueError as error:
+            raise ValueError(f"{args.file}: {error}") from error
     speed = examples.count / max(stages.seconds["decode"], 1e-9)
     stages.say(
         f"{'speed':<10} {speed:,.0f} {examples.unit}/s, features included; "
@@ -84,9 +98,21 @@ def _predict(
     return model, structure, examples, y
 
 
+def _check_scores(predicted: Any, examples: Examples) -> None:
+    """Refuse scores that order nothing."""
+    scores = np.asarray(predicted) if isinstance(predicted, np.ndarray) else None
+    if scores is not None and scores.dtype.kind == "f" and np.isnan(scores).any():
+        where = int(np.flatnonzero(np.isnan(scores))[0])
+        raise ValueError(
+            f"the score of number {where + 1} of {len(scores)} {examples.unit} is NaN: the "
+            "weights or the features are too large, or damaged"
+        )
+
+
 def run_predict(args: argparse.Namespace) -> int:
     """Write predictions in the format of the input."""
     stages = Stages(args.quiet)
+    check_output(args.output)
     _, _, examples, y = _predict(args, stages)
     with stages.stage("write"):
         examples.write(args.output, y)
@@ -107,7 +133,8 @@ def run_evaluate(args: argparse.Namespace) -> int:
     except ValueError as error:
         raise ValueError(f"{args.file}: {error}") from error
     if args.json:
-        sys.stdout.write(json.dumps(_plain(report), indent=1) + "\n")
+        text = json.dumps(_plain(report), indent=1, allow_nan=False)
+        sys.stdout.write(text + "\n")
     elif isinstance(report, Mapping):
         for name, value in report.items():
             number = isinstance(value, float)
@@ -120,6 +147,13 @@ def run_evaluate(args: argparse.Namespace) -> int:
 
 
 def _plain(report: Any) -> Any:
+    """Dicts, lists, text and numbers that JSON has: NaN and infinity it has not."""
+    if hasattr(report, "to_dict"):
+        report = report.to_dict()
     if isinstance(report, Mapping):
-        return {name: _plain(value) for name, value in report.items()}
-    return report.to_dict() if hasattr(report, "to_dict") else report
+        return {str(name): _plain(value) for name, value in report.items()}
+    if isinstance(report, (list, tuple, np.ndarray)):
+        return [_plain(value) for value in report]
+    if isinstance(report, np.generic):
+        report = report.item()
+    return None if isinstance(report, float) and not math.isfinite(report) else report

@@ -33,6 +33,10 @@ def effective_n_jobs(n_jobs: int | None) -> int:
     """Threads meant by scikit-learn's n_jobs."""
     if n_jobs is None:
         return 1
+    if n_jobs == 0:
+        raise ValueError(
+            "n_jobs must be an integer other than 0 (-1: all processors), got 0"
+        )
     from joblib import effective_n_jobs as count
 
     return int(count(n_jobs))

@@ -44,6 +44,7 @@ from pystruct_ext.io._trec import (
     write_qrels,
     write_run,
 )
+from pystruct_ext.utils.inputs import input_limits
 
 __all__ = [
     "DEFAULT_TEMPLATE",
@@ -59,6 +60,7 @@ __all__ = [
     "Treebank",
     "alignment_rows",
     "conllu_of_lines",
+    "input_limits",
     "iter_letor",
     "read_alignments",
     "read_ambient",

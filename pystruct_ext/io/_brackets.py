@@ -37,7 +37,7 @@ def read_brackets(
 
     Parameters
     ----------
-    path : path-like, or list of them
+    path : path-like or binary file, or list of them
         Files, gzip or plain; "-" is stdin. Of a folder, and of those below it, the files
         whose names end in .mrg, .psd, .ptb, .penn, .bracket(s), .parse, .tree(s) or .txt,
         ".gz" or not.

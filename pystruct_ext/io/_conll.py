@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import re
 import sys
-import zlib
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import BinaryIO
 
 from pystruct_ext._core.features import ColumnTable
 from pystruct_ext.io._files import write_lines
 from pystruct_ext.io._records import BadRecords
-from pystruct_ext.io._text import NUL, other_encoding
+from pystruct_ext.io._text import NUL
+from pystruct_ext.utils.inputs import name_of, read_input
 from pystruct_ext.utils.listed import listed
 from pystruct_ext.utils.messages import shorten
 
@@ -67,31 +65,9 @@ def read_conll(
     >>> table.column(-1)
     [['DT', 'NN']]
     """
-    if isinstance(path_or_file, (str, os.PathLike)):
-        if path_or_file == "-":
-            name = "<stdin>"
-            data = sys.stdin.buffer.read()
-        else:
-            name = os.fspath(path_or_file)
-            data = Path(path_or_file).read_bytes()
-    else:
-        label = getattr(path_or_file, "name", None)
-        name = label if isinstance(label, str) else "<file>"
-        data = path_or_file.read()
-        if not isinstance(data, bytes):
-            raise TypeError(
-                f"{name}: must be opened in binary mode, read() returned "
-                f"{type(data).__name__}"
-            )
-    if data[:2] == b"\x1f\x8b":
-        try:
-            data = gzip.decompress(data)
-        except (EOFError, OSError, zlib.error) as error:
-            raise ValueError(f"{name}: damaged gzip data: {error}") from error
+    data = read_input(path_or_file)
+    name = name_of(path_or_file)
     bad = BadRecords(on_error, "sentences")
-    other = other_encoding(data)
-    if other:
-        raise ValueError(f"{name}: {other}")
     if b"\0" in data:
         line = 1 + data.count(b"\n", 0, data.index(b"\0"))
         raise ValueError(f"{name}: line {line} {NUL}")
@@ -115,7 +91,7 @@ def _good_sentences(
     sentences: list[list[tuple[int, bytes, int]]] = [[]]
     counts: Counter[int] = Counter()
     mark = None if comment is None else comment.encode()
-    for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
+    for number, line in enumerate(data.split(b"\n"), 1):
         text = line.removesuffix(b"\r")
         if mark is not None and text.startswith(mark):
             continue

@@ -67,7 +67,7 @@ def files_of(paths: Any, suffixes: tuple[str, ...]) -> list[str | os.PathLike[st
 
     Parameters
     ----------
-    paths : path-like, or list of them
+    paths : path-like or binary file, or list of them
     suffixes : tuple of str
         Such as ".mrg"; ".gz" may follow. Where no file of a folder has one of them, files
         without any suffix are taken.
@@ -89,7 +89,8 @@ def files_of(paths: Any, suffixes: tuple[str, ...]) -> list[str | os.PathLike[st
     """
     found: list[str | os.PathLike[str]] = []
     for path in list(paths) if isinstance(paths, (list, tuple)) else [paths]:
-        if str(path) == "-" or not Path(path).is_dir():
+        is_path = isinstance(path, (str, os.PathLike)) and str(path) != "-"
+        if not is_path or not Path(path).is_dir():
             found.append(path)
             continue
         folder = Path(path)

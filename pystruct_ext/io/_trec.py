@@ -71,6 +71,8 @@ def write_run(
         for qid, docs in run.items():
             last = float("inf")
             for rank, (doc, score) in enumerate(docs, 1):
+                if score != score:
+                    raise ValueError(f"query {qid}: the score of {doc} is NaN")
                 if not score <= last:
                     raise ValueError(
                         f"query {qid}: the score {score:g} at rank {rank} is above the one "

@@ -23,6 +23,7 @@ from pystruct_ext.persistence._values import Reader, Writer
 from pystruct_ext.persistence._version1 import upgrade
 from pystruct_ext.persistence.registry import ModelFileError, entry_of, names
 from pystruct_ext.utils.files import atomic_file
+from pystruct_ext.utils.inputs import seekable
 
 FORMAT = "pystruct_ext.model"
 VERSION = 2
@@ -120,10 +121,12 @@ def load(
         If the file is truncated, damaged, foreign, of a newer format, or if a fitted
         attribute is not what its class allows; the only error about contents.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no such model file: {path}")
-    with open(path, "rb") as file:
+    try:
+        # A ZIP archive is not read in order: of a pipe all has to be there.
+        source = seekable(path)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"no such model file: {path}") from None
+    with source as file:
         try:
             members = Members(file, max_bytes)
             return _build(_checked(members.manifest()), Reader(members, space))

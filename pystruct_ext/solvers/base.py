@@ -114,12 +114,14 @@ class Solver(BaseEstimator, ABC):
         return run_loop(run, problem, settings, callback)
 
     def _check(self) -> None:
-        for name, low in (("tol", 0.0), ("max_iter", 1), ("check_every", 1)):
+        for name, low in (("tol", 0), ("max_iter", 1), ("check_every", 1)):
             value = getattr(self, name)
-            whole = name == "tol" or isinstance(value, (int, np.integer))
+            real = name == "tol"
+            whole = real or isinstance(value, (int, np.integer))
             if not is_number(value) or not whole or value < low:
                 raise ValueError(
-                    f"{type(self).__name__}: {name} must be a number >= {low}, got {value!r}"
+                    f"{type(self).__name__}: {name} must be "
+                    f"{'a finite number' if real else 'an integer'} >= {low}, got {value!r}"
                 )
         if self.max_time is not None and not (
             is_number(self.max_time) and self.max_time > 0

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pystruct_ext.spaces._in_pieces import decode_in_pieces
 from pystruct_ext.spaces.base import OutputSpace, SpaceTags
 
 
@@ -78,7 +79,7 @@ class CompiledSpace(OutputSpace):
         self, w: NDArray[np.floating], packed: Any, n_threads: int = 1
     ) -> list[Any]:
         """Best output of every packed example."""
-        codes, offsets = self.bind(packed).decode_flat(self._own(w), None, n_threads)
+        codes, offsets = decode_in_pieces(self.bind(packed), self._own(w), n_threads)
         return self.outputs_of(codes, offsets, packed)
 
     def joint_feature(self, x: Any, y: Any) -> NDArray[np.float64]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
-from pystruct_ext.io import DEFAULT_TEMPLATE, ColumnTable, write_lines
+from pystruct_ext.io import DEFAULT_TEMPLATE, ColumnTable, read_lines, write_lines
 from pystruct_ext.structures.base import Examples, Option
 from pystruct_ext.utils.messages import shorten
 
@@ -64,7 +63,7 @@ def set_template(model: Any, examples: Examples, path: str | None) -> Examples:
 def choose_template(path: str | None, table: ColumnTable) -> tuple[str, str]:
     """Template text and where it comes from."""
     if path is not None and path != "default":
-        return Path(path).read_text(encoding="utf-8"), path
+        return "".join(f"{line}\n" for _, line in read_lines(path)), path
     if path == "default" or table.n_columns == 3:
         return DEFAULT_TEMPLATE, "default (word and tag windows)"
     lines = []

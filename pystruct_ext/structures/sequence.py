@@ -181,7 +181,6 @@ STRUCTURE = Structure(
     display={"transitions": _transitions, "tagging": _tagging},
     sample=problems.sample,
     samples=problems.VARIANTS,
-    defaults={"C": 0.1},
     options=(
         _columns.TEMPLATE,
         Option(

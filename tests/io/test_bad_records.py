@@ -162,8 +162,8 @@ def test_encodings_and_line_ends(name, tmp_path):
         path.write_bytes(same)
         assert value(name, read, path) == plain
     for bad, message in (
-        (raw.decode().encode("utf-16"), "is UTF-16, expected UTF-8"),
-        (raw.decode().encode("utf-32"), "is UTF-32, expected UTF-8"),
+        (raw.decode().encode("utf-16"), "is UTF-16 text, expected UTF-8"),
+        (raw.decode().encode("utf-32-be"), "has a NUL byte: the file is binary, or"),
         (raw.decode().encode("utf-16-le"), "has a NUL byte: the file is binary, or"),
         (raw + b"\x89PNG\xff\0", "not UTF-8|not valid UTF-8|NUL byte"),
         (gzip.compress(raw)[:-9], "damaged gzip data"),
