@@ -61,6 +61,7 @@ bench: $(VENV)/.installed-test
 	$(BIN)/python benchmarks/parsing.py
 	$(BIN)/python benchmarks/folding.py
 	$(BIN)/python benchmarks/queries.py
+	$(BIN)/python benchmarks/python_space.py
 	$(BIN)/python benchmarks/workloads.py
 
 clean:

@@ -1,7 +1,7 @@
 """Solvers: they see only an Oracle."""
 
 from pystruct_ext._core import Oracle, OracleError
-from pystruct_ext.solvers._certificate import OracleWarning
+from pystruct_ext.solvers.certificate import OracleWarning
 from pystruct_ext.solvers._loop import InterruptedWarning, Progress
 from pystruct_ext.solvers.base import Solver
 from pystruct_ext.solvers.bcfw import BCFW

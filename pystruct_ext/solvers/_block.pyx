@@ -6,7 +6,6 @@ from libcpp.vector cimport vector
 
 import numpy as np
 
-cimport cython
 cimport numpy as cnp
 
 from pystruct_ext._core.oracle cimport Oracle, psx_oracle
@@ -35,13 +34,12 @@ cdef extern from "pystruct_ext/block_solver.hpp" namespace "pystruct_ext" nogil:
         int run(const int64_t*, int64_t, Mode, void*)
         int hinge_sum(const void*, int64_t, int64_t, int, double*, double*)
         int recompute(void*)
+        void let_go()
         int64_t total_code_len()
         void export_cuts(int64_t*, double*, double*, int32_t*)
         int import_cuts(int64_t, const double*, const int32_t*, int64_t)
 
 
-# Not cleared by the garbage collector before its end: the solver tells the oracle what it lets go.
-@cython.no_gc_clear
 cdef class BlockState:
     """Dual variables, working sets and counters over the blocks `ids` of an oracle; owns w."""
 
@@ -115,6 +113,10 @@ cdef class BlockState:
         with nogil:
             rc = self.s.recompute(self.pw)
         self.oracle._check(rc, self.s.failed_block)
+
+    def let_go(self):
+        """Tell the oracle that the cuts are not held any more; once, after the last call."""
+        self.s.let_go()
 
     def reset_estimate(self):
         self.s.reset_estimate()

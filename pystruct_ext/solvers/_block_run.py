@@ -87,6 +87,10 @@ class BlockRun(SolverRun):
         state = self.state
         return int(state.n_weak_cuts), float(state.worst_weak), int(state.weak_block)
 
+    def close(self) -> None:
+        """Let the oracle forget the cuts."""
+        self.state.let_go()
+
     def extra(self) -> dict[str, Any]:
         """Weak cuts seen, and memory of the working set."""
         return {

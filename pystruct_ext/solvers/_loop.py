@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from pystruct_ext._core import Oracle
-from pystruct_ext.solvers._advice import advice
-from pystruct_ext.solvers._certificate import (
+from pystruct_ext.solvers.advice import advice
+from pystruct_ext.solvers.certificate import (
     Audit,
     OracleWarning,
     below_dual,
@@ -135,6 +135,9 @@ class SolverRun(ABC):
         """Cuts for a warm start."""
         return None
 
+    def close(self) -> None:
+        """Nothing is asked of the run, or of the oracle for it, after this."""
+
     def extra(self) -> dict[str, Any]:
         """Solver-specific figures for the result."""
         return {}
@@ -197,15 +200,18 @@ def run_loop(
             OracleWarning,
             stacklevel=user_stacklevel(),
         )
-    with progress_bar(settings.verbose, settings.name, problem.n) as bar:
-        loop = _Loop(run, settings, callback, bar)
-        loop.epochs()
-        loop.finish()
-    result = loop.result(certificate)
-    reason = loop.contradiction()
-    if reason is not None:
-        refute(result, reason)
-    _warn_at_end(run, settings, result)
+    try:
+        with progress_bar(settings.verbose, settings.name, problem.n) as bar:
+            loop = _Loop(run, settings, callback, bar)
+            loop.epochs()
+            loop.finish()
+        result = loop.result(certificate)
+        reason = loop.contradiction()
+        if reason is not None:
+            refute(result, reason)
+        _warn_at_end(run, settings, result)
+    finally:
+        run.close()
     return result
 
 

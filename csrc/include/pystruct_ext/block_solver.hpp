@@ -66,13 +66,6 @@ class BlockSolver {
     left_.resize(static_cast<std::size_t>(longest));
     right_.resize(static_cast<std::size_t>(longest));
   }
-  ~BlockSolver() {
-    if (!o_->hold) return;
-    for (std::size_t p = 0; p < cuts_.size(); ++p)
-      for (int32_t k = 0; k < cuts_[p].size; ++k) hold(p, cuts_[p].code(k, left_.data()), 0);
-  }
-  BlockSolver(const BlockSolver&) = delete;
-  BlockSolver& operator=(const BlockSolver&) = delete;
 
   // Settings.
   int64_t inner_steps = 20;
@@ -158,6 +151,14 @@ class BlockSolver {
       }
     }
     return rc;
+  }
+
+  // Tells the oracle that no cut is held any more: at the end of a solve, while both are alive. A
+  // destructor would be too late for an oracle that the garbage collector has begun to take apart.
+  void let_go() noexcept {
+    if (!o_->hold) return;
+    for (std::size_t p = 0; p < cuts_.size(); ++p)
+      for (int32_t k = 0; k < cuts_[p].size; ++k) hold(p, cuts_[p].code(k, left_.data()), 0);
   }
 
   // Working set in and out, as flat arrays.

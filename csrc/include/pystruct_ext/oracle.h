@@ -141,7 +141,7 @@ typedef struct psx_oracle {
    * codes for checked. Reads code_len(i) entries and touches no worker. */
   int64_t (*check_code)(void* ctx, int64_t i, const int32_t* code, int64_t range[2]);
   /* A hint. held = 1: a solver keeps this code and will ask for its psi again; 0: no longer. Each
-   * 1 is followed by one 0 at the latest when the solver ends. One thread at a time. */
+   * 1 is followed by one 0 at the latest when a solve ends. One thread at a time. */
   void (*hold)(void* ctx, int64_t i, const int32_t* code, int held);
 } psx_oracle;
 
