@@ -200,5 +200,4 @@ STRUCTURE = Structure(
         ),
     ),
     select=select,
-    defaults={"tol": 0.01},
 )

@@ -97,6 +97,7 @@ STRUCTURE = Structure(
     display={"segments": _draw},
     sample=problems.sample,
     samples=problems.VARIANTS,
-    defaults={"loss": "segments", "outside": "O"},
+    # BIO tags write no segment as "O".
+    defaults={"outside": "O"},
     options=(_columns.TEMPLATE,),
 )
