@@ -14,7 +14,10 @@ from pystruct_ext.io._alignments import (
     write_alignments,
 )
 from pystruct_ext.io._ambient import AmbientTopic, read_ambient
-from pystruct_ext.io._ambiguous import AmbiguousQuery, read_ambiguous_queries
+from pystruct_ext.io._ambiguous import (
+    read_ambiguous_queries,
+    write_ambiguous_queries,
+)
 from pystruct_ext.io._brackets import read_brackets, write_brackets
 from pystruct_ext.io._conll import read_conll, write_conll
 from pystruct_ext.io._conllu import Treebank, read_conllu, write_conllu
@@ -36,6 +39,7 @@ from pystruct_ext.io._trec import (
     write_qrels,
     write_run,
 )
+from pystruct_ext.outputs.ambiguous import AmbiguousQuery, ambiguous_queries
 
 __all__ = [
     "DEFAULT_TEMPLATE",
@@ -48,6 +52,7 @@ __all__ = [
     "Topic",
     "Treebank",
     "alignment_rows",
+    "ambiguous_queries",
     "iter_letor",
     "read_alignments",
     "read_ambient",
@@ -64,6 +69,7 @@ __all__ = [
     "read_topics",
     "without_pseudoknots",
     "write_alignments",
+    "write_ambiguous_queries",
     "write_brackets",
     "write_conll",
     "write_conllu",
