@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+# First of all: the command line answers Ctrl-C while the rest is imported, too.
+from pystruct_ext.utils import signals as _signals  # noqa: F401
+
+# isort: split
+
 from pystruct_ext._core.ragged import PackedRows
 from pystruct_ext._include import get_include
 from pystruct_ext._moved import install as _install_moved

@@ -46,7 +46,7 @@ RULES: dict[str, set[str]] = {
     # The public face.
     "__init__": {
         *("_core", "_include", "_moved", "estimators", "model_selection", "outputs"),
-        *("persistence", "spaces"),
+        *("persistence", "spaces", "utils"),
     },
 }
 SOURCES = [

@@ -94,7 +94,7 @@ cdef inline void _prefetch_items(PyObject* token) noexcept:
             prefetch(PyList_GET_ITEM(token, k))
 
 
-cdef inline StringRef _utf8(str text) except *:
+cdef inline StringRef _utf8(object text) except *:
     cdef Py_ssize_t size
     cdef StringRef s
     if PyUnicode_IS_COMPACT_ASCII(<PyObject*>text):
@@ -184,7 +184,9 @@ cdef int _add_token(RowWriter* writer, PyObject* token) except -1:
         return _add_mapping(writer, b"", features)
     if isinstance(features, (set, frozenset)):
         features = _sorted(features)
-    elif not isinstance(features, (list, tuple)):
+    elif hasattr(features, "tolist"):  # an array or a Series of names
+        features = features.tolist()
+    if not isinstance(features, (list, tuple)):
         raise TypeError(
             "a token must be a list, tuple or set of str or a dict, got "
             f"{type(features).__name__} ({short_repr(features)})"

@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import argparse
+import math
+import re
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 from pystruct_ext.structures import Option, Structure
+from pystruct_ext.utils.inputs import parse_size
+from pystruct_ext.utils.messages import shorten
 from pystruct_ext.utils.numpydoc import Parameter, converter, parameters
 
 # What the command line itself means by these names.
-RESERVED = {"command", "kind", "output", "quiet", "run", "train"}
+RESERVED = {
+    "command",
+    "kind",
+    "max_input",
+    "output",
+    "quiet",
+    "run",
+    "skip_bad",
+    "train",
+}
 # Code, which no flag can give.
 LEFT_OUT = {"callback"}
 # The same command gives the same model; progress is for terminals.
 DEFAULTS = {"random_state": 0, "n_jobs": 1, "verbose": None}
 OPTIONS = (Option("--seed", "random_state"),)
+PROGRAM = "pystruct-ext"
 
 
 def add_options(parser: argparse.ArgumentParser, structure: Structure) -> None:
@@ -44,6 +59,97 @@ def add_options(parser: argparse.ArgumentParser, structure: Structure) -> None:
             )
 
 
+class Parser(argparse.ArgumentParser):
+    """Errors on one line where they name the flag and its value; with the usage else."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with code 2."""
+        found = re.fullmatch(r"argument ([^:]+): (must be .*)", message, flags=re.S)
+        if found is None:
+            super().error(shorten(message, 500))
+        flag = max(found.group(1).split("/"), key=len)
+        self.exit(2, f"{PROGRAM}: error: {flag} {found.group(2)}\n")
+
+
+def typed(expected: str, convert: Callable[[str], Any]) -> Callable[[str], Any]:
+    """A type of an argument whose errors say what was expected and what was seen."""
+
+    def value(text: str) -> Any:
+        try:
+            return convert(text)
+        except (ValueError, OverflowError):
+            raise argparse.ArgumentTypeError(
+                f"must be {expected}, got {shorten(text)}"
+            ) from None
+
+    return value
+
+
+def _integer(allowed: Callable[[int], bool]) -> Callable[[str], int]:
+    def value(text: str) -> int:
+        number = int(text)
+        if not allowed(number):
+            raise ValueError
+        return number
+
+    return value
+
+
+positive = typed("an integer >= 1", _integer(lambda n: n >= 1))
+seed = typed("an integer >= 0", _integer(lambda n: 0 <= n < 2**32))
+threads = typed("an integer other than 0 (-1: all processors)", _integer(bool))
+size = typed("a size such as 500M, 16G or none", parse_size)
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """Flags of all subcommands that read data."""
+    parser.add_argument(
+        "--max-input",
+        type=size,
+        default=argparse.SUPPRESS,
+        metavar="SIZE",
+        help="most that is read from a pipe or decompressed: 500M, 16G or none "
+        "($PYSTRUCT_EXT_MAX_INPUT, else 4G and 100 times the compressed size)",
+    )
+    parser.add_argument("--quiet", action="store_true", help="say nothing on stderr")
+
+
+_OWN = {"n_jobs": threads, "random_state": seed}
+_EXPECTED = {"int": "an integer", "float": "a number"}
+
+
+def _checked(p: Parameter) -> Callable[[str], Any]:
+    """What `converter` takes, but no NaN, which no parameter means."""
+    convert = converter(p)
+
+    def value(text: str) -> Any:
+        number = convert(text)
+        if isinstance(number, float) and math.isnan(number):
+            raise ValueError
+        return number
+
+    if p.name in _OWN:
+        return _OWN[p.name]
+    if p.kind not in _EXPECTED:
+        return convert
+    return typed(_EXPECTED[p.kind] + (" or none" if p.nullable else ""), value)
+
+
+def naming_flags(structure: Structure, text: str) -> str:
+    """A message of an estimator with the flag in place of a parameter's name."""
+    found = re.match(r"(?:\w+: )?(\w+) (?=must be )", text)
+    if found is None:
+        return text
+    name = found.group(1)
+    own = [o for o in structure.options if o.parameter == name and o.replaces]
+    flags = {p.name for p in _settable(structure)}
+    flags |= {o.flag.strip("-").replace("-", "_") for o in structure.options}
+    if name not in flags:
+        return text
+    flag = own[0].flag if own else "--" + name.replace("_", "-")
+    return f"{flag} {text[found.end() :]}"
+
+
 def _settable(structure: Structure) -> list[Parameter]:
     return [p for p in parameters(structure.estimator) if p.name not in LEFT_OUT]
 
@@ -63,7 +169,7 @@ def _add_parameter(
     if p.kind == "bool":
         settings["action"] = argparse.BooleanOptionalAction
     else:
-        settings["type"] = converter(p)
+        settings["type"] = _checked(p)
         settings["metavar"] = p.name.upper()
         if p.choices:
             values = [*p.choices, *(["none"] if p.nullable else [])]

@@ -1,7 +1,8 @@
-"""Stage timings on stderr, and what a fit reached."""
+"""Stage timings on stderr, what a fit reached, errors on one line."""
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -9,6 +10,36 @@ from contextlib import contextmanager
 from typing import Any
 
 from pystruct_ext.structures import Structure
+from pystruct_ext.utils.files import check_writable
+from pystruct_ext.utils.messages import shorten
+from pystruct_ext.utils.progress import shown_progress
+
+# Characters of a message; of a word in it there are at most 200.
+LONGEST = 500
+
+
+def one_line(error: BaseException | Warning | str) -> str:
+    """The text of an error on one line, short enough to be read."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return shorten(f"{shorten(error.filename)}: {error.strerror}", LONGEST)
+    text = " ".join(map(shorten, re.findall(r"\S+", str(error))))
+    return shorten(text, LONGEST)
+
+
+def check_output(path: str) -> str:
+    """The path of an output, which can be written; "-" is stdout.
+
+    Raises
+    ------
+    ValueError
+        That says why not: before there is work to lose.
+    """
+    if path != "-":
+        try:
+            check_writable(path)
+        except OSError as error:
+            raise ValueError(f"--output: {one_line(error)}") from None
+    return path
 
 
 class Stages:
@@ -25,6 +56,16 @@ class Stages:
         yield
         self.seconds[name] = time.perf_counter() - began
         self.say(f"{name:<10} {self.seconds[name]:8.2f} s")
+
+    @contextmanager
+    def long_stage(self, name: str) -> Iterator[None]:
+        """Time a stage, and show a bar on a terminal if it takes long."""
+        with self.stage(name):
+            if self.quiet or not sys.stderr.isatty():
+                yield
+            else:
+                with shown_progress(name, "example"):
+                    yield
 
     def say(self, text: str) -> None:
         """One line on stderr unless quiet."""

@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import Any
 
+from pystruct_ext.cli._options import positive
 from pystruct_ext.cli._report import certificate_lines
 from pystruct_ext.cli.predict import load_model
 
@@ -13,15 +14,15 @@ from pystruct_ext.cli.predict import load_model
 def register(commands: Any) -> None:
     """Add the subcommand to a parser."""
     p = commands.add_parser("inspect", help="show what a model has learnt")
-    p.add_argument("model", metavar="MODEL")
-    p.add_argument("--top", type=int, default=5, help="features per label (default 5)")
+    p.add_argument("model", metavar="MODEL", help="- is stdin")
+    p.add_argument(
+        "--top", type=positive, default=5, help="features per label (default 5)"
+    )
     p.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print sizes, the certificate, and the largest weights."""
-    if args.top < 1:
-        raise ValueError(f"--top must be at least 1, got {args.top}")
     model, structure = load_model(args.model)
     lines = certificate_lines(structure, model)
     if structure.inspect is not None:

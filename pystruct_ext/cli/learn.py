@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 import warnings
-from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from pystruct_ext.cli._options import add_options, parameter_values
-from pystruct_ext.cli._report import Stages, certificate_lines
+from pystruct_ext.cli._options import (
+    PROGRAM,
+    add_common,
+    add_options,
+    naming_flags,
+    parameter_values,
+)
+from pystruct_ext.cli._reading import add_reading_options, fitted, read_examples
+from pystruct_ext.cli._report import Stages, certificate_lines, check_output, one_line
 from pystruct_ext.solvers import InterruptedWarning
-from pystruct_ext.structures import STRUCTURES, Structure
+from pystruct_ext.structures import STRUCTURES, Examples, Structure
+from pystruct_ext.utils import signals
 
 
 def register(commands: Any) -> None:
@@ -23,7 +28,12 @@ def register(commands: Any) -> None:
     kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
     for structure in STRUCTURES.values():
         p = kinds.add_parser(
-            structure.name, help=structure.summary, description=structure.description
+            structure.name,
+            help=structure.summary,
+            description=structure.description,
+            epilog="SIGINT (Ctrl-C), SIGTERM and SIGHUP end training with the best model so "
+            "far in the file; once more while it is tested ends that, and a second one while "
+            "it is saved leaves no file. Exit code 130, 143 or 129.",
         )
         p.add_argument(
             "train",
@@ -32,59 +42,63 @@ def register(commands: Any) -> None:
             help=structure.file,
         )
         p.add_argument(
-            "-o", "--output", required=True, metavar="MODEL", help="model file to write"
+            "-o",
+            "--output",
+            required=True,
+            metavar="MODEL",
+            help="model file to write; - is stdout",
         )
-        p.add_argument("--quiet", action="store_true", help="say nothing on stderr")
+        add_common(p)
+        add_reading_options(p, predicting=False)
         add_options(p, structure)
-        p.set_defaults(run=partial(_guarded, partial(_learn, structure)))
+        p.set_defaults(run=partial(_learn, structure))
 
 
-def _guarded(
-    work: Callable[[argparse.Namespace, Stages], int], args: argparse.Namespace
-) -> int:
-    """Run a training command such that SIGTERM, like Ctrl-C, keeps the best model so far."""
+def _learn(structure: Structure, args: argparse.Namespace) -> int:
     stages = Stages(args.quiet)
-    # SIGTERM ends a run as Ctrl-C does: with the best model so far in the file.
-    # SIGINT is set, too: a shell starts background jobs with it ignored.
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    previous = [signal.signal(number, _interrupt) for number in numbers]
-    try:
-        return work(args, stages)
-    finally:
-        for number, handler in zip(numbers, previous, strict=True):
-            signal.signal(number, handler)
-
-
-def _interrupt(signum: int, frame: Any) -> None:
-    raise KeyboardInterrupt
-
-
-def _learn(structure: Structure, args: argparse.Namespace, stages: Stages) -> int:
-    folder = Path(args.output).resolve().parent
-    if not folder.is_dir():
-        raise ValueError(f"--output: the folder {folder} does not exist")
+    output = check_output(args.output)
+    if output == "-":
+        if sys.stdout.isatty():
+            raise ValueError("--output: a model is not text, - must not be a terminal")
+        output = "/dev/stdout"
     paths = args.train if structure.many else [args.train]
     with stages.stage("read"):
-        examples = structure.read(*paths)
+        examples = read_examples(structure, paths, stages.say, args.skip_bad)
     if examples.y is None:
         raise ValueError(f"{' '.join(paths)}: {examples.missing}")
+    try:
+        model = _fitted(structure, examples, args, stages)
+    except (ValueError, TypeError) as error:
+        raise type(error)(naming_flags(structure, one_line(error))) from error
+    # What training took is not lost to a signal now; to a second one it is.
+    with stages.stage("save"), signals.answer_by("finish"):
+        model.save(output)
+    for line in certificate_lines(structure, model):
+        stages.say(line)
+    if model.status_ != "interrupted" and signals.received() is None:
+        return 0
+    sys.stderr.write(
+        f"{PROGRAM}: interrupted; the best model so far is in {args.output}\n"
+    )
+    return 128 + (signals.received() or signals.SIGINT)
+
+
+def _fitted(
+    structure: Structure, examples: Examples, args: argparse.Namespace, stages: Stages
+) -> Any:
+    """A model, trained until it has converged or a signal comes."""
     model = structure.estimator(**parameter_values(structure, args))
     if structure.prepare is not None:
         examples = structure.prepare(model, examples, args, stages.say)
     stages.say(f"{'data':<10} {examples.about}")
-    with warnings.catch_warnings(record=True) as caught, stages.stage("train"):
+    with (
+        warnings.catch_warnings(record=True) as caught,
+        stages.stage("train"),
+        signals.answer_by("raise"),
+    ):
         warnings.simplefilter("always")
-        model.fit(examples.X, examples.y, **examples.fit_params)
+        examples = fitted(model, structure, examples, args.skip_bad, stages.say)
     for warning in caught:
         if not issubclass(warning.category, InterruptedWarning):
-            stages.say(f"warning: {warning.message}")
-    with stages.stage("save"):
-        model.save(args.output)
-    for line in certificate_lines(structure, model):
-        stages.say(line)
-    if model.status_ == "interrupted":
-        sys.stderr.write(
-            f"pystruct-ext: interrupted; the best model so far is in {args.output}\n"
-        )
-        return 130
-    return 0
+            stages.say(f"warning: {one_line(warning.message)}")
+    return model

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Mapping
 from typing import Any
 
-from pystruct_ext.cli._report import Stages
+import numpy as np
+
+from pystruct_ext.cli._options import add_common, threads
+from pystruct_ext.cli._reading import add_reading_options, predicted, read_examples
+from pystruct_ext.cli._report import Stages, check_output
 from pystruct_ext.persistence import load
 from pystruct_ext.structures import Examples, Structure, structure_of
 
@@ -20,7 +25,8 @@ def register(commands: Any) -> None:
         help="label, parse, fold or rank what is in a file",
         description="Sequence models write the file's columns with the predicted label "
         "appended, rankers a TREC run, parsers CoNLL-U or brackets, folding models "
-        "dot-bracket, aligners FASTA with gaps.",
+        "dot-bracket, aligners FASTA with gaps; the last two a table where OUT ends in .csv "
+        "or .tsv.",
     )
     _common(p)
     p.add_argument("-o", "--output", default="-", metavar="OUT", help="default stdout")
@@ -35,22 +41,27 @@ def register(commands: Any) -> None:
         "folding models: base pairs; aligners: aligned pairs.",
     )
     _common(p)
-    p.add_argument("--json", action="store_true", help="machine-readable output")
+    p.add_argument(
+        "--json",
+        action="store_true",
+        help="machine-readable output; a number that is NaN or infinite is null",
+    )
     p.set_defaults(run=run_evaluate)
 
 
 def _common(p: Any) -> None:
-    p.add_argument("model", metavar="MODEL")
+    p.add_argument("model", metavar="MODEL", help="- is stdin")
     p.add_argument(
         "file", metavar="FILE", help="of the model's kind, gzip or plain; - is stdin"
     )
-    p.add_argument("--n-jobs", type=int, help="threads")
-    p.add_argument("--quiet", action="store_true", help="say nothing on stderr")
+    p.add_argument("--n-jobs", type=threads, help="threads; -1 is all processors")
+    add_reading_options(p, predicting=True)
+    add_common(p)
 
 
 def load_model(path: str) -> tuple[Any, Structure]:
     """A model that reads files, and what it is a model of."""
-    model = load(path)
+    model = load("/dev/stdin" if path == "-" else path)
     try:
         structure = structure_of(model)
         if structure.check is not None:
@@ -63,33 +74,48 @@ def load_model(path: str) -> tuple[Any, Structure]:
 def _predict(
     args: argparse.Namespace, stages: Stages
 ) -> tuple[Any, Structure, Examples, Any]:
+    if args.model == args.file == "-":
+        raise ValueError("MODEL and FILE are both -: stdin can be one of them")
     with stages.stage("load"):
         model, structure = load_model(args.model)
     if args.n_jobs is not None:
         model.set_params(n_jobs=args.n_jobs)
     with stages.stage("read"):
-        examples = structure.read(args.file)
-    with stages.stage("decode"):
+        examples = read_examples(
+            structure, [args.file], stages.say, args.skip_bad, args.constraints
+        )
+    with stages.long_stage("decode"):
+        examples, y = predicted(model, structure, examples, args, stages.say)
         try:
-            if structure.adapt is not None:
-                examples = structure.adapt(model, examples)
-            predicted = model.predict(examples.X)
+            _check_scores(y, examples)
         except ValueError as error:
             raise ValueError(f"{args.file}: {error}") from error
     speed = examples.count / max(stages.seconds["decode"], 1e-9)
     stages.say(
         f"{'speed':<10} {speed:,.0f} {examples.unit}/s, features included; "
-        f"{len(predicted)} examples"
+        f"{len(y)} examples"
     )
-    return model, structure, examples, predicted
+    return model, structure, examples, y
+
+
+def _check_scores(predicted: Any, examples: Examples) -> None:
+    """Refuse scores that order nothing."""
+    scores = np.asarray(predicted) if isinstance(predicted, np.ndarray) else None
+    if scores is not None and scores.dtype.kind == "f" and np.isnan(scores).any():
+        where = int(np.flatnonzero(np.isnan(scores))[0])
+        raise ValueError(
+            f"the score of number {where + 1} of {len(scores)} {examples.unit} is NaN: the "
+            "weights or the features are too large, or damaged"
+        )
 
 
 def run_predict(args: argparse.Namespace) -> int:
     """Write predictions in the format of the input."""
     stages = Stages(args.quiet)
-    _, _, examples, predicted = _predict(args, stages)
+    check_output(args.output)
+    _, _, examples, y = _predict(args, stages)
     with stages.stage("write"):
-        examples.write(args.output, predicted)
+        examples.write(args.output, y)
     stages.say(f"{'data':<10} {examples.about}")
     return 0
 
@@ -97,12 +123,18 @@ def run_predict(args: argparse.Namespace) -> int:
 def run_evaluate(args: argparse.Namespace) -> int:
     """Print the scores of predictions."""
     stages = Stages(args.quiet)
-    model, structure, examples, predicted = _predict(args, stages)
+    model, structure, examples, y = _predict(args, stages)
     if examples.y is None:
-        raise ValueError(f"{args.file}: has no truth to compare with")
-    report = structure.report(examples, predicted, model)
+        raise ValueError(
+            f"{args.file}: has no truth to compare with: {examples.missing}"
+        )
+    try:
+        report = structure.report(examples, y, model)
+    except ValueError as error:
+        raise ValueError(f"{args.file}: {error}") from error
     if args.json:
-        sys.stdout.write(json.dumps(_plain(report), indent=1) + "\n")
+        text = json.dumps(_plain(report), indent=1, allow_nan=False)
+        sys.stdout.write(text + "\n")
     elif isinstance(report, Mapping):
         for name, value in report.items():
             number = isinstance(value, float)
@@ -115,6 +147,13 @@ def run_evaluate(args: argparse.Namespace) -> int:
 
 
 def _plain(report: Any) -> Any:
+    """Dicts, lists, text and numbers that JSON has: NaN and infinity it has not."""
+    if hasattr(report, "to_dict"):
+        report = report.to_dict()
     if isinstance(report, Mapping):
-        return {name: _plain(value) for name, value in report.items()}
-    return report.to_dict() if hasattr(report, "to_dict") else report
+        return {str(name): _plain(value) for name, value in report.items()}
+    if isinstance(report, (list, tuple, np.ndarray)):
+        return [_plain(value) for value in report]
+    if isinstance(report, np.generic):
+        report = report.item()
+    return None if isinstance(report, float) and not math.isfinite(report) else report

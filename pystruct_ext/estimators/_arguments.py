@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pystruct_ext.utils.examples import as_examples
+from pystruct_ext.utils.weights import check_range, real_numbers
+
 
 def c_to_lam(C: float, n: int) -> float:
     """``lambda = 1 / (n C)``: the only place where the two conventions meet.
@@ -30,6 +33,10 @@ def effective_n_jobs(n_jobs: int | None) -> int:
     """Threads meant by scikit-learn's n_jobs."""
     if n_jobs is None:
         return 1
+    if n_jobs == 0:
+        raise ValueError(
+            "n_jobs must be an integer other than 0 (-1: all processors), got 0"
+        )
     from joblib import effective_n_jobs as count
 
     return int(count(n_jobs))
@@ -41,14 +48,12 @@ def check_weights(sample_weight: ArrayLike | None, n: int) -> NDArray | None:
     Raises
     ------
     ValueError
-        For a wrong length, or a weight that is negative or not finite.
+        For a wrong length; a weight that is negative, not finite, masked or no real number;
+        or if all of them are zero: nothing would be left to learn from.
     """
     if sample_weight is None:
         return None
-    try:
-        weight = np.asarray(sample_weight, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"sample_weight must hold numbers: {error}") from None
+    weight = real_numbers(as_examples(sample_weight, "sample_weight"), "sample_weight")
     if weight.ndim == 0:
         weight = np.full(n, float(weight))
     if weight.ndim != 1:
@@ -57,11 +62,10 @@ def check_weights(sample_weight: ArrayLike | None, n: int) -> NDArray | None:
         raise ValueError(
             f"sample_weight.shape == {weight.shape}, expected {(n,)}: one weight per example"
         )
-    bad = np.flatnonzero(~(np.isfinite(weight) & (weight >= 0)))
-    if bad.size:
+    check_range(weight, "sample_weight")
+    if n and not weight.any():
         raise ValueError(
-            f"sample_weight must be finite and >= 0; example {int(bad[0])} has "
-            f"{weight[bad[0]]}"
+            f"sample_weight: all {n} weights are zero, expected at least one above zero"
         )
     return weight
 

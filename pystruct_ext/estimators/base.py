@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import wraps
 from numbers import Real
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,15 +20,36 @@ from pystruct_ext.estimators._arguments import (
     check_weights,
     effective_n_jobs,
 )
+from pystruct_ext.estimators._batches import Asked, Batch
+from pystruct_ext.estimators._calibration import best_temperature
 from pystruct_ext.estimators.callbacks import HeldOutScore
 from pystruct_ext.persistence import save as save_model
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver, SolverResult, WorkingSet, get_solver
 from pystruct_ext.solvers.base import generator
 from pystruct_ext.spaces import OutputSpace
+from pystruct_ext.utils.examples import OutputList, as_examples
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+Fit = TypeVar("Fit", bound=Callable[..., Any])
+
+
+def all_or_nothing(fit: Fit) -> Fit:
+    """Decorator of ``fit``: one that fails leaves the estimator as it was, fitted or not."""
+
+    @wraps(fit)
+    def whole(self: Any, *args: Any, **kwargs: Any) -> Any:
+        before = dict(vars(self))
+        try:
+            return fit(self, *args, **kwargs)
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    return cast(Fit, whole)
 
 
 @storable(kind="model", leave_out=("callback",), private=("_w",), abstract=True)
@@ -152,6 +174,7 @@ n_iter_, n_oracle_calls_, history_
 
     # Fitting.
 
+    @all_or_nothing
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
         """Train on examples X with outputs y.
 
@@ -171,18 +194,26 @@ n_iter_, n_oracle_calls_, history_
         ValueError, TypeError
             Naming the argument, the example, what was seen and what was expected.
         """
-        self._solve(self._pack_for_fit(X, y), sample_weight)
+        self._solve(*self._pack_for_fit(X, y, sample_weight))
         return self
 
-    def _pack_for_fit(self, X: Any, y: Any, **packing: Any) -> Any:
-        """A fitted space and the packed examples; with what else ``fit_pack`` takes."""
+    def _pack_for_fit(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None = None, **packing: Any
+    ) -> tuple[Any, ArrayLike | None]:
+        """Packed examples and their weights; sets the fitted space.
+
+        Other arguments are what else ``fit_pack`` takes for each example.
+        """
         c_to_lam(self.C, 1)
         self._make_solver()
         space: Any = self._make_space()
-        packed = space.fit_pack(X, y, **packing)
+        batch = Batch(space, X, y)
+        more = {key: batch.kept(value, key) for key, value in packing.items()}
+        with batch.own_numbers():
+            packed = space.fit_pack(batch.X, batch.y, **more)
         self.space_ = space
-        self._set_domain_attributes(X, y)
-        return packed
+        self._set_domain_attributes(batch.X, batch.y)
+        return packed, batch.kept_weights(sample_weight)
 
     def _callbacks(self) -> list[Any]:
         if self.callback is None:
@@ -253,6 +284,8 @@ n_iter_, n_oracle_calls_, history_
 
     def _set_result(self, result: SolverResult, lam: float) -> None:
         """Fitted attributes; objectives in the estimator's scale, 1/2 ||w||^2 + C sum."""
+        # Found for other weights.
+        self.__dict__.pop("temperature_", None)
         self._w = result.coef
         self.primal_objective_ = result.primal / lam
         self.dual_objective_ = result.dual / lam
@@ -284,7 +317,14 @@ n_iter_, n_oracle_calls_, history_
         return effective_n_jobs(self.n_jobs)
 
     def _decode(self, w: NDArray[np.floating], X: Any) -> Any:
-        return self.space_.decode_batch(w, X, self._threads())
+        batch = Batch(self.space_, X)
+        if not batch.empty:
+            return self.space_.decode_batch(w, batch.X, self._threads())
+        found: list[Any] = []
+        if len(batch.X):
+            with batch.own_numbers():
+                found = self.space_.decode_batch(w, batch.X, self._threads())
+        return batch.spread(found, batch.outputs())
 
     # The fitted model.
 
@@ -305,9 +345,19 @@ n_iter_, n_oracle_calls_, history_
         return self._fitted_weights()
 
     def predict(self, X: Any) -> Any:
-        """Best output of every example."""
+        """Best output of every example.
+
+        Parameters
+        ----------
+        X : sequence of n examples
+
+        Returns
+        -------
+        list of n outputs
+            Its ``np.asarray`` has one entry per output, so that `cross_val_predict` works.
+        """
         check_is_fitted(self, "_w")
-        return list(self._decode(self._w, X))
+        return OutputList(self._decode(self._w, X))
 
     def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
         """The metric of the structure on held-out examples; larger is better.
@@ -323,6 +373,7 @@ n_iter_, n_oracle_calls_, history_
         float
             See the notes of the class; minus the mean task loss where they say nothing.
         """
+        X, y = as_examples(X), as_examples(y, "y")
         predicted = self.predict(X)
         if len(y) != len(predicted):
             raise ValueError(
@@ -353,70 +404,151 @@ n_iter_, n_oracle_calls_, history_
         check_is_fitted(self, "_w")
         if not isinstance(k, (int, np.integer)) or k < 1:
             raise ValueError(f"k must be an integer >= 1, got {k!r}")
-        packed, oracle = self._asked(X, "k_best", "k best outputs")
+        asked = self._asked(X, "k_best", "k best outputs")
         out = []
-        for i in range(oracle.n_blocks):
-            codes, scores = oracle.k_best(self._w, i, int(k))
+        for i in asked.blocks:
+            codes, scores = asked.oracle.k_best(self._w, i, int(k))
             out.append(
                 [
-                    (float(s), self._output_of(code, packed, i))
+                    (float(s), asked.output_of(code, i))
                     for s, code in zip(scores, codes.tolist(), strict=True)
                 ]
             )
-        return out
+        return asked.batch.spread(out, [[(0.0, y)] for y in asked.batch.outputs()])
 
     def predict_marginals(
-        self, X: Any, temperature: float = 1.0
-    ) -> list[NDArray[np.float64]]:
+        self, X: Any, temperature: float | None = None, *, as_dicts: bool = False
+    ) -> list[Any]:
         """Probabilities of parts under ``exp(<w, psi> / temperature)``.
 
-        These are scores, not calibrated probabilities: a structural SVM is not trained as
-        a probabilistic model.
+        A structural SVM is not trained as a probabilistic model: call `calibrate` with
+        held-out examples first where the numbers have to mean something.
 
         Parameters
         ----------
         X : list of n examples
-        temperature : float, default=1.0
-            Larger is flatter.
+        temperature : float, optional
+            Larger is flatter; by default `temperature_` of `calibrate`, or 1.
+        as_dicts : bool, default=False
+            Dicts with labels for keys in place of an array; of sequences, one dict label ->
+            probability for every token, as sklearn-crfsuite has it.
 
         Returns
         -------
-        list of n arrays
+        list of n arrays, or of n lists of dicts
             See the notes of the class for what they hold.
 
         Raises
         ------
         NotImplementedError
-            If the space has no marginals.
+            If the space has no marginals, or no such dicts.
         """
-        _check_temperature(temperature)
-        _, oracle = self._asked(X, "marginals", "marginals")
-        return [
-            oracle.marginals(self._w, i, temperature)[0] for i in range(oracle.n_blocks)
+        t = self._temperature(temperature)
+        asked = self._asked(X, "marginals", "marginals")
+        found: list[Any] = [
+            asked.oracle.marginals(self._w, i, t)[0] for i in asked.blocks
         ]
+        found = asked.batch.spread(found, asked.batch.empty_marginals())
+        if not as_dicts:
+            return found
+        space: Any = self.space_
+        if not hasattr(space, "marginals_as_dicts"):
+            raise NotImplementedError(
+                f"{type(space).__name__} has no marginals as dicts"
+            )
+        return [space.marginals_as_dicts(p) for p in found]
 
-    def log_partition(self, X: Any, temperature: float = 1.0) -> NDArray[np.float64]:
+    def log_partition(
+        self, X: Any, temperature: float | None = None
+    ) -> NDArray[np.float64]:
         """``log sum_y exp(<w, psi(x, y)> / temperature)`` of every example, (n,).
+
+        Parameters
+        ----------
+        X : list of n examples
+        temperature : float, optional
+            As for `predict_marginals`.
 
         Raises
         ------
         NotImplementedError
             If the space has no log-partition.
         """
-        _check_temperature(temperature)
-        _, oracle = self._asked(X, "marginals", "log-partition function")
-        return np.array(
-            [
-                oracle.log_partition(self._w, i, temperature)
-                for i in range(oracle.n_blocks)
-            ]
-        )
+        t = self._temperature(temperature)
+        asked = self._asked(X, "marginals", "log-partition function")
+        found = [asked.oracle.log_partition(self._w, i, t) for i in asked.blocks]
+        zeros = [0.0] * len(asked.batch.empty)  # one output, of score 0
+        return np.array(asked.batch.spread(found, zeros), dtype=np.float64)
+
+    def calibrate(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: ArrayLike | None = None,
+        *,
+        of: str = "outputs",
+    ) -> Self:
+        """Find the temperature at which probabilities are right, from held-out examples.
+
+        The weights, and so the predictions, stay as they are; `predict_marginals`,
+        `log_partition` and `sample` use the temperature where none is given.
+
+        Parameters
+        ----------
+        X, y : sequences of length n
+            Examples that the model was not trained on: of those of training it is too sure.
+            Examples with labels never seen at fit are left out.
+        sample_weight : (n,) array-like, optional
+        of : {"outputs", "parts"}, default="outputs"
+            What is made as probable as possible: the true outputs as wholes, which is the
+            likelihood of a conditional random field and convex in ``1 / temperature``; or
+            their parts one by one (labels of tokens, arcs, pairs of bases), by the log loss of
+            the marginals.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        NotImplementedError
+            If the space has no marginals.
+
+        Notes
+        -----
+        Sets `temperature_`, which is saved with the model and forgotten by the next `fit`.
+
+        References
+        ----------
+        Guo, Pleiss, Sun and Weinberger, ICML 2017 (temperature scaling).
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from pystruct_ext import SequenceSVM
+        >>> rng = np.random.default_rng(0)
+        >>> X = [rng.normal(size=(5, 2)) for _ in range(40)]
+        >>> y = [(x[:, 0] + rng.normal(size=5) > 0).astype(int) for x in X]
+        >>> model = SequenceSVM(C=0.01).fit(X[:20], y[:20]).calibrate(X[20:], y[20:])
+        >>> 0 < model.temperature_ < 1
+        True
+        """
+        check_is_fitted(self, "_w")
+        self.temperature_ = best_temperature(self, X, y, sample_weight, of)
+        return self
+
+    def _temperature(self, given: float | None) -> float:
+        if given is None:
+            return float(getattr(self, "temperature_", 1.0))
+        if not isinstance(given, Real) or not given > 0:
+            raise ValueError(f"temperature must be > 0, got {given!r}")
+        return float(given)
 
     def sample(
         self,
         X: Any,
         n_samples: int = 1,
-        temperature: float = 1.0,
+        temperature: float | None = None,
         random_state: Any = None,
     ) -> list[list[Any]]:
         """Outputs drawn from ``exp(<w, psi(x, y)> / temperature) / Z``, independently.
@@ -426,8 +558,8 @@ n_iter_, n_oracle_calls_, history_
         X : list of n examples
         n_samples : int, default=1
             Draws for each example.
-        temperature : float, default=1.0
-            Larger is nearer to uniform.
+        temperature : float, optional
+            Larger is nearer to uniform; by default as for `predict_marginals`.
         random_state : int, RandomState, Generator or None, default=None
             An int gives the same draws again.
 
@@ -440,37 +572,38 @@ n_iter_, n_oracle_calls_, history_
         NotImplementedError
             If the space cannot be sampled from.
         """
-        _check_temperature(temperature)
+        t = self._temperature(temperature)
         if not isinstance(n_samples, (int, np.integer)) or n_samples < 1:
             raise ValueError(f"n_samples must be an integer >= 1, got {n_samples!r}")
-        packed, oracle = self._asked(X, "sample", "samples")
+        asked = self._asked(X, "sample", "samples")
         seeds = generator(random_state).integers(
-            0, 2**63, size=oracle.n_blocks, dtype=np.int64
+            0, 2**63, size=len(asked.blocks), dtype=np.int64
         )
-        return [
+        out = [
             [
-                self._output_of(code, packed, i)
-                for code in oracle.sample(
-                    self._w, i, int(n_samples), temperature, int(seed)
+                asked.output_of(code, i)
+                for code in asked.oracle.sample(
+                    self._w, i, int(n_samples), t, int(seeds[i])
                 ).tolist()
             ]
-            for i, seed in enumerate(seeds)
+            for i in asked.blocks
         ]
+        empty = [[y] * int(n_samples) for y in asked.batch.outputs()]
+        return asked.batch.spread(out, empty)
 
-    def _asked(self, X: Any, verb: str, what: str) -> tuple[Any, Oracle]:
+    def _rows(self, X: Any) -> Any:
+        """X as the space takes it."""
+        return as_examples(X)
+
+    def _asked(self, X: Any, verb: str, what: str) -> Asked:
         """Examples as an oracle that answers `verb`."""
         check_is_fitted(self, "_w")
-        space: Any = self.space_
+        asked = None
         if not self._grouped_in_queries:
-            packed = space.pack(X)
-            oracle = space.bind(packed)
-            if verb in oracle.verbs:
-                return packed, oracle
-        raise NotImplementedError(f"{type(space).__name__} offers no {what}")
-
-    def _output_of(self, code: Any, packed: Any, i: int) -> Any:
-        space: Any = self.space_
-        return space.output_of(code, packed, i)
+            asked = Asked.of(self.space_, self._rows(X))
+        if asked is None or verb not in asked.verbs:
+            raise NotImplementedError(f"{type(self.space_).__name__} offers no {what}")
+        return asked
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -492,11 +625,6 @@ n_iter_, n_oracle_calls_, history_
         save_model(self, path)
 
 
-def _check_temperature(temperature: float) -> None:
-    if not isinstance(temperature, Real) or not temperature > 0:
-        raise ValueError(f"temperature must be > 0, got {temperature!r}")
-
-
 def _recertified(
     result: SolverResult,
     oracle: Oracle,
@@ -516,4 +644,4 @@ def _recertified(
     return result
 
 
-__all__ = ["BaseStructuralSVM"]
+__all__ = ["BaseStructuralSVM", "all_or_nothing"]

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from pystruct_ext.estimators._scores import micro_accuracy
 from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.metrics import attachment_report
-from pystruct_ext.outputs.sentences import tree_to_networkx
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import DependencySpace
@@ -26,8 +25,8 @@ class DependencySVM(BaseStructuralSVM):
     ----------
     C : float, default=0.03
         Weight of the sum of hinges.
-    labelled, projective, siblings, loss, ignore_labels, nonprojective, bits, label_bits, \
-max_length, dtype
+    labelled, projective, siblings, loss, ignore_labels, nonprojective, lemmas, fine_tags, \
+bits, label_bits, max_length, dtype
         See `DependencySpace`; `loss` is its `task_loss`.
     solver, tol, max_iter, max_time, n_jobs, random_state, verbose, callback
         See `StructuralSVM`.
@@ -74,6 +73,8 @@ n_iter_, n_oracle_calls_, history_
         siblings: bool = False,
         ignore_labels: tuple[str, ...] = (),
         nonprojective: str = "lift",
+        lemmas: bool = True,
+        fine_tags: bool = True,
         bits: int = 22,
         label_bits: int = 16,
         max_length: int = 400,
@@ -96,6 +97,8 @@ n_iter_, n_oracle_calls_, history_
         self.siblings = siblings
         self.ignore_labels = ignore_labels
         self.nonprojective = nonprojective
+        self.lemmas = lemmas
+        self.fine_tags = fine_tags
         self.bits = bits
         self.label_bits = label_bits
         self.max_length = max_length
@@ -118,10 +121,9 @@ n_iter_, n_oracle_calls_, history_
         Returns
         -------
         networkx.DiGraph
-            Nodes 0 (the root) .. n with the attributes ``form`` and ``tag``; edges with
-            ``label``.
+            See `DependencyTree.to_networkx`.
         """
-        return tree_to_networkx(x, tree)
+        return tree.to_networkx(x)
 
 
 __all__ = ["DependencySVM"]

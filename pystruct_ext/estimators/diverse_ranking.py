@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from pystruct_ext.estimators._arguments import c_to_lam
+from pystruct_ext.estimators._arguments import c_to_lam, check_weights
 from pystruct_ext.estimators._mixture import MixtureTopics
 from pystruct_ext.estimators._slate_tools import (
     Explanation,
@@ -21,7 +21,7 @@ from pystruct_ext.estimators._slate_tools import (
     greedy_bound,
     step_features,
 )
-from pystruct_ext.estimators.base import BaseStructuralSVM
+from pystruct_ext.estimators.base import BaseStructuralSVM, all_or_nothing
 from pystruct_ext.metrics import alpha_ndcg, err_ia, intent_satisfaction, ndcg_ia
 from pystruct_ext.outputs import DiverseQuery
 from pystruct_ext.persistence.registry import storable
@@ -33,6 +33,7 @@ from pystruct_ext.spaces.slate import (
     bind_steps,
     slate_metric,
 )
+from pystruct_ext.utils.examples import OutputList, as_examples
 
 MODELS = {
     "sequential": (("relations", "novelty"), True),
@@ -176,6 +177,7 @@ status_, n_iter_, n_oracle_calls_, history_
                 f"training='steps' is for model='sequential', got model={self.model!r}"
             )
 
+    @all_or_nothing
     def fit(
         self,
         X: Sequence[DiverseQuery],
@@ -198,6 +200,9 @@ status_, n_iter_, n_oracle_calls_, history_
         """
         self._check()
         queries = check_queries(X)
+        # Nothing of an earlier fit may be read, or left over, by this one.
+        for name in ("_w", "topics_"):
+            self.__dict__.pop(name, None)
         for q in queries:
             if q.relevance is None:
                 raise ValueError(
@@ -210,12 +215,7 @@ status_, n_iter_, n_oracle_calls_, history_
             )
         weight = None
         if sample_weight is not None:
-            weight = np.asarray(sample_weight, dtype=np.float64)
-            if weight.shape != (len(queries),):
-                raise ValueError(
-                    f"sample_weight has shape {weight.shape}, expected ({len(queries)},)"
-                )
-            weight = weight[keep]
+            weight = check_weights(sample_weight, len(queries))[keep]  # type: ignore[index]
         queries = [q for q, k in zip(queries, keep, strict=True) if k]
         if self.model == "mixture":
             self.topics_ = MixtureTopics().fit(queries)
@@ -328,7 +328,9 @@ status_, n_iter_, n_oracle_calls_, history_
         -------
         list of int arrays
         """
-        return [np.array(s, dtype=np.intp) for s in self._slates(self._ready(X))]
+        return OutputList(
+            np.array(s, dtype=np.intp) for s in self._slates(self._ready(X))
+        )
 
     def predict_scores(self, X: Sequence[DiverseQuery]) -> list[NDArray[np.float64]]:
         """Marginal score of each document at its place in the slate, as `predict` has them."""
@@ -442,7 +444,7 @@ def check_queries(X: Any) -> list[DiverseQuery]:
         raise TypeError(
             "X must be a list of DiverseQuery, got a single one; pass [query]"
         )
-    queries = list(X)
+    queries = list(as_examples(X))
     for i, q in enumerate(queries):
         if not isinstance(q, DiverseQuery):
             raise TypeError(

@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from pystruct_ext.estimators._batches import Batch
 from pystruct_ext.estimators._scores import micro_f1
 from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.metrics import base_pair_report
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import FoldingSpace
+from pystruct_ext.utils.examples import OutputList
 
 
 @storable
@@ -47,7 +49,8 @@ n_iter_, n_oracle_calls_, history_
 
     Notes
     -----
-    X is a list of strings of A, C, G, U; y of dot-bracket strings. `predict_marginals` gives
+    X is a list of strings of A, C, G, U, and N or other letters of IUPAC for bases that are
+    unknown and stay free; y of dot-bracket strings. `predict_marginals` gives
     (n, n) probabilities of pairs, above the diagonal. `score` is F1 of the base pairs of all
     molecules together, each counted with the weight of its molecule.
 
@@ -110,7 +113,8 @@ n_iter_, n_oracle_calls_, history_
         ----------
         X : list of n str
         constraints : list of n str, optional
-            Per base: "." nothing, "x" free, "|" paired, "(" and ")" this pair.
+            Per base, as ViennaRNA writes it: "." nothing, "x" free, "|" paired, "<" with a
+            later base, ">" with an earlier one, "(" and ")" this pair.
 
         Returns
         -------
@@ -123,7 +127,17 @@ n_iter_, n_oracle_calls_, history_
         """
         check_is_fitted(self, "_w")
         if constraints is None:
-            return list(self._decode(self._w, X))
+            return super().predict(X)  # type: ignore[no-any-return]
+        batch = Batch(self.space_, X)
+        found: list[str] = []
+        if batch.X:
+            with batch.own_numbers():
+                found = self._constrained(
+                    batch.X, batch.kept(constraints, "constraints")
+                )
+        return OutputList(batch.spread(found, batch.outputs()))
+
+    def _constrained(self, X: Any, constraints: Any) -> list[str]:
         packed = self.space_.pack(X, constraints=constraints)
         oracle = self.space_.bind(packed)
         for i in range(oracle.n_blocks):

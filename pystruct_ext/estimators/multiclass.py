@@ -9,15 +9,15 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
-    _check_sample_weight,
     check_is_fitted,
     validate_data,
 )
 
-from pystruct_ext.estimators.base import BaseStructuralSVM
+from pystruct_ext.estimators.base import BaseStructuralSVM, all_or_nothing
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import MulticlassSpace, OutputSpace
+from pystruct_ext.utils.examples import as_examples, is_frame, refuse_iterator
 
 # Up to this n * size_psi a fit aims at many digits.
 _SMALL = 100_000
@@ -61,7 +61,8 @@ n_oracle_calls_, history_
 
     Notes
     -----
-    `score` is the (weighted) share of right classes.
+    `score` is the (weighted) share of right classes. `predict_marginals` gives (K,)
+    probabilities of the classes, or dicts; see `calibrate`.
 
     References
     ----------
@@ -122,6 +123,7 @@ n_oracle_calls_, history_
             else None
         )
 
+    @all_or_nothing
     def fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> MulticlassSVM:
@@ -137,21 +139,20 @@ n_oracle_calls_, history_
         -------
         self
         """
+        refuse_iterator(X, "X")
+        if not is_frame(y):  # scikit-learn has its own words for those
+            y = as_examples(y, "y")
         X, y = validate_data(
             self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], order="C"
         )
         check_classification_targets(y)
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(
-                sample_weight, X, dtype=np.float64, ensure_non_negative=True
-            )
         classes = np.unique(y)
         if len(classes) < 2:
             raise ValueError(
                 f"y has the single class {classes.tolist()[0]!r}, expected at least 2 "
                 "(MulticlassSVM needs more than one class)"
             )
-        self._solve(self._pack_for_fit(X, y), sample_weight)
+        self._solve(*self._pack_for_fit(X, y, sample_weight))
         return self
 
     def _set_domain_attributes(self, X: Any, y: Any) -> None:
@@ -170,12 +171,16 @@ n_oracle_calls_, history_
         w = self._fitted_weights()
         return self.space_.split(w)[1]
 
+    def _rows(self, X: Any) -> Any:
+        refuse_iterator(X, "X")
+        return validate_data(
+            self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
+        )
+
     def decision_function(self, X: ArrayLike) -> NDArray[np.floating]:
         """Scores of the classes: (n, K), or (n,) for two classes (second minus first)."""
         check_is_fitted(self)
-        rows: Any = validate_data(
-            self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
-        )
+        rows = self._rows(X)
         coef, intercept = self.space_.split(self._w)
         scores = rows @ coef.T + intercept
         if len(self.classes_) == 2:
@@ -188,6 +193,21 @@ n_oracle_calls_, history_
         if scores.ndim == 1:
             return np.asarray(self.classes_[(scores > 0).astype(int)])
         return np.asarray(self.classes_[scores.argmax(axis=1)])
+
+    def score(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> float:
+        """Share of right classes.
+
+        Parameters
+        ----------
+        X : (n, n_features) array-like or sparse matrix
+        y : (n,) array-like
+        sample_weight : (n,) array-like, optional
+        """
+        if not is_frame(y):
+            y = as_examples(y, "y")
+        return float(super().score(X, y, sample_weight))
 
     def _default_metric(
         self, y_true: Any, y_pred: Any, sample_weight: NDArray | None = None

@@ -11,20 +11,27 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from pystruct_ext._core.ragged import PackedRows
 from pystruct_ext.estimators._arguments import c_to_lam, check_weights
-from pystruct_ext.estimators.base import BaseStructuralSVM
+from pystruct_ext.estimators.base import BaseStructuralSVM, all_or_nothing
 from pystruct_ext.metrics import ndcg
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
+from pystruct_ext.spaces import OutputSpace
 from pystruct_ext.spaces.ranking import (
     PackedQueries,
     RankingSpace,
     descending_order,
     informative,
 )
+from pystruct_ext.utils.examples import as_examples, refuse_iterator
 from pystruct_ext.utils.queries import check_relevance, group_queries
+from pystruct_ext.utils.weights import real_numbers
 
 # Documents per query from which one aggregated cut per pass is cheaper than cuts per query.
 _LONG = 2000
+# Up to this many features a fit to a single query aims at many digits.
+_NARROW = 100
+# Documents of a single query, repetitions counted.
+_MOST_REPEATED = 10_000_000
 
 
 @storable
@@ -139,6 +146,17 @@ status_, n_iter_, n_oracle_calls_, history_
             return "one_slack" if getattr(self, "_long", False) else "bcfw"
         return self.solver
 
+    def _aim(self, space: OutputSpace, n: int) -> float | None:
+        # Of a single query weights and repetitions of a document are the same thing; here they
+        # are in the last digits of coef_, too.
+        small = n == 1 and space.size_psi_ <= _NARROW
+        return (
+            1e-9
+            if small and self.tol is None and isinstance(self.solver, str)
+            else None
+        )
+
+    @all_or_nothing
     def fit(
         self,
         X: ArrayLike,
@@ -160,6 +178,7 @@ status_, n_iter_, n_oracle_calls_, history_
         sample_weight : array-like, optional
             Weight of each query: (n_queries,), in the order of first appearance in qid, or
             (n_documents,) and constant within a query (as scikit-learn's splitters cut it).
+            Without qid a document of weight k, a whole number, is there k times.
         document_weight : (n_documents,) array-like, optional
             Weight of each pair by its more relevant document, such as an inverse
             propensity; for "pairs" and "roc". The loss is the weighted share of pairs.
@@ -175,6 +194,8 @@ status_, n_iter_, n_oracle_calls_, history_
             query has documents of different relevance.
         """
         c_to_lam(self.C, 1)
+        for value, name in ((X, "X"), (y, "y"), (qid, "qid")):
+            refuse_iterator(value, name)
         space: Any = self._make_space()
         space.check()
         checked: Any
@@ -188,6 +209,12 @@ status_, n_iter_, n_oracle_calls_, history_
             y_numeric=True,
         )
         relevance = check_relevance(y)
+        times = None if qid is not None else _repetitions(sample_weight, len(relevance))
+        if times is not None:
+            if document_weight is not None:
+                own_weight = check_weights(document_weight, checked.shape[0])
+                document_weight = own_weight[times]  # type: ignore[index]
+            checked, relevance, sample_weight = checked[times], relevance[times], None
         order, offsets = group_queries(qid, len(relevance))
         weight = _per_query(sample_weight, order, offsets)
         own = None
@@ -202,7 +229,7 @@ status_, n_iter_, n_oracle_calls_, history_
                     if self.loss in ("pairs", "ndcg")
                     else " (y > 0 against y == 0 for this loss)"
                 )
-                + "; there is nothing to learn from"
+                + f"; there is nothing to learn from (n_samples = {len(relevance)})"
             )
         rows = np.repeat(keep, np.diff(offsets))
         order = order[rows]
@@ -225,6 +252,7 @@ status_, n_iter_, n_oracle_calls_, history_
     def predict(self, X: ArrayLike) -> NDArray[np.float64]:
         """Score of every document, (n_documents,): larger is better."""
         check_is_fitted(self, "_w")
+        refuse_iterator(X, "X")
         checked: Any = validate_data(
             self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
         )
@@ -276,6 +304,9 @@ status_, n_iter_, n_oracle_calls_, history_
             None means a single query.
         """
         predicted = self.predict(X)
+        times = None if qid is not None else _repetitions(sample_weight, len(predicted))
+        if times is not None:
+            y, predicted, sample_weight = np.asarray(y)[times], predicted[times], None
         order, offsets = group_queries(qid, len(predicted))
         weight = _per_query(sample_weight, order, offsets)
         values = ndcg(y, predicted, qid=qid, k=10, gain="exponential", average=False)
@@ -304,7 +335,7 @@ def _per_query(
 ) -> NDArray[np.float64] | None:
     if weight is None:
         return None
-    given = np.asarray(weight, dtype=np.float64)
+    given = real_numbers(as_examples(weight, "sample_weight"), "sample_weight")
     n_queries, n = len(offsets) - 1, len(order)
     if given.ndim == 1 and len(given) == n and n != n_queries:
         checked = check_weights(given, n)
@@ -325,6 +356,31 @@ def _per_query(
             f"or ({n},), one per document and constant within a query"
         )
     return check_weights(given, n_queries)
+
+
+def _repetitions(weight: ArrayLike | None, n: int) -> NDArray[np.intp] | None:
+    """Rows of a single query as often as their weights say; None without such weights.
+
+    There is only one query to weigh, so that weights which differ are of its documents.
+    """
+    if weight is None:
+        return None
+    given = np.asarray(as_examples(weight, "sample_weight"))
+    if given.shape != (n,):
+        return None  # of the one query, or an error that names both possibilities
+    checked = check_weights(weight, n)
+    if checked is None or (checked == checked[0]).all():
+        return None
+    runs = np.diff(np.flatnonzero(np.r_[True, np.diff(checked) != 0, True]))
+    # What was meant as qid, and given in its place: each number in one run.
+    ids = len(runs) == len(np.unique(checked)) and (len(runs) > 2 or runs.min() > 1)
+    if ids or (checked % 1 != 0).any() or checked.sum() > _MOST_REPEATED:
+        raise ValueError(
+            "sample_weight differs within the 0-th query; expected one weight per query, or, "
+            "without qid, whole numbers that say how often each document is there (weights of "
+            "single documents are document_weight, and queries are named by the keyword qid)"
+        )
+    return np.repeat(np.arange(n), checked.astype(np.int64))
 
 
 def _packed_rows(X: Any, lengths: NDArray, dtype: np.dtype[Any]) -> PackedRows:

@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from pystruct_ext.estimators.base import BaseStructuralSVM
+from pystruct_ext.estimators._batches import Asked
+from pystruct_ext.estimators.base import BaseStructuralSVM, all_or_nothing
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import SequenceSpace
+from pystruct_ext.utils.examples import as_examples, as_sequence
 
 
 @storable
@@ -64,11 +66,15 @@ n_iter_, n_oracle_calls_, history_
 
     Notes
     -----
-    X is a list of sequences, each a (T, d) array, a (T, d) CSR matrix, or a list of T
-    feature collections: lists of names, or dicts name -> value (CRFsuite's convention).
-    Packed features (`pystruct_ext.PackedRows`) are used as they are. `predict_marginals` gives
-    (T, K) probabilities of labels, whose rows sum to 1. `score` is the share of right tokens,
-    each with the weight of its sequence; labels never seen at fit count as mistakes.
+    X is a list (tuple, Series, array) of sequences, each a (T, d) array, a (T, d) CSR matrix,
+    a data frame of T rows, or a list of T feature collections: lists of names, or dicts name ->
+    value (CRFsuite's convention). The columns of frames are features: numbers by the name of
+    the column, strings as "column:value". Packed features (`pystruct_ext.PackedRows`) are used
+    as they are. A sequence of no tokens has no influence on a fit, and is predicted as ``[]``.
+    `predict_marginals` gives (T, K) probabilities of labels, whose rows sum to 1, or with
+    ``as_dicts=True`` a dict label -> probability for every token; see `calibrate`. `score` is
+    the share of right tokens, each with the weight of its sequence; labels never seen at fit
+    count as mistakes.
 
     Memory of a fit: features (4 bytes per name and token, or the array), weights
     (``n_features * K * 4`` bytes, K padded to a multiple of 8) twice, and the working
@@ -117,6 +123,7 @@ n_iter_, n_oracle_calls_, history_
         self.hash_bits = hash_bits
         self.dtype = dtype
 
+    @all_or_nothing
     def fit(
         self,
         X: Any,
@@ -145,8 +152,7 @@ n_iter_, n_oracle_calls_, history_
         ValueError, TypeError
             Naming the argument, the example, what was seen and what was expected.
         """
-        packed = self._pack_for_fit(X, y, token_weight=token_weight)
-        self._solve(packed, sample_weight)
+        self._solve(*self._pack_for_fit(X, y, sample_weight, token_weight=token_weight))
         return self
 
     def _set_domain_attributes(self, X: Any, y: Any) -> None:
@@ -199,7 +205,8 @@ n_iter_, n_oracle_calls_, history_
         self, y_true: Any, y_pred: Any, sample_weight: NDArray | None = None
     ) -> float:
         right = total = 0.0
-        for i, (a, b) in enumerate(zip(y_true, y_pred, strict=True)):
+        pairs = zip(map(as_sequence, y_true), map(as_sequence, y_pred), strict=True)
+        for i, (a, b) in enumerate(pairs):
             if len(a) != len(b):
                 raise ValueError(
                     f"y: example {i} has {len(a)} labels, but X has {len(b)} tokens there"
@@ -212,18 +219,25 @@ n_iter_, n_oracle_calls_, history_
     def decision_function(self, X: Sequence[Any]) -> list[NDArray[np.floating]]:
         """State scores of every token, without transitions: n (T, K) arrays."""
         check_is_fitted(self, "_w")
-        return self.space_.state_scores(self._w, self.space_.pack(X))
+        asked = Asked.of(self.space_, X)
+        found: list[Any] = []
+        if asked.packed is not None:
+            found = self.space_.state_scores(self._w, asked.packed)
+        return asked.batch.spread(found, asked.batch.empty_marginals())
 
     def _held_out_scorer(
         self, X: Any, y: Any, metric: Callable[[Any, Any], float] | None
     ) -> Callable[[NDArray[np.floating]], float]:
         # Pack once; only the decoding is repeated.
-        space = self.space_
-        oracle = space.bind(space.pack(X))
-        threads = self._threads()
+        space, threads = self.space_, self._threads()
+        asked, y = Asked.of(space, X), as_examples(y, "y")
+        oracle, batch = asked.oracle, asked.batch
+        if oracle is None:
+            raise ValueError("HeldOutScore: all held-out examples are empty")
 
         def score(w: NDArray[np.floating]) -> float:
-            predicted = space.labels_of(*oracle.decode_flat(w, None, threads))
+            found = space.labels_of(*oracle.decode_flat(w, None, threads))
+            predicted = batch.spread(found, batch.outputs())
             return float((metric or self._default_metric)(y, predicted))
 
         return score

@@ -18,17 +18,25 @@ from pystruct_ext.io._ambiguous import (
     read_ambiguous_queries,
     write_ambiguous_queries,
 )
-from pystruct_ext.io._brackets import read_brackets, write_brackets
+from pystruct_ext.io._brackets import read_brackets, trees_of_lines, write_brackets
 from pystruct_ext.io._conll import read_conll, write_conll
-from pystruct_ext.io._conllu import Treebank, read_conllu, write_conllu
+from pystruct_ext.io._conllu import (
+    Treebank,
+    conllu_of_lines,
+    read_conllu,
+    sentence_lines,
+    write_conllu,
+)
 from pystruct_ext.io._files import read_lines, write_lines
 from pystruct_ext.io._letor import LetorData, iter_letor, read_letor, write_letor
+from pystruct_ext.io._records import BadRecords, SkippedRecordsWarning
 from pystruct_ext.io._rna import (
     RnaFolds,
     read_folds,
     without_pseudoknots,
     write_folds,
 )
+from pystruct_ext.io._tables import suffix_of
 from pystruct_ext.io._trec import (
     Topic,
     read_diversity_qrels,
@@ -40,19 +48,24 @@ from pystruct_ext.io._trec import (
     write_run,
 )
 from pystruct_ext.outputs.ambiguous import AmbiguousQuery, ambiguous_queries
+from pystruct_ext.utils.inputs import input_limits
 
 __all__ = [
     "DEFAULT_TEMPLATE",
     "AmbientTopic",
     "AmbiguousQuery",
+    "BadRecords",
     "ColumnTable",
     "LetorData",
     "RnaFolds",
     "SequencePairs",
+    "SkippedRecordsWarning",
     "Topic",
     "Treebank",
     "alignment_rows",
     "ambiguous_queries",
+    "conllu_of_lines",
+    "input_limits",
     "iter_letor",
     "read_alignments",
     "read_ambient",
@@ -67,6 +80,9 @@ __all__ = [
     "read_qrels",
     "read_run",
     "read_topics",
+    "sentence_lines",
+    "suffix_of",
+    "trees_of_lines",
     "without_pseudoknots",
     "write_alignments",
     "write_ambiguous_queries",

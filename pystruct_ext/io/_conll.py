@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-import gzip
 import os
+import re
 import sys
-import zlib
+from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import BinaryIO
 
 from pystruct_ext._core.features import ColumnTable
+from pystruct_ext.io._files import write_lines
+from pystruct_ext.io._records import BadRecords
+from pystruct_ext.io._text import NUL
+from pystruct_ext.utils.inputs import name_of, read_input
+from pystruct_ext.utils.listed import listed
+from pystruct_ext.utils.messages import shorten
 
 __all__ = ["read_conll", "write_conll"]
+
+_CELLS = re.compile(rb"[^ \t]+")
 
 
 def read_conll(
     path_or_file: str | os.PathLike[str] | BinaryIO,
     comment: str | None = None,
     sep: str | None = None,
+    on_error: str = "raise",
 ) -> ColumnTable:
     r"""Read a column file: one token per line, a blank line after each sentence.
 
@@ -31,6 +39,9 @@ def read_conll(
         Lines that start with it are skipped.
     sep : str, optional
         One character that separates cells; runs of spaces and tabs by default.
+    on_error : {"raise", "skip"}, default="raise"
+        What to do with a sentence whose lines have another number of columns than most
+        others: raise, or leave it out, with a warning that counts and names.
 
     Returns
     -------
@@ -40,8 +51,8 @@ def read_conll(
     Raises
     ------
     ValueError
-        For a file without tokens, invalid UTF-8, damaged compression, or a change in
-        the number of columns; the message starts with the name of the file.
+        For a file without tokens, invalid UTF-8, NUL bytes, damaged compression, or a
+        change in the number of columns; the message starts with the name of the file.
     TypeError
         For a file opened in text mode.
     OSError
@@ -54,31 +65,65 @@ def read_conll(
     >>> table.column(-1)
     [['DT', 'NN']]
     """
-    if isinstance(path_or_file, (str, os.PathLike)):
-        if path_or_file == "-":
-            name = "<stdin>"
-            data = sys.stdin.buffer.read()
-        else:
-            name = os.fspath(path_or_file)
-            data = Path(path_or_file).read_bytes()
-    else:
-        label = getattr(path_or_file, "name", None)
-        name = label if isinstance(label, str) else "<file>"
-        data = path_or_file.read()
-        if not isinstance(data, bytes):
-            raise TypeError(
-                f"{name}: must be opened in binary mode, read() returned "
-                f"{type(data).__name__}"
-            )
-    if data[:2] == b"\x1f\x8b":
-        try:
-            data = gzip.decompress(data)
-        except (EOFError, OSError, zlib.error) as error:
-            raise ValueError(f"{name}: damaged gzip data: {error}") from error
+    data = read_input(path_or_file)
+    name = name_of(path_or_file)
+    bad = BadRecords(on_error, "sentences")
+    if b"\0" in data:
+        line = 1 + data.count(b"\n", 0, data.index(b"\0"))
+        raise ValueError(f"{name}: line {line} {NUL}")
     try:
         return ColumnTable(data, comment, sep)
     except ValueError as error:
-        raise ValueError(f"{name}: {error}") from error
+        if not bad.skip:
+            raise ValueError(f"{name}: {error}") from error
+    data = _good_sentences(data, name, comment, sep, bad)
+    try:
+        return ColumnTable(data, comment, sep)
+    except ValueError as error:
+        more = f"; left out: {listed(bad.messages)}" if bad.messages else ""
+        raise ValueError(f"{name}: {error}{more}") from error
+
+
+def _good_sentences(
+    data: bytes, name: str, comment: str | None, sep: str | None, bad: BadRecords
+) -> bytes:
+    """The sentences whose lines have the most common number of columns."""
+    sentences: list[list[tuple[int, bytes, int]]] = [[]]
+    counts: Counter[int] = Counter()
+    mark = None if comment is None else comment.encode()
+    for number, line in enumerate(data.split(b"\n"), 1):
+        text = line.removesuffix(b"\r")
+        if mark is not None and text.startswith(mark):
+            continue
+        if not text.strip(b" \t"):
+            sentences.append([])
+            continue
+        width = len(text.split(sep.encode())) if sep else len(_CELLS.findall(text))
+        try:
+            text.decode()
+        except UnicodeDecodeError:
+            width = -1
+        counts[width] += 1
+        sentences[-1].append((number, text, width))
+    most = max(counts, key=lambda w: (w > 0, counts[w])) if counts else 0
+    good: list[bytes] = []
+    n_good = 0
+    for sentence in filter(None, sentences):
+        wrong = next(((k, w) for k, _, w in sentence if w != most), None)
+        if wrong is None:
+            n_good += 1
+            good += [text for _, text, _ in sentence] + [b""]
+        else:
+            k, w = wrong
+            what = (
+                "is not valid UTF-8"
+                if w < 0
+                else f"has {w} columns, others have {most}"
+            )
+            bad.add(ValueError(f"{name}: line {k} {what}"))
+    if n_good:
+        bad.finish(name, n_good)
+    return b"\n".join(good)
 
 
 def write_conll(
@@ -119,14 +164,15 @@ def write_conll(
     b'a X X\nb Y X\n\n'
     """
     between = sep if sep is not None else table.sep or " "
-    text = "\n".join(_lines(table, labels, between)).encode()
+    lines = _lines(table, labels, between)
+    text = "\n".join(lines).encode()
     if not isinstance(path_or_file, (str, os.PathLike)):
         path_or_file.write(text)
     elif path_or_file == "-":
         sys.stdout.buffer.write(text)
         sys.stdout.buffer.flush()
     else:
-        Path(path_or_file).write_bytes(text)
+        write_lines(path_or_file, lines[:-1])
 
 
 def _lines(
@@ -161,8 +207,8 @@ def _check_label(label: object, i: int, t: int) -> None:
         raise TypeError(
             f"labels: example {i}, token {t} must be a str, got {type(label).__name__}"
         )
-    if not label or label.split() != [label]:
+    if not label or label.split() != [label] or "\0" in label:
         raise ValueError(
-            f"labels: example {i}, token {t} is {label!r}: a label must not be empty "
+            f"labels: example {i}, token {t} is {shorten(label)!r}: a label must not be empty "
             "or hold white space"
         )

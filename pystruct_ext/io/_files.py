@@ -1,65 +1,54 @@
-"""Reading plain or gzip text line by line, and writing files whole or not at all."""
+"""Reading plain or compressed text line by line, and writing files whole or not at all."""
 
 from __future__ import annotations
 
 import gzip
 import os
 import sys
-import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from pystruct_ext.io._text import decoded
 from pystruct_ext.utils.files import atomic_file
+from pystruct_ext.utils.inputs import open_input
 
 
-def read_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
-    """``(line number, text)`` of a file, gzip or plain by content; "-" is stdin.
+def read_lines(
+    path: str | os.PathLike[str] | BinaryIO,
+) -> Iterator[tuple[int, str]]:
+    """``(line number, text)`` of a file, read once from its beginning to its end.
+
+    Parameters
+    ----------
+    path : path-like or binary file
+        Plain, gzip or bzip2 by content; "-" is stdin. A byte-order mark is left out.
 
     Raises
     ------
     ValueError
-        If a line is not UTF-8.
+        If a line is not UTF-8, the file is binary, or a line is beyond the limits; see
+        `pystruct_ext.io.input_limits`.
     """
-    with ExitStack() as stack:
-        raw: Any = sys.stdin.buffer
-        if str(path) != "-":
-            raw = stack.enter_context(open(path, "rb"))
-        head = raw.peek(2)[:2] if hasattr(raw, "peek") else b""
-        stream = raw
-        if head == b"\x1f\x8b":
-            stream = stack.enter_context(gzip.open(raw, "rb"))
-        number = 0
-        while True:
-            try:
-                line = stream.readline()
-            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-                raise ValueError(f"{path}: damaged gzip data: {error}") from error
-            if not line:
-                return
-            number += 1
-            try:
-                text = line.decode("utf-8").rstrip("\r\n")
-            except UnicodeDecodeError as error:
-                raise ValueError(f"{path}:{number}: not UTF-8: {error}") from None
-            yield number, text
+    with open_input(path) as file:
+        for number, line in enumerate(file, 1):
+            yield number, decoded(line, path, number)
 
 
 def write_lines(path: str | os.PathLike[str], lines: Iterable[str]) -> None:
-    """Write lines to a temporary file beside `path`, then rename; gzip if it ends in .gz.
+    """Write lines to a file, whole or not at all; gzip if it ends in .gz.
 
-    "-" is stdout.
+    See `pystruct_ext.utils.files.atomic_file`; "-" is stdout.
     """
     if str(path) == "-":
         for line in lines:
             sys.stdout.write(line + "\n")
         sys.stdout.flush()
         return
-    target = Path(path)
-    with atomic_file(target) as raw, ExitStack() as stack:
+    with atomic_file(path) as raw, ExitStack() as stack:
         file: Any = raw
-        if target.suffix == ".gz":
+        if Path(path).suffix == ".gz":
             file = stack.enter_context(
                 gzip.GzipFile(fileobj=raw, mode="wb", mtime=0, filename="")
             )

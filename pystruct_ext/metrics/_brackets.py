@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pystruct_ext.outputs.phrase_trees import Tree
+from pystruct_ext.outputs.phrase_trees import Tree, as_phrase_tree
 
 _DELETE_LABELS = ("TOP", "ROOT", "S1", "-NONE-")
 _DELETE_TAGS = (",", ":", "``", "''", ".")
@@ -59,8 +59,8 @@ class BracketReport:
 
 
 def bracket_report(
-    y_true: Sequence[Tree],
-    y_pred: Sequence[Tree],
+    y_true: Sequence[Any],
+    y_pred: Sequence[Any],
     delete_labels: Collection[str] = _DELETE_LABELS,
     delete_tags: Collection[str] = _DELETE_TAGS,
     equal_labels: Mapping[str, str] | None = None,
@@ -73,7 +73,7 @@ def bracket_report(
 
     Parameters
     ----------
-    y_true, y_pred : lists of n Tree over the same words
+    y_true, y_pred : lists of n Tree, or nltk.Tree, over the same words
     delete_labels, delete_tags : collections of str
     equal_labels : mapping, optional
         Labels read as another one; ``{"PRT": "ADVP"}`` by default.
@@ -106,7 +106,9 @@ def bracket_report(
         )
     equal = _EQUAL if equal_labels is None else equal_labels
     gold_n = pred_n = correct = exact = crossing = none = two = tags = words = 0
-    for i, (a, b) in enumerate(zip(y_true, y_pred, strict=True)):
+    for i, (p, q) in enumerate(zip(y_true, y_pred, strict=True)):
+        a = as_phrase_tree(p, f"y_true: example {i}")
+        b = as_phrase_tree(q, f"y_pred: example {i}")
         if len(a.words()) != len(b.words()):
             raise ValueError(
                 f"y_pred: example {i} has {len(b.words())} words, expected "

@@ -117,16 +117,17 @@ def c_path(
         c_to_lam(C, 1)
     first = clone(estimator)
     first.set_params(C=float(values[0]))
-    space: Any = first._make_space()
-    packed = space.fit_pack(X, y)
+    packed, weight = first._pack_for_fit(X, y, sample_weight)
+    space: Any = first.space_
     oracle = space.bind(packed)
+    fitted = {k: v for k, v in vars(first).items() if k not in first.get_params()}
     path, working_set = CPath(), None
     for C in values:
         point = clone(estimator).set_params(C=float(C))
+        vars(point).update(fitted)
         point.space_ = copy(space)
-        point._set_domain_attributes(X, y)
         began = time.perf_counter()
-        result = point._solve(packed, sample_weight, working_set, oracle)
+        result = point._solve(packed, weight, working_set, oracle)
         seconds = time.perf_counter() - began
         working_set = result.working_set
         score = float("nan")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from pystruct_ext.outputs.sentences import Sentence
 from pystruct_ext.utils.extras import require
+from pystruct_ext.utils.messages import shorten
+
+# Levels that `Tree.pretty` gives lines of their own.
+_PRETTY_LEVELS = 200
 
 
 class Tree(NamedTuple):
@@ -19,6 +23,14 @@ class Tree(NamedTuple):
         Category; for a node above a single word, its part of speech.
     children : tuple of Tree, or tuple of one str
         Sub-trees, or the word.
+
+    Notes
+    -----
+    Trees may be of any depth: nothing here is recursive, and neither are equality, hash,
+    ``repr``, ``copy`` and ``pickle``. A tree is equal to trees only, not to plain tuples.
+
+    The notation has no brackets within words: ``(`` and ``)`` are written -LRB- and -RRB-,
+    as in the Penn Treebank, and are read back as brackets.
 
     Examples
     --------
@@ -82,29 +94,98 @@ class Tree(NamedTuple):
         [(0, 2, 'S'), (0, 1, 'NP'), (1, 2, 'VP')]
         """
         found: list[tuple[int, int, str]] = []
-
-        def walk(node: Tree, start: int) -> int:
-            if node.is_preterminal:
-                return start + 1
-            at = len(found)
-            found.append((0, 0, ""))
-            end = start
-            for child in node.children:
-                end = walk(child, end)
-            found[at] = (start, end, node.label)
-            return end
-
-        walk(self, 0)
+        end = 0
+        # A number stands for the end of that constituent.
+        stack: list[Any] = [self]
+        while stack:
+            node = stack.pop()
+            if isinstance(node, int):
+                found[node] = (found[node][0], end, found[node][2])
+            elif node.is_preterminal:
+                end += 1
+            else:
+                stack.append(len(found))
+                found.append((end, end, node.label))
+                stack.extend(reversed(node.children))
         return found
+
+    def __eq__(self, other: object) -> bool:
+        """Whether labels, words and shape are the same."""
+        if not isinstance(other, Tree):
+            return False
+        stack: list[tuple[Any, Any]] = [(self, other)]
+        while stack:
+            a, b = stack.pop()
+            if a is b:
+                continue
+            if not (isinstance(a, Tree) and isinstance(b, Tree)):
+                if isinstance(a, Tree) or isinstance(b, Tree) or a != b:
+                    return False
+            elif a.label != b.label or len(a.children) != len(b.children):
+                return False
+            else:
+                stack.extend(zip(a.children, b.children, strict=True))
+        return True
+
+    # A tuple has a comparison of its own.
+    def __ne__(self, other: object) -> bool:
+        """The contrary of ``==``."""
+        return not self == other
+
+    def __hash__(self) -> int:
+        """Of labels, words and shape."""
+        return hash(_flat(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As flat lists: pickle is recursive."""
+        return _unflat, _flat(self)
+
+    def __copy__(self) -> Tree:
+        """The tree itself, which nothing can change."""
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Tree:
+        """The tree itself, which nothing can change."""
+        return self
+
+    def __repr__(self) -> str:
+        """As of a named tuple."""
+        parts: list[str] = []
+        stack: list[tuple[bool, Any]] = [(False, self)]
+        while stack:
+            is_text, node = stack.pop()
+            if is_text:
+                parts.append(node)
+            elif not isinstance(node, Tree):
+                parts.append(repr(node))
+            else:
+                parts.append(f"Tree(label={node.label!r}, children=(")
+                stack.append((True, ",))" if len(node.children) == 1 else "))"))
+                for k in range(len(node.children) - 1, -1, -1):
+                    stack.append((False, node.children[k]))
+                    if k:
+                        stack.append((True, ", "))
+        return "".join(parts)
 
     def __str__(self) -> str:
         """Penn brackets on one line."""
-        if self.is_preterminal:
-            return f"({self.label} {self.children[0]})"
-        return f"({self.label} {' '.join(map(str, self.children))})"
+        parts: list[str] = []
+        stack: list[Any] = [self]
+        while stack:
+            node = stack.pop()
+            if isinstance(node, str):
+                parts.append(node)
+            elif node.is_preterminal:
+                parts.append(f"({_escaped(node.label)} {_escaped(node.children[0])})")
+            else:
+                parts.append(f"({_escaped(node.label)}")
+                stack.append(")")
+                for child in reversed(node.children):
+                    stack += [child, " "]
+        return "".join(parts)
 
     def pretty(self, indent: int = 0) -> str:
-        """Penn brackets over several lines.
+        """Penn brackets over several lines; what is deeper than 200 levels on one line.
 
         Examples
         --------
@@ -113,11 +194,23 @@ class Tree(NamedTuple):
           (NP (NNS dogs))
           (VP (VBP bark)))
         """
-        flat = " " * indent + str(self)
-        if self.is_preterminal or all(c.is_preterminal for c in self.children):
-            return flat
-        lines = [c.pretty(indent + 2) for c in self.children]
-        return " " * indent + f"({self.label}\n" + "\n".join(lines) + ")"
+        lines: list[str] = []
+        stack = [(self, 0, "")]
+        while stack:
+            node, level, closing = stack.pop()
+            margin = " " * (indent + 2 * level)
+            if (
+                node.is_preterminal
+                or level == _PRETTY_LEVELS
+                or all(c.is_preterminal for c in node.children)
+            ):
+                lines.append(f"{margin}{node}{closing}")
+                continue
+            lines.append(f"{margin}({_escaped(node.label)}")
+            ends = [""] * (len(node.children) - 1) + [closing + ")"]
+            below = zip(node.children, ends, strict=True)
+            stack += [(c, level + 1, end) for c, end in below][::-1]
+        return "\n".join(lines)
 
     def to_networkx(self) -> Any:
         """The tree as a ``networkx.DiGraph``.
@@ -127,18 +220,16 @@ class Tree(NamedTuple):
         """
         networkx = require("networkx", "graph", "Tree.to_networkx")
         graph = networkx.DiGraph()
-
-        def add(node: Any) -> int:
+        stack: list[tuple[Any, int]] = [(self, -1)]
+        while stack:
+            node, parent = stack.pop()
             k = int(graph.number_of_nodes())
-            if isinstance(node, str):
-                graph.add_node(k, label=node, word=True)
-                return k
-            graph.add_node(k, label=node.label, word=False)
-            for child in node.children:
-                graph.add_edge(k, add(child))
-            return k
-
-        add(self)
+            is_word = not isinstance(node, Tree)
+            graph.add_node(k, label=node if is_word else node.label, word=is_word)
+            if parent >= 0:
+                graph.add_edge(parent, k)
+            if not is_word:
+                stack += [(c, k) for c in reversed(node.children)]
         return graph
 
     def to_nltk(self) -> Any:
@@ -147,25 +238,169 @@ class Tree(NamedTuple):
             from nltk import Tree as NltkTree  # type: ignore[import-untyped]
         except ImportError as error:
             raise ImportError("Tree.to_nltk needs nltk: pip install nltk") from error
-
-        def convert(node: Any) -> Any:
-            if isinstance(node, str):
-                return node
-            return NltkTree(node.label, [convert(c) for c in node.children])
-
-        return convert(self)
+        return built(
+            self,
+            lambda node: node.children if isinstance(node, Tree) else (),
+            lambda node, children: (
+                NltkTree(node.label, children) if isinstance(node, Tree) else node
+            ),
+        )
 
     @classmethod
-    def from_nltk(cls, tree: Any) -> Tree:
-        """From an ``nltk.Tree``."""
-        children = [c if isinstance(c, str) else cls.from_nltk(c) for c in tree]
-        return cls(str(tree.label()), tuple(children))
+    def from_nltk(cls, tree: Any, where: str = "tree") -> Tree:
+        """From an ``nltk.Tree``, or what has its interface; nltk need not be installed.
+
+        Parameters
+        ----------
+        tree : nltk.Tree
+            A list of children with a method ``label()``. Leaves are words, or the pairs
+            (word, tag) that nltk's chunkers make.
+        where : str, default="tree"
+            What to call it in errors.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For leaves of another kind, or nodes that a tree cannot have.
+        """
+
+        def make(node: Any, children: list[Any]) -> Any:
+            if _is_nltk(node):
+                return cls(str(node.label()), tuple(children))
+            if isinstance(node, str):
+                return str(node)
+            if (
+                isinstance(node, tuple)
+                and len(node) == 2
+                and all(isinstance(part, str) for part in node)
+            ):
+                return cls(str(node[1]), (str(node[0]),))
+            raise TypeError(
+                f"{where} has the leaf {shorten(repr(node))}, expected a word or (word, tag)"
+            )
+
+        made = built(tree, lambda node: node if _is_nltk(node) else (), make)
+        if not isinstance(made, Tree):
+            raise TypeError(f"{where} must be an nltk.Tree, got {type(tree).__name__}")
+        return as_phrase_tree(made, where)
+
+
+def _is_nltk(node: Any) -> bool:
+    return callable(getattr(node, "label", None)) and hasattr(node, "__iter__")
+
+
+def _flat(tree: Tree) -> tuple[tuple[Any, ...], tuple[int, ...]]:
+    """Labels and words in preorder, and how many children each has, -1 for words."""
+    values: list[Any] = []
+    counts: list[int] = []
+    stack: list[Any] = [tree]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Tree):
+            values.append(node.label)
+            counts.append(len(node.children))
+            stack.extend(reversed(node.children))
+        else:
+            values.append(node)
+            counts.append(-1)
+    return tuple(values), tuple(counts)
+
+
+def _unflat(values: Sequence[Any], counts: Sequence[int]) -> Tree:
+    """The inverse of `_flat`."""
+    done: list[Any] = []
+    for value, count in zip(reversed(values), reversed(counts), strict=True):
+        if count < 0:
+            done.append(value)
+        else:
+            done.append(Tree(value, tuple(done.pop() for _ in range(count))))
+    tree: Tree = done.pop()
+    return tree
+
+
+def built(
+    root: Any,
+    children: Callable[[Any], Iterable[Any]],
+    make: Callable[[Any, list[Any]], Any],
+) -> Any:
+    """What `make` makes of a tree, from the leaves up, without recursion.
+
+    Parameters
+    ----------
+    root : object
+    children : callable
+        ``children(node)``: the nodes below.
+    make : callable
+        ``make(node, made)`` of a node and what was made of those below.
+    """
+    stack: list[tuple[Any, Iterator[Any], list[Any]]] = []
+    node = root
+    while True:
+        stack.append((node, iter(children(node)), []))
+        while True:
+            above, rest, done = stack[-1]
+            node = next(rest, stack)
+            if node is not stack:
+                break
+            stack.pop()
+            value = make(above, done)
+            if not stack:
+                return value
+            stack[-1][2].append(value)
+
+
+def as_phrase_tree(y: Any, where: str) -> Tree:
+    """A checked `Tree` from itself, or from an ``nltk.Tree``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Beginning with `where`: for other types, nodes without children, words beside other
+        children, and labels or words that are no text.
+    """
+    if not isinstance(y, Tree):
+        if _is_nltk(y):
+            return Tree.from_nltk(y, where)
+        raise TypeError(f"{where} must be a Tree, got {type(y).__name__}")
+    stack: list[Tree] = [y]
+    while stack:
+        label, children = stack.pop()
+        if not (isinstance(label, str) and label):
+            raise ValueError(
+                f"{where} has a node with the label {shorten(repr(label))}, expected text"
+            )
+        if not (isinstance(children, tuple) and children):
+            raise ValueError(f"{where}: node {shorten(label)!r} has no children")
+        if len(children) == 1 and isinstance(children[0], str):
+            if not children[0]:
+                raise ValueError(f"{where}: node {shorten(label)!r} has an empty word")
+            continue
+        for child in children:
+            if not isinstance(child, Tree):
+                raise ValueError(
+                    f"{where}: node {shorten(label)!r} mixes {shorten(repr(child))} with other "
+                    "children, expected one word or trees"
+                )
+        stack.extend(children)
+    return y
+
+
+def _escaped(text: str) -> str:
+    if "(" in text or ")" in text:
+        return text.replace("(", "-LRB-").replace(")", "-RRB-")
+    return text
+
+
+def _word(text: str) -> str:
+    if "-LRB-" in text or "-RRB-" in text:
+        return text.replace("-LRB-", "(").replace("-RRB-", ")")
+    return text
 
 
 _TOKEN = re.compile(r"[()]|[^\s()]+")
 
 
-def parse_brackets(text: str, where: str = "") -> Iterator[Tree]:
+def parse_brackets(text: str, where: str = "", first: int = 1) -> Iterator[Tree]:
     """Trees of a text in Penn brackets; an outer bracket without a label is taken off.
 
     Parameters
@@ -173,14 +408,23 @@ def parse_brackets(text: str, where: str = "") -> Iterator[Tree]:
     text : str
     where : str, default=""
         File name, for errors.
+    first : int, default=1
+        Number of the first line of the text.
 
     Raises
     ------
     ValueError
         For unbalanced brackets, a word among sub-trees, or an empty node; with the line.
     """
+    return (tree for _, tree in located_trees(text, where, first))
+
+
+def located_trees(
+    text: str, where: str = "", first: int = 1
+) -> Iterator[tuple[int, Tree]]:
+    """The lines on which trees begin, and the trees, as `parse_brackets` reads them."""
     stack: list[tuple[list[Any], int]] = []
-    line, at = 1, 0
+    line, at = first, 0
 
     def wrong(what: str, number: int) -> ValueError:
         return ValueError(f"{where + ':' if where else 'line '}{number}: {what}")
@@ -200,14 +444,16 @@ def parse_brackets(text: str, where: str = "") -> Iterator[Tree]:
             elif items and isinstance(items[0], Tree):
                 for item in items:
                     if not isinstance(item, Tree):
-                        raise wrong(f"word {item!r} outside of a constituent", began)
-                    yield item
+                        raise wrong(
+                            f"word {shorten(item)!r} outside of a constituent", began
+                        )
+                    yield began, item
             elif items:
-                yield _node(items, began, wrong)
+                yield began, _node(items, began, wrong)
             else:
                 raise wrong("empty brackets", began)
         elif not stack:
-            raise wrong(f"{token!r} stands outside of brackets", line)
+            raise wrong(f"{shorten(token)!r} stands outside of brackets", line)
         else:
             stack[-1][0].append(token)
     if stack:
@@ -219,13 +465,14 @@ def _node(items: list[Any], line: int, wrong: Any) -> Tree:
         raise wrong("a node has no label", line)
     label, rest = items[0], items[1:]
     if not rest:
-        raise wrong(f"node {label!r} has no children", line)
+        raise wrong(f"node {shorten(label)!r} has no children", line)
     words = [c for c in rest if isinstance(c, str)]
     if words and len(rest) > 1:
         raise wrong(
-            f"node {label!r} mixes the word {words[0]!r} with other children", line
+            f"node {shorten(label)!r} mixes the word {shorten(words[0])!r} with other children",
+            line,
         )
-    return Tree(label, tuple(rest))
+    return Tree(label, (_word(words[0]),) if words else tuple(rest))
 
 
 def strip_tree(tree: Tree, functions: bool = True, traces: bool = True) -> Tree | None:
@@ -244,16 +491,29 @@ def strip_tree(tree: Tree, functions: bool = True, traces: bool = True) -> Tree 
     Tree or None
         None if nothing is left.
     """
-    if tree.is_preterminal:
-        return None if traces and tree.label == "-NONE-" else tree
-    kept = [strip_tree(c, functions, traces) for c in tree.children]
-    children = tuple(c for c in kept if c is not None)
-    if not children:
-        return None
-    label = tree.label
-    if functions and not label.startswith("-"):
-        label = re.split(r"[-=|]", label)[0] or label
-    return Tree(label, children)
+
+    def make(node: Tree, made: list[Tree | None]) -> Tree | None:
+        if node.is_preterminal:
+            return None if traces and node.label == "-NONE-" else node
+        children = tuple(c for c in made if c is not None)
+        if not children:
+            return None
+        label = node.label
+        if functions and not label.startswith("-"):
+            label = re.split(r"[-=|]", label)[0] or label
+        return Tree(label, children)
+
+    kept: Tree | None = built(
+        tree, lambda node: () if node.is_preterminal else node.children, make
+    )
+    return kept
 
 
-__all__ = ["Tree", "parse_brackets", "strip_tree"]
+__all__ = [
+    "Tree",
+    "as_phrase_tree",
+    "built",
+    "located_trees",
+    "parse_brackets",
+    "strip_tree",
+]

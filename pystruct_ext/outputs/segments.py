@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from pystruct_ext.utils.messages import shorten
+
 Segment = tuple[int, int, Any]
 
 
@@ -13,6 +15,11 @@ def segments_from_bio(tags: Sequence[str]) -> list[Segment]:
 
     A tag "I-x" that continues nothing begins a segment, as conlleval reads it.
 
+    Raises
+    ------
+    ValueError
+        For a tag that is neither "O" nor begins with "B-" or "I-".
+
     Examples
     --------
     >>> segments_from_bio(["B-NP", "I-NP", "O", "B-VP"])
@@ -20,10 +27,16 @@ def segments_from_bio(tags: Sequence[str]) -> list[Segment]:
     """
     found: list[Segment] = []
     for t, tag in enumerate(tags):
-        mark, _, label = tag.partition("-")
         if tag == "O":
             found.append((t, t + 1, "O"))
-        elif mark == "I" and found and found[-1][2] == label:
+            continue
+        mark, label = (tag[:1], tag[2:]) if isinstance(tag, str) else ("", "")
+        if mark not in ("B", "I") or tag[1:2] != "-" or not label:
+            raise ValueError(
+                f"token {t} has the tag {shorten(repr(tag))}, expected 'O', 'B-...' or "
+                "'I-...' (BIO)"
+            )
+        if mark == "I" and found and found[-1][2] == label:
             found[-1] = (found[-1][0], t + 1, label)
         else:
             found.append((t, t + 1, label))
@@ -33,6 +46,11 @@ def segments_from_bio(tags: Sequence[str]) -> list[Segment]:
 def segments_to_bio(segments: Sequence[Segment]) -> list[str]:
     """BIO tags of segments; "O" is outside.
 
+    Raises
+    ------
+    TypeError
+        For a label that is not a str, or is empty.
+
     Examples
     --------
     >>> segments_to_bio([(0, 2, "NP"), (2, 3, "O")])
@@ -40,6 +58,11 @@ def segments_to_bio(segments: Sequence[Segment]) -> list[str]:
     """
     tags: list[str] = []
     for a, b, label in segments:
+        if not isinstance(label, str) or not label:
+            raise TypeError(
+                f"the segment from {a} to {b} has the label {shorten(repr(label))}, expected "
+                "text"
+            )
         if label == "O":
             tags += ["O"] * (b - a)
         else:

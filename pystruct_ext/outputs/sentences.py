@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
+from numbers import Integral, Real
 from typing import Any, NamedTuple
 
+from pystruct_ext.utils.examples import as_sequence, is_missing
 from pystruct_ext.utils.extras import require
+from pystruct_ext.utils.messages import shorten
 
 
 class Sentence(NamedTuple):
@@ -33,6 +37,34 @@ class Sentence(NamedTuple):
     fine_tags: tuple[str, ...] = ()
     lemmas: tuple[str, ...] = ()
 
+    @classmethod
+    def from_networkx(cls, graph: Any) -> Sentence:
+        """The words of a graph that `DependencyTree.to_networkx` made.
+
+        Raises
+        ------
+        ValueError
+            If a node has no form or tag.
+        """
+        n = _n_words(graph)
+
+        def column(name: str, needed: bool) -> tuple[str, ...]:
+            cells = [graph.nodes[t].get(name) for t in range(1, n + 1)]
+            if not needed and not any(cells):
+                return ()
+            if None in cells:
+                raise ValueError(
+                    f"graph: node {cells.index(None) + 1} has no attribute {name!r}"
+                )
+            return tuple(map(str, cells))
+
+        return cls(
+            column("form", True),
+            column("tag", True),
+            column("fine_tag", False),
+            column("lemma", False),
+        )
+
 
 class DependencyTree(NamedTuple):
     """A dependency tree; the output of a dependency parser.
@@ -54,6 +86,85 @@ class DependencyTree(NamedTuple):
     heads: tuple[int, ...]
     labels: tuple[str, ...] = ()
 
+    def to_networkx(self, sentence: Any = None) -> Any:
+        """The tree as a ``networkx.DiGraph`` from heads to modifiers.
+
+        Parameters
+        ----------
+        sentence : Sentence, or pair (forms, tags), optional
+            Its words become attributes of the nodes.
+
+        Returns
+        -------
+        networkx.DiGraph
+            Nodes 0 (the root) .. n, with ``form`` and ``tag`` where there is a sentence, and
+            ``lemma`` and ``fine_tag`` where it has them; edges with ``label``, "" of
+            unlabelled trees.
+
+        Examples
+        --------
+        >>> tree = DependencyTree((2, 0), ("nsubj", "root"))
+        >>> graph = tree.to_networkx((["dogs", "bark"], ["NOUN", "VERB"]))
+        >>> list(graph.edges(data="label"))
+        [(0, 2, 'root'), (2, 1, 'nsubj')]
+        >>> DependencyTree.from_networkx(graph) == tree
+        True
+        """
+        networkx = require("networkx", "graph", "DependencyTree.to_networkx")
+        graph = networkx.DiGraph()
+        n = len(self.heads)
+        graph.add_nodes_from(range(n + 1))
+        if sentence is not None:
+            words = as_sentence(sentence, "sentence")
+            if len(words.forms) != n:
+                raise ValueError(
+                    f"sentence has {len(words.forms)} words, but the tree has {n} heads"
+                )
+            graph.add_node(0, form="", tag="ROOT")
+            columns = ("form", "tag", "fine_tag", "lemma")
+            for name, column in zip(columns, words, strict=True):
+                for t, cell in enumerate(column, start=1):
+                    graph.nodes[t][name] = cell
+        for t, head in enumerate(self.heads, start=1):
+            graph.add_edge(head, t, label=self.labels[t - 1] if self.labels else "")
+        return graph
+
+    @classmethod
+    def from_networkx(cls, graph: Any) -> DependencyTree:
+        """The tree of a graph with edges from heads to modifiers; see `to_networkx`.
+
+        Parameters
+        ----------
+        graph : networkx.DiGraph
+            Nodes 0 (the root) .. n.
+
+        Raises
+        ------
+        ValueError
+            If the nodes are others, a word has no head or two, or it is no tree.
+        """
+        n = _n_words(graph)
+        heads, labels = [], []
+        for t in range(1, n + 1):
+            above = list(graph.predecessors(t))
+            if len(above) != 1:
+                raise ValueError(
+                    f"graph: node {t} has {len(above)} heads, expected exactly one"
+                )
+            heads.append(int(above[0]))
+            labels.append(graph.edges[above[0], t].get("label") or "")
+        check_heads(heads, "graph")
+        return cls(tuple(heads), tuple(map(str, labels)) if any(labels) else ())
+
+
+def _n_words(graph: Any) -> int:
+    n = int(graph.number_of_nodes()) - 1
+    if n < 1 or set(graph.nodes) != set(range(n + 1)):
+        raise ValueError(
+            "graph must have the nodes 0 (the root), 1 .. n, one for each word"
+        )
+    return n
+
 
 def as_sentence(x: Any, where: str) -> Sentence:
     """A `Sentence` from itself, a pair (forms, tags) or a list of (form, tag) pairs.
@@ -63,6 +174,8 @@ def as_sentence(x: Any, where: str) -> Sentence:
     ValueError, TypeError
         Beginning with `where`: for an empty sentence or columns of different lengths.
     """
+    if isinstance(x, tuple) and len(x) == 2:  # columns may be arrays or Series
+        x = tuple(map(as_sequence, x))
     if isinstance(x, Sentence):
         sentence = x
     elif (
@@ -125,10 +238,7 @@ def as_tree(y: Any, n: int, labelled: bool, where: str) -> DependencyTree:
         heads, labels = tuple(y[0]), tuple(y[1])
     else:
         heads, labels = tuple(y), ()
-    try:
-        heads = tuple(int(h) for h in heads)
-    except (TypeError, ValueError):
-        raise TypeError(f"{where} must hold integer heads, got {heads!r}") from None
+    heads = _whole(heads, where)
     if len(heads) != n:
         raise ValueError(
             f"{where} has {len(heads)} heads, but the sentence has {n} words"
@@ -139,7 +249,34 @@ def as_tree(y: Any, n: int, labelled: bool, where: str) -> DependencyTree:
             "trees without labels"
         )
     check_heads(heads, where)
-    return DependencyTree(heads, tuple(map(str, labels)) if labelled else ())
+    if not labelled:
+        return DependencyTree(heads)
+    for t, label in enumerate(labels):
+        if not isinstance(label, str):
+            if is_missing(label):
+                raise ValueError(
+                    f"{where}: the label of word {t + 1} is missing ({label!r})"
+                )
+            raise TypeError(
+                f"{where}, word {t + 1} has the label {shorten(repr(label))} of type "
+                f"{type(label).__name__}, expected a str"
+            )
+    return DependencyTree(heads, tuple(map(str, labels)))
+
+
+def _whole(heads: Sequence[Any], where: str) -> tuple[int, ...]:
+    """Heads as ints; numbers like 2.0 are whole, 2.9, strings and booleans are not."""
+    if set(map(type, heads)) <= {int}:
+        return tuple(heads)
+    found = []
+    for t, h in enumerate(heads):
+        whole = isinstance(h, (Integral, Real)) and not isinstance(h, bool)
+        if not whole or not isfinite(h) or int(h) != h:
+            raise TypeError(
+                f"{where} must hold integer heads, got {shorten(repr(h))} for word {t + 1}"
+            )
+        found.append(int(h))
+    return tuple(found)
 
 
 def check_heads(heads: Sequence[int], where: str) -> None:
@@ -152,19 +289,29 @@ def check_heads(heads: Sequence[int], where: str) -> None:
     where : str
         What to call them in errors.
     """
+    fault = head_fault(heads)
+    if fault is not None:
+        raise ValueError(f"{where}: {fault[1]}")
+
+
+def head_fault(heads: Sequence[int]) -> tuple[int, str] | None:
+    """What keeps heads from forming a tree with a single root, and at which word.
+
+    Returns
+    -------
+    (int, str) or None
+        Position of a word, from 0, and a sentence about it; None of a tree.
+    """
     n = len(heads)
     for t, h in enumerate(heads):
         if not 0 <= h <= n:
-            raise ValueError(
-                f"{where}: word {t + 1} has head {h}, expected 0 .. {n} (0 is the root)"
-            )
+            return t, f"word {t + 1} has head {h}, expected 0 .. {n} (0 is the root)"
     roots = [t + 1 for t, h in enumerate(heads) if h == 0]
     if not roots:
-        raise ValueError(f"{where}: no word has head 0, expected exactly one root")
+        return 0, "no word has head 0, expected exactly one root"
     if len(roots) > 1:
-        raise ValueError(
-            f"{where}: words {roots[0]} and {roots[1]} both have head 0, expected "
-            "exactly one root"
+        return roots[1] - 1, (
+            f"words {roots[0]} and {roots[1]} both have head 0, expected exactly one root"
         )
     state = [0] * (n + 1)  # 0 unseen, 1 on the path, 2 known to reach the root
     state[0] = 2
@@ -176,12 +323,11 @@ def check_heads(heads: Sequence[int], where: str) -> None:
             path.append(v)
             v = heads[v - 1]
         if state[v] == 1:
-            cycle = path[path.index(v) :]
-            raise ValueError(
-                f"{where}: words {', '.join(map(str, cycle))} form a cycle, expected a tree"
-            )
+            cycle = shorten(", ".join(map(str, path[path.index(v) :])))
+            return v - 1, f"words {cycle} form a cycle, expected a tree"
         for u in path:
             state[u] = 2
+    return None
 
 
 def is_projective(heads: Sequence[int]) -> bool:
@@ -192,32 +338,16 @@ def is_projective(heads: Sequence[int]) -> bool:
     >>> is_projective((2, 0, 2)), is_projective((3, 0, 2, 1))
     (True, False)
     """
-    arcs = [(min(t, h), max(t, h)) for t, h in enumerate(heads, start=1)]
-    return not any(
-        a < c < b < d
-        for k, (a, b) in enumerate(arcs)
-        for (c, d) in arcs
-        if (c, d) != (a, b)
-    )
-
-
-def tree_to_networkx(x: Any, tree: DependencyTree) -> Any:
-    """A tree as a ``networkx.DiGraph`` from heads to modifiers.
-
-    Nodes are 0 (the root) .. n with the attributes ``form`` and ``tag``; edges have the
-    attribute ``label``.
-    """
-    networkx = require("networkx", "graph", "tree_to_networkx")
-    sentence = as_sentence(x, "x")
-    graph = networkx.DiGraph()
-    graph.add_node(0, form="", tag="ROOT")
-    for t, (form, tag) in enumerate(
-        zip(sentence.forms, sentence.tags, strict=True), start=1
-    ):
-        graph.add_node(t, form=form, tag=tag)
-    for t, head in enumerate(tree.heads, start=1):
-        graph.add_edge(head, t, label=tree.labels[t - 1] if tree.labels else "")
-    return graph
+    # By their left ends, longer ones first: those still open are nested in each other.
+    arcs = sorted((min(t, h), -max(t, h)) for t, h in enumerate(heads, start=1))
+    open_ends: list[int] = []
+    for left, right in arcs:
+        while open_ends and open_ends[-1] <= left:
+            open_ends.pop()
+        if open_ends and open_ends[-1] < -right:
+            return False
+        open_ends.append(-right)
+    return True
 
 
 __all__ = [
@@ -226,6 +356,6 @@ __all__ = [
     "as_sentence",
     "as_tree",
     "check_heads",
+    "head_fault",
     "is_projective",
-    "tree_to_networkx",
 ]

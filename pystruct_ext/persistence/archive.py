@@ -21,6 +21,7 @@ from pystruct_ext.persistence._values import Reader, Writer
 from pystruct_ext.persistence._version1 import upgrade
 from pystruct_ext.persistence.registry import ModelFileError, entry_of, names
 from pystruct_ext.utils.files import atomic_file
+from pystruct_ext.utils.inputs import seekable
 
 FORMAT = "pystruct_ext.model"
 VERSION = 2
@@ -110,11 +111,13 @@ def load(path: str | os.PathLike[str], space: Any = None) -> Any:
     ModelFileError
         If the file is truncated, damaged, foreign, or of a newer format.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no such model file: {path}")
     try:
-        with zipfile.ZipFile(path) as archive:
+        # A ZIP archive is not read in order: of a pipe all has to be there.
+        source: Any = seekable(path)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"no such model file: {path}") from None
+    try:
+        with zipfile.ZipFile(source) as archive:
             return _build(_manifest(archive), Reader(archive, space))
     except ModelFileError as error:
         raise ModelFileError(f"{path}: {error}") from error.__cause__

@@ -113,12 +113,14 @@ class Solver(BaseEstimator, ABC):
         return run_loop(run, problem, settings, callback)
 
     def _check(self) -> None:
-        for name, low in (("tol", 0.0), ("max_iter", 1), ("check_every", 1)):
+        for name, low in (("tol", 0), ("max_iter", 1), ("check_every", 1)):
             value = getattr(self, name)
-            whole = name == "tol" or isinstance(value, (int, np.integer))
+            real = name == "tol"
+            whole = real or isinstance(value, (int, np.integer))
             if not is_number(value) or not whole or value < low:
                 raise ValueError(
-                    f"{type(self).__name__}: {name} must be a number >= {low}, got {value!r}"
+                    f"{type(self).__name__}: {name} must be "
+                    f"{'a finite number' if real else 'an integer'} >= {low}, got {value!r}"
                 )
         if self.max_time is not None and not (
             is_number(self.max_time) and self.max_time > 0
@@ -189,6 +191,11 @@ def make_problem(
         raise ValueError(
             f"block_weight must be finite and >= 0; block {int(ids[bad[0]])} has "
             f"{weight[bad[0]]}"
+        )
+    if not weight.any():
+        raise ValueError(
+            f"block_weight: all {len(weight)} weights are zero, expected at least one above "
+            "zero"
         )
     return Problem(oracle, float(lam), ids, weight)
 

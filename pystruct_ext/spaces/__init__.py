@@ -1,5 +1,6 @@
 """Output spaces."""
 
+from pystruct_ext.spaces._labels import UnseenLabelError
 from pystruct_ext.spaces.alignment import AlignmentSpace
 from pystruct_ext.spaces.base import OutputSpace, PackedObjects, SpaceTags
 from pystruct_ext.spaces.combinators import Constrained, CostShifted, PackedParts
@@ -39,5 +40,6 @@ __all__ = [
     "SequenceSpace",
     "SlateSpace",
     "SpaceTags",
+    "UnseenLabelError",
     "allowed_transitions",
 ]

@@ -15,6 +15,12 @@ from pystruct_ext._core.features import (
 )
 from pystruct_ext._core.ragged import PackedRows
 from pystruct_ext.persistence.registry import storable
+from pystruct_ext.utils.examples import (
+    check_unmasked,
+    frame_is_numeric,
+    frame_rows,
+    is_frame,
+)
 
 # Dense rows with fewer nonzeros than this are faster, and smaller, as sparse rows.
 _SPARSE_BELOW = 0.4
@@ -50,8 +56,10 @@ def kind_of(X: Any, template: str | None) -> str:
     first = X[0]
     if hasattr(first, "indptr"):
         return "csr"
-    if isinstance(first, np.ndarray) and first.dtype.kind not in "OUS":
-        return "dense"
+    if is_frame(first):
+        return "dense" if all(map(_is_numeric_frame, X)) else "names"
+    if isinstance(first, np.ndarray):
+        return "dense" if first.dtype.kind not in "OUS" else "names"
     if isinstance(first, (list, tuple)):
         if len(first) and isinstance(first[0], (list, tuple, np.ndarray)):
             token = first[0]
@@ -59,9 +67,25 @@ def kind_of(X: Any, template: str | None) -> str:
                 return "dense"
         return "names"
     raise TypeError(
-        "X[0] must be a (T, d) array, a CSR matrix or a list of T feature collections, got "
-        f"{type(first).__name__}"
+        "X: example 0 must be a (T, d) array, a CSR matrix, a data frame or a list of T "
+        f"feature collections, got {type(first).__name__}"
     )
+
+
+def _is_numeric_frame(x: Any) -> bool:
+    return not is_frame(x) or frame_is_numeric(x)
+
+
+def _as_tokens(X: Any) -> Any:
+    """Sequences of names as lists: arrays of strings, and frames with strings, too."""
+    if type(X) is list and set(map(type, X)) <= {list, tuple}:
+        return X
+    return [
+        frame_rows(x)
+        if is_frame(x)
+        else (x.tolist() if isinstance(x, np.ndarray) else x)
+        for x in X
+    ]
 
 
 @storable(old_tag="encoder")
@@ -93,11 +117,16 @@ class FeatureEncoder:
         self.dtype = dtype
         self.kind = ""
         self.n_features = 0
+        # Names of the columns, where the examples are data frames of numbers.
+        self.column_names: list[str] | None = None
         self.vocabulary: Vocabulary | HashedVocabulary | None = None
 
     def fit(self, X: Any) -> PackedRows:
         """Learn names and widths from X, and pack it."""
         self.kind = kind_of(X, self.template)
+        self.column_names = None
+        if self.kind == "dense" and is_frame(X[0]):
+            self.column_names = [str(c) for c in X[0].columns]
         if self.kind in ("names", "columns"):
             self.vocabulary = (
                 Vocabulary()
@@ -116,7 +145,7 @@ class FeatureEncoder:
         ValueError
             If X has another width or is of another kind than at fit.
         """
-        kind = kind_of(X, self.template)
+        kind = self._kind_of(X)
         matrix = ("dense", "csr", "packed")
         same = kind == self.kind or (kind in matrix and self.kind in matrix)
         # Packed features may have come from names, with the vocabulary outside.
@@ -133,12 +162,20 @@ class FeatureEncoder:
             )
         return packed
 
-    def _pack(self, X: Any, grow: bool) -> PackedRows:
+    def _kind_of(self, X: Any) -> str:
         kind = kind_of(X, self.template)
+        # Frames of numbers where those of the fit had strings, too.
+        if kind == "dense" and self.kind == "names" and is_frame(X[0]):
+            return "names"
+        return kind
+
+    def _pack(self, X: Any, grow: bool) -> PackedRows:
+        kind = self._kind_of(X)
         if kind == "packed":
             return _cast(X, self.dtype)
         if kind == "dense":
-            return sparsified(PackedRows.from_dense(X, self.dtype))
+            arrays = [self._numbers(x, i) for i, x in enumerate(X)]
+            return sparsified(PackedRows.from_dense(arrays, self.dtype))
         if kind == "csr":
             return PackedRows.from_csr(X, self.dtype)
         vocabulary = self.vocabulary
@@ -154,7 +191,7 @@ class FeatureEncoder:
             values = None
         else:
             offsets, indptr, indices, values = encode_sequences(
-                X, vocabulary, grow=grow, dtype=self.dtype
+                _as_tokens(X), vocabulary, grow=grow, dtype=self.dtype
             )
             if grow and self.min_count > 1 and isinstance(vocabulary, Vocabulary):
                 indptr, indices, values = _prune(
@@ -163,6 +200,25 @@ class FeatureEncoder:
         if len(vocabulary) == 0:
             raise ValueError("X holds no feature names at all, expected at least 1")
         return PackedRows(offsets, indptr, indices, values, len(vocabulary))
+
+    def _numbers(self, x: Any, i: int) -> Any:
+        """A sequence of numbers as an array; the columns of a data frame by their names."""
+        if not is_frame(x):
+            check_unmasked(x, f"X: example {i}")
+            return x
+        columns = [str(c) for c in x.columns]
+        try:
+            array = np.asarray(x.to_numpy(), dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"X: example {i} must hold numbers: {error}") from None
+        if self.column_names is None or columns == self.column_names:
+            return array
+        if sorted(columns) != sorted(self.column_names):
+            raise ValueError(
+                f"X: example {i} has the columns {columns}, expected those of the first "
+                f"example of the fit: {self.column_names}"
+            )
+        return array[:, [columns.index(c) for c in self.column_names]]
 
     def __getstate__(self) -> dict[str, Any]:
         """Plain values and arrays only: what a model file can hold."""
@@ -179,6 +235,7 @@ class FeatureEncoder:
         self.__dict__.update(state)
         # Format version 1 of model files has the name of the type.
         self.dtype = np.dtype(self.dtype)
+        self.column_names = state.get("column_names")  # older files have none
         self.vocabulary = None
         if blob is not None:
             self.vocabulary = Vocabulary.from_arrays(blob, offsets)
@@ -189,7 +246,7 @@ class FeatureEncoder:
         """Feature names in column order, or None where there are none."""
         if isinstance(self.vocabulary, Vocabulary):
             return self.vocabulary.names()
-        return None
+        return self.column_names
 
 
 def _prune(

@@ -28,20 +28,20 @@ def collapse(tree: Tree) -> tuple[str, Tree]:
 def brackets(tree: Tree) -> list[tuple[int, int, str]]:
     """Constituents (start, end, collapsed label) in preorder."""
     found: list[tuple[int, int, str]] = []
-
-    def walk(node: Tree, start: int) -> int:
-        if node.is_preterminal:
-            return start + 1
-        label, low = collapse(node)
-        at = len(found)
-        found.append((0, 0, ""))
-        end = start
-        for child in low.children:
-            end = walk(child, end)
-        found[at] = (start, end, label)
-        return end
-
-    walk(tree, 0)
+    end = 0
+    # A number stands for the end of that constituent.
+    stack: list[Any] = [tree]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, int):
+            found[node] = (found[node][0], end, found[node][2])
+        elif node.is_preterminal:
+            end += 1
+        else:
+            label, low = collapse(node)
+            stack.append(len(found))
+            found.append((end, end, label))
+            stack.extend(reversed(low.children))
     return found
 
 
@@ -51,34 +51,28 @@ def tree_of_brackets(
     tags: Sequence[str],
 ) -> Tree:
     """The tree of constituents in preorder, collapsed labels restored to chains."""
-    position = 0
-
-    def build(start: int, end: int, label: str) -> Tree:
-        nonlocal position
-        children: list[Tree] = []
-        at = start
-        while at < end:
-            if (
-                position < len(items)
-                and items[position][0] == at
-                and items[position][1] <= end
-            ):
-                a, b, inner = items[position]
+    # Open constituents: start, end, label, and children so far.
+    stack: list[tuple[int, int, str, list[Tree]]] = []
+    at, position = items[0][0], 0
+    while True:
+        if position < len(items):
+            a, b, label = items[position]
+            if not stack or (a == at and b <= stack[-1][1]):
+                stack.append((a, b, label, []))
                 position += 1
-                children.append(build(a, b, inner))
-                at = b
-            else:
-                children.append(Tree(tags[at], (words[at],)))
-                at += 1
+                continue
+        if at < stack[-1][1]:
+            stack[-1][3].append(Tree(tags[at], (words[at],)))
+            at += 1
+            continue
+        _, _, label, children = stack.pop()
         names = label.split(" ")
         node = Tree(names[-1], tuple(children))
         for name in reversed(names[:-1]):
             node = Tree(name, (node,))
-        return node
-
-    a, b, label = items[0]
-    position = 1
-    return build(a, b, label)
+        if not stack:
+            return node
+        stack[-1][3].append(node)
 
 
 @storable(old_tag="grammar")
@@ -167,31 +161,39 @@ class TreebankGrammar:
 
     def binarised(self, tree: Tree) -> Binary:
         """The derivation of a tree: symbols are "=label^parent", "@...", or ":tag"."""
-
-        def build(node: Tree, parent: str, start: int) -> Binary:
+        # Nodes to come, with the label above; then those whose parts are done.
+        stack: list[tuple[Tree, str, bool]] = [(tree, "", False)]
+        done: list[Binary] = []
+        end = 0
+        while stack:
+            node, parent, is_done = stack.pop()
             if node.is_preterminal:
-                return (_tag_symbol(node.label), start, start + 1, None, None)
+                done.append((_tag_symbol(node.label), end, end + 1, None, None))
+                end += 1
+                continue
             label, low = collapse(node)
             above = f"^{parent}" if self.vertical > 1 else ""
             symbol = f"={label}{above}"
-            own = label.split(" ")[-1]
             if low.children[0].is_preterminal and len(low.children) == 1:
-                return (symbol, start, start + 1, None, None)
-            parts: list[Binary] = []
-            end = start
-            for child in low.children:
-                parts.append(build(child, own, end))
-                end = parts[-1][2]
+                done.append((symbol, end, end + 1, None, None))
+                end += 1
+                continue
+            if not is_done:
+                own = label.split(" ")[-1]
+                stack.append((node, parent, True))
+                stack += [(c, own, False) for c in reversed(low.children)]
+                continue
+            m = len(low.children)
+            parts = done[-m:]
+            del done[-m:]
             names = [p[0].split("^")[0][1:] for p in parts]
             joined = parts[0]
-            for t in range(1, len(parts)):
-                last = t + 1 == len(parts)
+            for t in range(1, m):
                 seen = names[max(0, t + 1 - self.horizontal) : t + 1]
-                name = symbol if last else f"@{label}{above}|{'_'.join(seen)}"
-                joined = (name, start, parts[t][2], joined, parts[t])
-            return joined
-
-        return build(tree, "", 0)
+                name = f"@{label}{above}|{'_'.join(seen)}" if t + 1 < m else symbol
+                joined = (name, parts[0][1], parts[t][2], joined, parts[t])
+            done.append(joined)
+        return done[0]
 
     def code(self, tree: Tree, where: str) -> list[int]:
         """The derivation as pairs (rule, split) in preorder.
@@ -234,12 +236,11 @@ class TreebankGrammar:
             return None
         n_rules = len(self.rules)
         found: list[tuple[int, int, str]] = []
-        at = 0
-
-        def walk(start: int, end: int) -> None:
-            nonlocal at
-            rule, split = code[2 * at], code[2 * at + 1]
-            at += 1
+        stack = [(0, n)]
+        for rule, split in zip(code[::2], code[1::2], strict=True):
+            if not stack:
+                break
+            start, end = stack.pop()
             symbol = (
                 self.rules[rule, 0] if split >= 0 else self.lexical[rule - n_rules, 1]
             )
@@ -247,10 +248,7 @@ class TreebankGrammar:
             if label >= 0:
                 found.append((start, end, self.labels[label]))
             if split >= 0:
-                walk(start, split)
-                walk(split, end)
-
-        walk(0, n)
+                stack += [(split, end), (start, split)]
         return found
 
     def _index(self) -> tuple[dict[Any, int], dict[Any, int]]:

@@ -209,6 +209,17 @@ class AlignmentSpace(CompiledSpace):
             np.dtype(self.dtype),
         )
 
+    def empty_output(self, x: Any) -> tuple[int, ...] | None:
+        """Gaps only, where one of the two sequences has no letters."""
+        pair = isinstance(x, (tuple, list)) and len(x) == 2
+        if pair and all(hasattr(s, "__len__") for s in x) and not all(map(len, x)):
+            return (-1,) * len(x[0])
+        return None
+
+    def empty_shape(self, x: Any) -> tuple[int, ...]:
+        """(n, m), one of them 0."""
+        return len(x[0]), len(x[1])
+
     def output_of(
         self, code: Sequence[int], packed: PackedAlignments, i: int
     ) -> tuple[int, ...]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pystruct_ext.spaces._in_pieces import decode_in_pieces
 from pystruct_ext.spaces.base import OutputSpace, SpaceTags
 
 
@@ -27,10 +28,36 @@ class CompiledSpace(OutputSpace):
     """
 
     dtype: str
+    # Whether an example has an `empty_output` if and only if its length is 0.
+    _empty_means_no_length: ClassVar[bool] = False
 
     @abstractmethod
     def output_of(self, code: Sequence[int], packed: Any, i: int) -> Any:
         """The output that a code of packed example i stands for."""
+
+    def empty_output(self, x: Any) -> Any:
+        """The only output of an example with nothing in it; None for all other examples.
+
+        Kernels take examples of at least one position. An estimator answers for empty ones
+        with what this says, and leaves them out of a fit.
+        """
+        return None
+
+    def empty_shape(self, x: Any) -> tuple[int, ...]:
+        """Shape of the array of parts of an example that has an `empty_output`."""
+        raise NotImplementedError
+
+    def marginals_as_dicts(self, marginals: NDArray[np.float64]) -> Any:
+        """Marginals of one example with labels in place of positions in an array.
+
+        Raises
+        ------
+        NotImplementedError
+            If the parts of the space have no such form.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} has no marginals as dicts, only arrays of its parts"
+        )
 
     def outputs_of(
         self, codes: NDArray[np.int32], offsets: NDArray[np.int64], packed: Any
@@ -52,7 +79,7 @@ class CompiledSpace(OutputSpace):
         self, w: NDArray[np.floating], packed: Any, n_threads: int = 1
     ) -> list[Any]:
         """Best output of every packed example."""
-        codes, offsets = self.bind(packed).decode_flat(self._own(w), None, n_threads)
+        codes, offsets = decode_in_pieces(self.bind(packed), self._own(w), n_threads)
         return self.outputs_of(codes, offsets, packed)
 
     def joint_feature(self, x: Any, y: Any) -> NDArray[np.float64]:

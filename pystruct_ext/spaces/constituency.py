@@ -12,17 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pystruct_ext._core import Oracle
-from pystruct_ext.outputs.phrase_trees import Tree
+from pystruct_ext.outputs.phrase_trees import Tree, as_phrase_tree
 from pystruct_ext.outputs.sentences import Sentence, as_sentence
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import constituency as _constituency
-from pystruct_ext.spaces._labels import padded
+from pystruct_ext.spaces._labels import UnseenLabelError, padded
 from pystruct_ext.spaces._treebank_grammar import (
     TreebankGrammar,
     brackets,
     tree_of_brackets,
 )
 from pystruct_ext.spaces.compiled import CompiledSpace
+from pystruct_ext.utils.messages import shorten
 
 
 @dataclass
@@ -96,8 +97,8 @@ class ConstituencySpace(CompiledSpace):
 
     Notes
     -----
-    x is a `Sentence`, a pair (forms, tags) or a list of (form, tag) pairs; y is a `Tree`
-    over the same words. Take function tags and traces off first
+    x is a `Sentence`, a pair (forms, tags) or a list of (form, tag) pairs; y is a `Tree`, or
+    an ``nltk.Tree``, over the same words. Take function tags and traces off first
     (`pystruct_ext.io.read_brackets` does).
 
     Code of "spans": (start * (n + 1) + end, label) of the constituents in preorder, -1
@@ -154,8 +155,7 @@ class ConstituencySpace(CompiledSpace):
         if Y is None:
             raise ValueError("y is needed to learn the labels, got None")
         self.validate(X, Y)
-        for i, y in enumerate(Y):
-            _check_tree(y, f"y: example {i}")
+        Y = [_checked(y, f"y: example {i}") for i, y in enumerate(Y)]
         found = [brackets(y) for y in Y]
         self.labels_ = sorted({label for b in found for _, _, label in b})
         roots = Counter(b[0][2] for b in found)
@@ -255,7 +255,7 @@ class ConstituencySpace(CompiledSpace):
         gold_label: list[int] = []
         for i, y in enumerate(Y):
             where, n = f"y: example {i}", int(lengths[i])
-            _check_tree(y, where)
+            y = _checked(y, where)
             if len(y.words()) != n:
                 raise ValueError(
                     f"{where} has {len(y.words())} words, but the sentence has {n}"
@@ -263,7 +263,7 @@ class ConstituencySpace(CompiledSpace):
             flat: list[int] = []
             for a, b, label in brackets(y):
                 if label not in index:
-                    raise ValueError(
+                    raise UnseenLabelError(
                         f"{where} has the label {label!r}, which was not seen at fit"
                     )
                 flat += [a * (n + 1) + b, index[label]]
@@ -335,13 +335,15 @@ class ConstituencySpace(CompiledSpace):
 
     def loss(self, y: Any, y_hat: Any) -> float:
         """Number of labelled brackets that are in one of the trees only."""
-        a, b = Counter(y.spans()), Counter(y_hat.spans())
+        a = Counter(as_phrase_tree(y, "y").spans())
+        b = Counter(as_phrase_tree(y_hat, "y_hat").spans())
         return float(sum(((a - b) + (b - a)).values()))
 
     def parts(self, y: Any) -> tuple[NDArray[np.int64], ...]:
         """Starts, ends and labels of constituents, as an index into (n + 1, n + 1, K)."""
         index = {label: k for k, label in enumerate(self.labels_)}
-        known = [(a, b, index[label]) for a, b, label in brackets(y) if label in index]
+        found = brackets(as_phrase_tree(y, "y"))
+        known = [(a, b, index[label]) for a, b, label in found if label in index]
         return tuple(np.array(known, dtype=np.int64).reshape(-1, 3).T)
 
     def enumerate(self, x: Any) -> Iterable[Tree]:
@@ -421,13 +423,13 @@ class ConstituencySpace(CompiledSpace):
         return w
 
 
-def _check_tree(y: Any, where: str) -> None:
-    if not isinstance(y, Tree):
-        raise TypeError(f"{where} must be a Tree, got {type(y).__name__}")
-    if y.is_preterminal:
+def _checked(y: Any, where: str) -> Tree:
+    tree = as_phrase_tree(y, where)
+    if tree.is_preterminal:
         raise ValueError(
-            f"{where} is a single word {str(y)!r} without a constituent above it"
+            f"{where} is a single word {shorten(str(tree))!r} without a constituent above it"
         )
+    return tree
 
 
 def _shape(word: str) -> str:

@@ -23,7 +23,7 @@ from pystruct_ext.outputs.sentences import (
 )
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import dependency as _dependency
-from pystruct_ext.spaces._labels import padded
+from pystruct_ext.spaces._labels import UnseenLabelError, padded
 from pystruct_ext.spaces.compiled import CompiledSpace
 from pystruct_ext.utils.callers import user_stacklevel
 from pystruct_ext.utils.renamed import renamed_parameters
@@ -92,6 +92,10 @@ class DependencySpace(CompiledSpace):
     nonprojective : {"lift", "error"}, default="lift"
         What to do with true trees that have crossing arcs if `projective`: move arcs up
         to the head's head, shortest first (Nivre and Nilsson 2005), or refuse.
+    lemmas, fine_tags : bool, default=True, True
+        Features of lemmas and of fine tags, where all sentences of the fit have them.
+        Sentences that lack them later are parsed without those features, with a warning:
+        turn them off if the sentences to parse will have none.
     bits, label_bits : int, default=22, 16
         Arc features are hashed to ``2 ** bits`` weights, label features to
         ``2 ** label_bits`` rows of weights over labels.
@@ -143,6 +147,8 @@ class DependencySpace(CompiledSpace):
         task_loss: str = "las",
         ignore_labels: tuple[str, ...] = (),
         nonprojective: str = "lift",
+        lemmas: bool = True,
+        fine_tags: bool = True,
         bits: int = 22,
         label_bits: int = 16,
         max_length: int = 400,
@@ -154,6 +160,8 @@ class DependencySpace(CompiledSpace):
         self.task_loss = task_loss
         self.ignore_labels = ignore_labels
         self.nonprojective = nonprojective
+        self.lemmas = lemmas
+        self.fine_tags = fine_tags
         self.bits = bits
         self.label_bits = label_bits
         self.max_length = max_length
@@ -190,8 +198,10 @@ class DependencySpace(CompiledSpace):
                     counts[tag] = counts.get(tag, 0) + 1
             frequent = sorted(counts, key=lambda t: (-counts[t], t))
             self.tags_ = frequent[: _TAG_BITS - 1]
-            self.lemmas_ = all(s.lemmas for s in sentences)
-            self.fine_tags_ = all(s.fine_tags for s in sentences)
+            self.lemmas_ = bool(self.lemmas) and all(s.lemmas for s in sentences)
+            self.fine_tags_ = bool(self.fine_tags) and all(
+                s.fine_tags for s in sentences
+            )
             X = sentences
         self.labels_: list[str] = []
         if self.labelled and Y is not None:
@@ -264,11 +274,18 @@ class DependencySpace(CompiledSpace):
         offsets = np.zeros(len(X) + 1, dtype=np.int64)
         np.cumsum([len(s.forms) for s in sentences], out=offsets[1:])
         for name, wanted in (("lemmas", self.lemmas_), ("fine_tags", self.fine_tags_)):
-            for i, s in enumerate(sentences):
-                if wanted and not getattr(s, name):
-                    raise ValueError(
-                        f"X: example {i} has no {name}, but the model was fitted with them"
-                    )
+            without = [
+                i for i, s in enumerate(sentences) if wanted and not getattr(s, name)
+            ]
+            if without:
+                warnings.warn(
+                    f"X: {len(without)} of {len(sentences)} sentences (first: example "
+                    f"{without[0]}) have no {name.replace('_', ' ')}, which the model was "
+                    f"fitted with: they are parsed without; fit with {name}=False for such "
+                    "sentences",
+                    UserWarning,
+                    stacklevel=user_stacklevel(),
+                )
         hashes: dict[str, int] = {}
         index = {tag: k for k, tag in enumerate(self.tags_)}
 
@@ -287,9 +304,10 @@ class DependencySpace(CompiledSpace):
         for s in sentences:
             blank = ("",) * len(s.forms)
             columns[0] += column(s.forms)
-            columns[1] += column(s.lemmas if self.lemmas_ else blank)
+            # A hash never seen at fit: its features have no weight.
+            columns[1] += column((s.lemmas or blank) if self.lemmas_ else blank)
             columns[2] += column(s.tags)
-            columns[3] += column(s.fine_tags if self.fine_tags_ else s.tags)
+            columns[3] += column((s.fine_tags or blank) if self.fine_tags_ else s.tags)
             tags += [other, other, *(index.get(t, other) for t in s.tags), other]
         tokens = np.ascontiguousarray(np.array(columns, dtype=np.uint32).T)
         return PackedTrees(offsets, tokens, np.array(tags, dtype=np.uint8))
@@ -358,7 +376,7 @@ class DependencySpace(CompiledSpace):
             if labels is not None:
                 for t, label in enumerate(tree.labels):
                     if label not in index:
-                        raise ValueError(
+                        raise UnseenLabelError(
                             f"{where} has the label {label!r}, which was not seen at fit"
                         )
                     labels[a + t] = index[label]
@@ -431,6 +449,18 @@ class DependencySpace(CompiledSpace):
         n = len(code) // 2
         table = self.labels_
         return DependencyTree(tuple(code[:n]), tuple(table[c] for c in code[n:]))
+
+    def empty_output(self, x: Any) -> DependencyTree | None:
+        """No heads for a sentence of no words."""
+        if not isinstance(x, (list, tuple)):
+            return None
+        words = x[0] if isinstance(x, tuple) and x else x
+        empty = hasattr(words, "__len__") and len(words) == 0
+        return DependencyTree(()) if empty else None
+
+    def empty_shape(self, x: Any) -> tuple[int, ...]:
+        """(1, 0)."""
+        return 1, 0
 
     def output_of(
         self, code: Sequence[int], packed: PackedTrees, i: int

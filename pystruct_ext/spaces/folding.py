@@ -19,7 +19,13 @@ from pystruct_ext.spaces._nearest_neighbour import nearest_neighbour_weights
 from pystruct_ext.spaces.compiled import CompiledSpace
 from pystruct_ext.utils.callers import user_stacklevel
 
-_BASES = {"A": 0, "C": 1, "G": 2, "U": 3, "T": 3}
+# Letters of IUPAC for more than one base are bases of an unknown kind, which pair with none.
+_UNKNOWN = 4
+_BASES = {"A": 0, "C": 1, "G": 2, "U": 3, "T": 3} | dict.fromkeys(
+    "RYSWKMBDHVN", _UNKNOWN
+)
+# ViennaRNA's marks, as numbers that the kernel knows.
+_DEMANDS = {".": 0, "x": 1, "|": 2, "<": 3, ">": 4, "(": 0, ")": 0}
 _CANONICAL = {(0, 3), (3, 0), (1, 2), (2, 1), (2, 3), (3, 2)}
 _MAX_LOOP = 30
 _MIN_PAIR = 4
@@ -36,11 +42,12 @@ class PackedFolds:
     ----------
     offsets : (n + 1,) int64
     bases : (n_bases,) uint8
-        A C G U as 0 .. 3.
+        A C G U as 0 .. 3, others as 4.
     partner : (n_bases,) int32 or None
         Truth: the position of the partner, -1 for none.
     demand, forced : arrays or None
-        Hard constraints: 1 free, 2 paired; and forced partners.
+        Hard constraints: 1 free, 2 paired, 3 with a later base, 4 with an earlier one; and
+        forced partners.
     n_dropped, n_changed : int
         True pairs that the space cannot hold, and the folds they were dropped from.
     """
@@ -94,8 +101,10 @@ class FoldingSpace(CompiledSpace):
 
     Notes
     -----
-    x is a string of A, C, G, U (T is read as U), y a dot-bracket string. Code: the
-    partner of every base. Ties: the same weights give the same fold, not necessarily the
+    x is a string of A, C, G, U (T is read as U), y a dot-bracket string. N and the other
+    letters of IUPAC are bases of an unknown kind, as for ViennaRNA: they stay free, count in
+    the lengths of loops, and no feature that names a base reads them. Code: the partner of
+    every base. Ties: the same weights give the same fold, not necessarily the
     one with the smallest code.
 
     References
@@ -197,7 +206,8 @@ class FoldingSpace(CompiledSpace):
         X : list of n str
         Y : list of n dot-bracket str, optional
         constraints : list of n str, optional
-            Per base: "." nothing, "x" free, "|" paired, "(" and ")" this pair.
+            Per base, as ViennaRNA writes it: "." nothing, "x" free, "|" paired, "<" with a
+            later base, ">" with an earlier one, "(" and ")" this pair.
 
         Returns
         -------
@@ -245,17 +255,23 @@ class FoldingSpace(CompiledSpace):
                     f"{where} has {len(text)} characters, but the sequence has {b - a}"
                 )
             for t, c in enumerate(text):
-                if c not in ".x|()":
+                if c not in _DEMANDS:
                     raise ValueError(
-                        f"{where} has {c!r} at position {t + 1}, expected . x | ( or )"
+                        f"{where} has {c!r} at position {t + 1}, expected one of . x | < > "
+                        "( )"
                     )
-                packed.demand[a + t] = {"x": 1, "|": 2}.get(c, 0)
+                packed.demand[a + t] = _DEMANDS[c]
             only = "".join(c if c in "()" else "." for c in text)
             for p, q in pairs_of(only, where):
                 if q - p < _MIN_PAIR:
                     raise ValueError(
                         f"{where} pairs positions {p + 1} and {q + 1}, which are less "
                         "than three bases apart"
+                    )
+                if _UNKNOWN in (packed.bases[a + p], packed.bases[a + q]):
+                    raise ValueError(
+                        f"{where} pairs positions {p + 1} and {q + 1}, one of which is a "
+                        "base of unknown kind"
                     )
                 packed.forced[a + p], packed.forced[a + q] = q, p
 
@@ -314,8 +330,10 @@ class FoldingSpace(CompiledSpace):
             i, j = crossing[0]
             return f"has a pseudoknot: the pair {i + 1}-{j + 1} crosses another"
         for i, j in pairs:
+            letters = "ACGUN"[bases[i]] + "ACGUN"[bases[j]]
+            if "N" in letters:
+                return f"pairs a base of unknown kind at {i + 1}-{j + 1}"
             if self.canonical and (int(bases[i]), int(bases[j])) not in _CANONICAL:
-                letters = "ACGU"[bases[i]] + "ACGU"[bases[j]]
                 return f"pairs {letters} at {i + 1}-{j + 1}, which is not canonical"
             if j - i < _MIN_PAIR:
                 return f"has a hairpin of less than three bases at {i + 1}-{j + 1}"
@@ -365,6 +383,14 @@ class FoldingSpace(CompiledSpace):
             np.dtype(self.dtype),
         )
 
+    def empty_output(self, x: Any) -> str | None:
+        """No brackets for a sequence of no bases."""
+        return "" if isinstance(x, str) and not x else None
+
+    def empty_shape(self, x: Any) -> tuple[int, ...]:
+        """(0, 0)."""
+        return 0, 0
+
     def output_of(self, code: Sequence[int], packed: PackedFolds, i: int) -> str:
         """The output that a code of packed example i stands for."""
         return dot_bracket(code)
@@ -396,6 +422,8 @@ class FoldingSpace(CompiledSpace):
             yield from folds(a + 1, b)
             for q in range(a + _MIN_PAIR, b):
                 pair = (int(bases[a]), int(bases[q]))
+                if _UNKNOWN in pair:
+                    continue
                 if self.canonical and pair not in _CANONICAL:
                     continue
                 for inner in folds(a + 1, q):
@@ -420,7 +448,8 @@ def _bases_of(x: Any, where: str) -> NDArray[np.uint8]:
     except KeyError:
         at = next(t for t, c in enumerate(x.upper()) if c not in _BASES)
         raise ValueError(
-            f"{where} has {x[at]!r} at position {at + 1}, expected A, C, G or U"
+            f"{where} has {x[at]!r} at position {at + 1}, expected A, C, G, U or a letter "
+            "of IUPAC for an unknown base"
         ) from None
 
 

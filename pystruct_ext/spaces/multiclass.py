@@ -14,8 +14,9 @@ from pystruct_ext._core.ragged import PackedRows
 from pystruct_ext.losses import cost_matrix
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import multiclass as _multiclass
-from pystruct_ext.spaces._labels import padded
+from pystruct_ext.spaces._labels import UnseenLabelError, padded
 from pystruct_ext.spaces.compiled import CompiledSpace
+from pystruct_ext.utils.examples import as_examples, is_missing
 from pystruct_ext.utils.renamed import renamed_parameters
 
 
@@ -124,10 +125,10 @@ class MulticlassSpace(CompiledSpace):
         if Y is None:
             return PackedClasses(rows)
         index = {label: k for k, label in enumerate(self.classes_)}
-        values = np.asarray(Y).tolist()
+        values = np.asarray(as_examples(Y, "y")).tolist()
         unknown = [(i, v) for i, v in enumerate(values) if v not in index]
         if unknown:
-            raise ValueError(
+            raise UnseenLabelError(
                 f"y: example {unknown[0][0]} has the class {unknown[0][1]!r}, which was "
                 f"not seen at fit; known are {self.classes_}"
             )
@@ -166,6 +167,10 @@ class MulticlassSpace(CompiledSpace):
         """The output that a code of packed example i stands for."""
         return self.classes_[code[0]]
 
+    def marginals_as_dicts(self, marginals: NDArray[np.float64]) -> dict[Any, float]:
+        """Class -> probability."""
+        return dict(zip(self.classes_, marginals.ravel().tolist(), strict=True))
+
     def _one(self, x: Any) -> Any:
         return _row(x)
 
@@ -199,26 +204,27 @@ def _checked_classes(Y: Any) -> NDArray[Any]:
     Raises
     ------
     ValueError
-        If Y is not one class per example, or a class is missing (None or NaN).
+        If Y is not one class per example, or a class is missing (None, NaN, NaT or NA).
     TypeError
         If strings are mixed with classes of another type.
     """
+    Y = as_examples(Y, "y")
     given = np.asarray(Y)
     if given.ndim != 1:
         raise ValueError(
             f"y must hold one class per example, got an array of shape {given.shape}"
         )
-    if given.dtype.kind == "f":
+    if given.dtype.kind in "fcmM":
         missing = np.isnan(given)
         if missing.any():
             i = int(np.flatnonzero(missing)[0])
-            raise ValueError(f"y: the class of example {i} is missing (NaN)")
+            raise ValueError(f"y: the class of example {i} is missing ({given[i]})")
     if given.dtype.kind not in "OU":
         return given
     # NumPy turns a list of strings and numbers into strings without a word.
     is_text = isinstance(Y[0], str) if len(Y) else True
     for i, value in enumerate(Y):
-        if value is None or (isinstance(value, float) and value != value):
+        if is_missing(value):
             raise ValueError(f"y: the class of example {i} is missing ({value!r})")
         if isinstance(value, str) != is_text:
             raise TypeError(

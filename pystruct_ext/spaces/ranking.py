@@ -16,6 +16,7 @@ from pystruct_ext._core.ragged import PackedRows
 from pystruct_ext.losses import pair_weights, ranking_loss, swapped_pairs
 from pystruct_ext.outputs.rankings import Ranking, RankingQuery, SwappedPairs
 from pystruct_ext.persistence.registry import storable
+from pystruct_ext.spaces._in_pieces import decode_in_pieces
 from pystruct_ext.spaces._kernels import ranking as _ranking
 from pystruct_ext.spaces._kernels.ranking import descending_order
 from pystruct_ext.spaces.base import OutputSpace, SpaceTags
@@ -325,7 +326,7 @@ class RankingSpace(OutputSpace):
         ]
         if judged:
             packed = self.pack([X[i] for i in judged])
-            codes, offsets = self.bind(packed).decode_flat(own, None, n_threads)
+            codes, offsets = decode_in_pieces(self.bind(packed), own, n_threads)
             for k, i in enumerate(judged):
                 code = codes[offsets[k] : offsets[k + 1]]
                 found[i] = self._output(code, X[i], scores[i])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,12 @@ from pystruct_ext._core.ragged import PackedRows
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._encoding import FeatureEncoder
 from pystruct_ext.spaces._kernels import segments as _segments
-from pystruct_ext.spaces._labels import padded
+from pystruct_ext.spaces._labels import UnseenLabelError, label_classes, padded
 from pystruct_ext.spaces.compiled import CompiledSpace
+from pystruct_ext.utils.examples import n_rows_of
 from pystruct_ext.utils.renamed import renamed_parameters
+
+_WHOLE = (int, np.integer)
 
 
 @dataclass
@@ -86,6 +89,8 @@ class SegmentSpace(CompiledSpace):
     (['a', 'b'], [2, 1])
     """
 
+    _empty_means_no_length: ClassVar[bool] = True
+
     @renamed_parameters(segment_loss="task_loss")
     def __init__(
         self,
@@ -127,8 +132,9 @@ class SegmentSpace(CompiledSpace):
         rows = encoder.fit(X)
         check_segmentations(Y, rows.lengths)
         self.encoder_, self.n_features_ = encoder, rows.n_features
-        labels = {label for y in Y for _, _, label in y}
-        self.classes_ = sorted(labels)
+        self.classes_ = label_classes(
+            [[label for _, _, label in y] for y in Y], unit="segment"
+        )
         longest = dict.fromkeys(self.classes_, 1)
         for y in Y:
             for a, b, label in y:
@@ -175,7 +181,7 @@ class SegmentSpace(CompiledSpace):
             first = int(rows.offsets[i])
             for a, b, label in y:
                 if label not in index:
-                    raise ValueError(
+                    raise UnseenLabelError(
                         f"y: example {i} has the label {label!r}, which was not seen at "
                         f"fit; known are {self.classes_}"
                     )
@@ -212,6 +218,14 @@ class SegmentSpace(CompiledSpace):
             },
             np.dtype(self.dtype),
         )
+
+    def empty_output(self, x: Any) -> list[Any] | None:
+        """No segments for a sequence of no tokens."""
+        return [] if n_rows_of(x) == 0 else None
+
+    def empty_shape(self, x: Any) -> tuple[int, ...]:
+        """(1, 1, K)."""
+        return 1, 1, len(self.classes_)
 
     def segments_of(self, code: Sequence[int]) -> list[tuple[int, int, Any]]:
         """One code as segments."""
@@ -280,12 +294,17 @@ def check_segmentations(Y: Sequence[Any], lengths: NDArray[np.int64]) -> None:
                     f"y: example {i} has {segment!r}, expected (start, end, label)"
                 )
             a, b, _ = segment
+            if not (isinstance(a, _WHOLE) and isinstance(b, _WHOLE)):
+                raise TypeError(
+                    f"y: example {i} has the segment {tuple(segment)!r}, expected whole "
+                    "numbers as start and end"
+                )
             if a != at or b <= a:
                 raise ValueError(
                     f"y: example {i} has the segment {tuple(segment)!r}, expected one that "
                     f"starts at {at} and ends after it"
                 )
-            at = b
+            at = int(b)
         if at != n:
             raise ValueError(
                 f"y: example {i} covers {at} tokens, but the sequence has {n}"

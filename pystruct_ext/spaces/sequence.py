@@ -25,7 +25,9 @@ from pystruct_ext.spaces._labels import (
 )
 from pystruct_ext.spaces.compiled import CompiledSpace
 from pystruct_ext.spaces.constraints import Allowed, allowed_transitions
+from pystruct_ext.utils.examples import as_examples, as_sequence, n_rows_of
 from pystruct_ext.utils.renamed import renamed_parameters
+from pystruct_ext.utils.weights import real_numbers
 
 
 @dataclass
@@ -104,6 +106,7 @@ class SequenceSpace(CompiledSpace):
     """
 
     _one_part_along: ClassVar[int | None] = 1
+    _empty_means_no_length: ClassVar[bool] = True
 
     @renamed_parameters(label_loss="task_loss")
     def __init__(
@@ -291,6 +294,21 @@ class SequenceSpace(CompiledSpace):
         """The output that a code of packed example i stands for."""
         return [self.classes_[c] for c in code]
 
+    def empty_output(self, x: Any) -> list[Any] | None:
+        """No labels for a sequence of no tokens."""
+        return [] if n_rows_of(x) == 0 else None
+
+    def empty_shape(self, x: Any) -> tuple[int, ...]:
+        """(0, K)."""
+        return 0, len(self.classes_)
+
+    def marginals_as_dicts(
+        self, marginals: NDArray[np.float64]
+    ) -> list[dict[Any, float]]:
+        """Label -> probability, for every token."""
+        names = self.classes_
+        return [dict(zip(names, row, strict=True)) for row in marginals.tolist()]
+
     def outputs_of(
         self,
         codes: NDArray[np.int32],
@@ -449,6 +467,7 @@ def _mask(
 def _token_weight(
     weights: Sequence[Any], lengths: NDArray[np.int64], dtype: np.dtype[Any]
 ) -> NDArray[np.floating]:
+    weights = as_examples(weights, "token_weight")
     if not hasattr(weights, "__len__"):
         raise TypeError(
             "token_weight must be a list of weights, one array per example, got "
@@ -458,17 +477,16 @@ def _token_weight(
         raise ValueError(
             f"token_weight has {len(weights)} examples, but X has {len(lengths)}"
         )
+    arrays = []
     for i, v in enumerate(weights):
-        a = np.asarray(v, dtype=np.float64)
+        where = f"token_weight: example {i}"
+        a = real_numbers(v if isinstance(v, np.ndarray) else as_sequence(v), where)
         if a.shape != (lengths[i],):
-            raise ValueError(
-                f"token_weight: example {i} has shape {a.shape}, expected ({lengths[i]},)"
-            )
+            raise ValueError(f"{where} has shape {a.shape}, expected ({lengths[i]},)")
         if not np.all(np.isfinite(a)) or np.any(a < 0):
-            raise ValueError(
-                f"token_weight: example {i} has a weight that is negative or not finite"
-            )
-    return np.concatenate([np.asarray(v, dtype=dtype) for v in weights])
+            raise ValueError(f"{where} has a weight that is negative or not finite")
+        arrays.append(a)
+    return np.concatenate(arrays).astype(dtype)
 
 
 def _seen_pairs(

@@ -15,6 +15,7 @@ from pystruct_ext.losses import DIVERSITY_LOSSES, DiversityMetric
 from pystruct_ext.outputs.queries import DiverseQuery
 from pystruct_ext.outputs.rankings import Slate
 from pystruct_ext.persistence.registry import storable
+from pystruct_ext.spaces._in_pieces import decode_in_pieces
 from pystruct_ext.spaces._kernels import slate as _slate
 from pystruct_ext.spaces.base import OutputSpace, SpaceTags
 from pystruct_ext.utils.gains import discounts
@@ -266,7 +267,7 @@ class SlateSpace(OutputSpace):
     ) -> list[Slate]:
         """A good slate of every query."""
         wide = np.ascontiguousarray(w, dtype=np.float64)
-        codes, offsets = self.bind(self.pack(X)).decode_flat(wide, None, n_threads)
+        codes, offsets = decode_in_pieces(self.bind(self.pack(X)), wide, n_threads)
         return [
             _slate_of(codes[a:b], x)
             for x, (a, b) in zip(X, pairwise(offsets), strict=True)

@@ -6,16 +6,29 @@ from collections.abc import Sequence
 from typing import Any
 
 from pystruct_ext.estimators import AlignmentSVM
-from pystruct_ext.io import read_alignments, write_alignments
+from pystruct_ext.io import (
+    SequencePairs,
+    read_alignments,
+    suffix_of,
+    write_alignments,
+)
 from pystruct_ext.metrics import alignment_report
 from pystruct_ext.spaces import AlignmentSpace
+from pystruct_ext.structures._scored import TABLES, Score, scorer
 from pystruct_ext.structures.base import Examples, Structure
 from pystruct_ext.structures.samples import alignment as problems
 
 
-def read(path: str) -> Examples:
-    """FASTA with gaps, or without where only to predict."""
-    data = read_alignments(path)
+def read(path: str, on_error: str = "raise") -> Examples:
+    """FASTA with gaps, or without where only to predict; or a table."""
+    return _examples(read_alignments(path, on_error))
+
+
+def _examples(data: SequencePairs, score: Score | None = None) -> Examples:
+    def write_aligned(out: str, y: Any) -> None:
+        scores = score(data.pairs, y) if score and suffix_of(out) in TABLES else None
+        write_alignments(out, data.names, data.pairs, y, scores)
+
     letters = sum(len(a) + len(b) for a, b in data.pairs)
     return Examples(
         data.pairs,
@@ -23,9 +36,17 @@ def read(path: str) -> Examples:
         letters,
         "letters",
         f"{len(data)} {'alignments' if data.aligned else 'pairs'}, {letters} letters",
-        lambda out, y: write_alignments(out, data.names, data.pairs, y),
-        missing="the rows of a pair differ in length, expected alignments with gaps",
+        write_aligned,
+        missing=f"expected alignments with gaps; {data.unequal}",
+        source=data,
+        records=data.records,
+        take=lambda index: _examples(data.take(index), score),
     )
+
+
+def adapt(model: Any, examples: Examples) -> Examples:
+    """Tables have scores, too."""
+    return _examples(examples.source, scorer(model))
 
 
 def write(path: str, X: Sequence[tuple[str, str]], y: Sequence[Sequence[int]]) -> None:
@@ -64,6 +85,7 @@ STRUCTURE = Structure(
     read=read,
     write=write,
     report=report,
+    adapt=adapt,
     inspect=inspect,
     display={"alignment": _draw},
     sample=problems.sample,

@@ -35,6 +35,13 @@ class Examples:
         Where `y` is None: what was seen, and what was expected to learn from.
     source : object
         What was read, for `Structure.report` and `Structure.prepare`.
+    records : list of n str
+        File, line and name of every example: what errors call it. Empty where a file is no
+        list of records.
+    take : callable or None
+        ``take(index)``: the examples of some records; needed where there are `records`.
+    predict_params : mapping
+        More arguments of `predict`, each a list of n, such as ``constraints``.
     """
 
     X: Any
@@ -46,6 +53,9 @@ class Examples:
     fit_params: Mapping[str, Any] = field(default_factory=dict)
     missing: str = "has no truth to learn from"
     source: Any = None
+    records: Sequence[str] = ()
+    take: Callable[[Sequence[int]], Examples] | None = None
+    predict_params: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
 class Problem(NamedTuple):
@@ -142,7 +152,9 @@ class Structure:
     description : str
         Two or three sentences.
     read : callable
-        ``read(path, ...) -> Examples``; of one path, or of several with `many`.
+        ``read(path, ...) -> Examples``; of one path, or of several with `many`. With a
+        parameter ``on_error``, ``--skip-bad`` passes "skip": bad records are left out, with
+        a warning. With a parameter ``constraints``, ``--constraints`` passes True.
     write : callable
         ``write(path, X, y, **fit_params)`` writes a file that `read` reads.
     report : callable

@@ -3,36 +3,58 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pystruct_ext.estimators import ConstituencySVM
-from pystruct_ext.io import read_brackets, read_lines, write_brackets
+from pystruct_ext.io import (
+    BadRecords,
+    conllu_of_lines,
+    read_brackets,
+    read_lines,
+    trees_of_lines,
+    write_brackets,
+)
 from pystruct_ext.metrics import bracket_report
 from pystruct_ext.outputs import Sentence, Tree
 from pystruct_ext.spaces import ConstituencySpace
-from pystruct_ext.structures.base import Examples, Problem, Say, Structure, take
+from pystruct_ext.structures.base import Examples, Say, Structure
 from pystruct_ext.structures.samples import constituency as problems
+from pystruct_ext.utils.listed import listed
+from pystruct_ext.utils.messages import shorten
 
 
-def read(*paths: str) -> Examples:
-    """Bracketed trees, or lines of word/TAG."""
-    path = paths[0]
-    if len(paths) == 1 and not Path(path).is_dir():
-        # stdin cannot be read twice.
-        lines = list(read_lines(path)) if path == "-" else None
-        first = next((t for _, t in lines or read_lines(path) if t.strip()), "(")
-        if not first.lstrip().startswith("("):
-            return _examples(_tagged(path, lines or read_lines(path)), None)
-    if "-" in paths:
-        raise ValueError("brackets are read from files, not from stdin")
-    trees = read_brackets(list(paths) if len(paths) > 1 else path)
-    return _examples([tree.sentence() for tree in trees], trees)
+def read(*paths: str, on_error: str = "raise") -> Examples:
+    """Bracketed trees in files or folders, or one file of words and tags."""
+    if len(paths) == 1 and (paths[0] == "-" or not Path(paths[0]).is_dir()):
+        path = paths[0]
+        # Pipes cannot be read twice.
+        lines = list(read_lines(path))
+        first = next((text.strip() for _, text in lines if text.strip()), "(")
+        # "(/-LRB-" is a word and its tag.
+        if not first.startswith("(") or first.startswith("(/"):
+            return _tagged(path, lines, first, on_error)
+        records, trees = trees_of_lines(lines, path, on_error)
+        return _examples([tree.sentence() for tree in trees], trees, records)
+    trees = read_brackets(list(paths), on_error=on_error)
+    return _examples([tree.sentence() for tree in trees], trees, ())
 
 
-def _examples(sentences: list[Sentence], trees: list[Tree] | None) -> Examples:
+def _examples(
+    sentences: Sequence[Sentence],
+    trees: Sequence[Tree] | None,
+    records: Sequence[str],
+) -> Examples:
     words = sum(len(x.forms) for x in sentences)
+
+    def chosen(index: Sequence[int]) -> Examples:
+        return _examples(
+            [sentences[i] for i in index],
+            None if trees is None else [trees[i] for i in index],
+            [records[i] for i in index] if records else (),
+        )
+
     return Examples(
         sentences,
         trees,
@@ -41,24 +63,52 @@ def _examples(sentences: list[Sentence], trees: list[Tree] | None) -> Examples:
         f"{len(sentences)} {'sentences' if trees is None else 'trees'}, {words} words",
         write_brackets,
         missing="has words with tags only, expected bracketed trees to learn from",
+        records=records,
+        take=chosen,
     )
 
 
-def _tagged(path: str, lines: Iterable[tuple[int, str]]) -> list[Sentence]:
-    sentences = []
+def _tagged(
+    path: str, lines: Sequence[tuple[int, str]], first: str, on_error: str
+) -> Examples:
+    """Lines of word/TAG, or columns: word and tag, or CoNLL-U."""
+    if all(_split(token) for token in first.split()):
+        return _slashed(path, lines, on_error)
+    cells = first.split("\t") if "\t" in first else first.split()
+    if len(cells) in (2, 3, 10) or first.startswith("#"):
+        bank = conllu_of_lines(lines, path, on_error)
+        return _examples(bank.sentences, None, bank.records)
+    return _slashed(path, lines, on_error)
+
+
+def _slashed(path: str, lines: Sequence[tuple[int, str]], on_error: str) -> Examples:
+    bad = BadRecords(on_error, "sentences")
+    sentences, records = [], []
     for number, line in lines:
-        cells = [token.rpartition("/") for token in line.split()]
-        if not cells:
-            continue
-        bad = next((c[2] for c in cells if not c[0] or not c[2]), None)
-        if bad is not None:
-            raise ValueError(
-                f"{path}:{number}: {bad!r} is not word/TAG; expected that, or brackets"
+        pairs = [(_split(token), token) for token in line.split()]
+        wrong = next((token for pair, token in pairs if pair is None), None)
+        if wrong is not None:
+            bad.add(
+                ValueError(
+                    f"{path}:{number}: {shorten(wrong)!r} is not word/TAG; expected that, "
+                    "columns of word and tag, or brackets"
+                )
             )
-        sentences.append(
-            Sentence(tuple(c[0] for c in cells), tuple(c[2] for c in cells))
-        )
-    return sentences
+        elif pairs:
+            words = [pair for pair, _ in pairs if pair is not None]
+            sentences.append(
+                Sentence(tuple(w for w, _ in words), tuple(t for _, t in words))
+            )
+            records.append(f"{path}:{number}")
+    bad.finish(path, len(sentences))
+    return _examples(sentences, None, records)
+
+
+def _split(token: str) -> tuple[str, str] | None:
+    word, _, tag = token.rpartition("/")
+    # Files of trees have them as -LRB- and -RRB-.
+    word = word.replace("-LRB-", "(").replace("-RRB-", ")")
+    return (word, tag) if word and tag else None
 
 
 def write(path: str, X: Sequence[Sentence], y: Sequence[Tree]) -> None:
@@ -74,8 +124,11 @@ def prepare(
     n_long = len(examples.X) - len(fits)
     if n_long:
         say(f"warning: {n_long} trees of more than {model.max_length} words left out")
-        kept = take(Problem(examples.X, examples.y), fits)
-        return _examples(kept.X, kept.y)
+        if examples.records:
+            long = [r for i, r in enumerate(examples.records) if i not in set(fits)]
+            say(f"warning: left out: {listed(long)}")
+        if examples.take is not None:
+            return examples.take(fits)
     return examples
 
 
@@ -103,7 +156,7 @@ STRUCTURE = Structure(
     summary="constituency parsing from Penn brackets",
     description="Train a constituency parser (ConstituencySVM) on bracketed trees; "
     "function tags and traces are taken off.",
-    file="bracket files or folders of them",
+    file="bracket files or folders of them; - is stdin",
     many=True,
     read=read,
     write=write,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pystruct_ext.estimators import DependencySVM
-from pystruct_ext.io import Treebank, read_conllu, write_conllu
+from pystruct_ext.io import Treebank, read_conllu, sentence_lines, write_conllu
 from pystruct_ext.metrics import attachment_report
 from pystruct_ext.outputs import DependencyTree, Sentence
 from pystruct_ext.spaces import DependencySpace
@@ -15,9 +15,12 @@ from pystruct_ext.structures.base import Examples, Option, Say, Structure
 from pystruct_ext.structures.samples import dependency as problems
 
 
-def read(path: str) -> Examples:
-    """CoNLL-U, or columns word, tag, head."""
-    bank = read_conllu(path)
+def read(path: str, on_error: str = "raise") -> Examples:
+    """CoNLL-U, or columns word, tag and perhaps head; a file or a folder."""
+    return _examples(read_conllu(path, on_error))
+
+
+def _examples(bank: Treebank) -> Examples:
     return Examples(
         bank.sentences,
         bank.dependencies,
@@ -26,18 +29,14 @@ def read(path: str) -> Examples:
         f"{len(bank)} sentences, {bank.n_words} words",
         lambda out, y: write_conllu(out, bank, y),
         missing="has no heads, expected trees to learn from",
+        records=bank.records,
+        take=lambda index: _examples(bank.take(index)),
     )
 
 
 def write(path: str, X: Sequence[Sentence], y: Sequence[DependencyTree]) -> None:
     """CoNLL-U with words, tags, heads and relations."""
-    lines = [
-        [
-            f"{t}\t{form}\t_\t{tag}\t_\t_\t_\t_\t_\t_"
-            for t, (form, tag) in enumerate(zip(x.forms, x.tags, strict=True), 1)
-        ]
-        for x in X
-    ]
+    lines = [sentence_lines(x, f"X: example {i}") for i, x in enumerate(X)]
     write_conllu(path, Treebank(list(X), None, lines), y)
 
 
@@ -45,8 +44,14 @@ def prepare(
     model: Any, examples: Examples, args: argparse.Namespace, say: Say
 ) -> Examples:
     """Labels where all trees have some."""
-    if model.labelled and not all(tree.labels for tree in examples.y):
+    without = [i for i, tree in enumerate(examples.y) if not tree.labels]
+    if model.labelled and without:
         model.set_params(labelled=False)
+        if len(without) < len(examples.y):
+            say(
+                f"warning: {len(without)} of {len(examples.y)} trees have no relations, the "
+                f"first at {examples.records[without[0]]}: learning without relations"
+            )
     examples.about += (
         f", {'labelled' if model.labelled else 'unlabelled'}, "
         f"{'projective' if model.projective else 'non-projective'}"
@@ -78,7 +83,7 @@ STRUCTURE = Structure(
     summary="dependency parsing from CoNLL-U",
     description="Train a dependency parser (DependencySVM) on CoNLL-U trees, or on "
     "columns word, tag, head.",
-    file="CoNLL-U file, gzip or plain; - is stdin",
+    file="CoNLL-U file, gzip or plain, or folder of them; - is stdin",
     read=read,
     write=write,
     report=report,

@@ -6,16 +6,26 @@ from collections.abc import Sequence
 from typing import Any
 
 from pystruct_ext.estimators import FoldingSVM
-from pystruct_ext.io import read_folds, write_folds
+from pystruct_ext.io import RnaFolds, read_folds, suffix_of, write_folds
 from pystruct_ext.metrics import base_pair_report
 from pystruct_ext.spaces import FoldingSpace
+from pystruct_ext.structures._scored import TABLES, Score, scorer
 from pystruct_ext.structures.base import Examples, Option, Structure
 from pystruct_ext.structures.samples import folding as problems
 
 
-def read(path: str) -> Examples:
-    """Dot-bracket, CT, BPSEQ or a table."""
-    data = read_folds(path)
+def read(path: str, on_error: str = "raise", constraints: bool = False) -> Examples:
+    """Dot-bracket, CT, BPSEQ or a table; a file or a folder."""
+    return _examples(read_folds(path, on_error, constraints=constraints))
+
+
+def _examples(data: RnaFolds, score: Score | None = None) -> Examples:
+    def write_predicted(out: str, y: Any) -> None:
+        columns: dict[str, Any] = dict(data.columns)
+        if score and suffix_of(out) in TABLES:
+            columns["score"] = score(data.sequences, y)
+        write_folds(out, data.names, data.sequences, y, columns)
+
     bases = sum(map(len, data.sequences))
     return Examples(
         data.sequences,
@@ -23,9 +33,20 @@ def read(path: str) -> Examples:
         bases,
         "bases",
         f"{len(data)} sequences, {bases} bases",
-        lambda out, y: write_folds(out, data.names, data.sequences, y),
+        write_predicted,
         missing="has no structures to learn from",
+        source=data,
+        records=data.records,
+        take=lambda index: _examples(data.take(index), score),
+        predict_params=(
+            {} if data.constraints is None else {"constraints": data.constraints}
+        ),
     )
+
+
+def adapt(model: Any, examples: Examples) -> Examples:
+    """Tables have scores, too."""
+    return _examples(examples.source, scorer(model))
 
 
 def write(path: str, X: Sequence[str], y: Sequence[str]) -> None:
@@ -66,10 +87,11 @@ STRUCTURE = Structure(
     space=FoldingSpace,
     summary="RNA folding from dot-bracket, CT, BPSEQ or CSV",
     description="Train a folding model (FoldingSVM) on RNA structures.",
-    file="structures, gzip or plain",
+    file="structures, gzip or plain, or folder of them; - is stdin",
     read=read,
     write=write,
     report=report,
+    adapt=adapt,
     inspect=inspect,
     display={"fold": _draw},
     sample=problems.sample,

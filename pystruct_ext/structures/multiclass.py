@@ -15,13 +15,16 @@ from pystruct_ext.spaces import MulticlassSpace
 from pystruct_ext.structures.base import Examples, Structure
 from pystruct_ext.structures.samples import multiclass as problems
 from pystruct_ext.utils.files import atomic_file
+from pystruct_ext.utils.inputs import InputError, open_input
 
 
 def read(path: str) -> Examples:
     """LIBSVM lines; column numbers start at 1."""
-    source: Any = sys.stdin.buffer if path == "-" else path
     try:
-        X, y = load_svmlight_file(source, zero_based=False)
+        with open_input(path) as file:
+            X, y = load_svmlight_file(file, zero_based=False)
+    except InputError:
+        raise
     except ValueError as error:
         raise ValueError(
             f"{path}: {error}; expected lines 'class 1:value 2:value ...'"

@@ -16,25 +16,44 @@ from pystruct_ext.structures.base import Examples, Say, Structure
 from pystruct_ext.structures.samples import segments as problems
 
 
-def read(path: str) -> Examples:
+def read(path: str, on_error: str = "raise") -> Examples:
     """CoNLL columns with BIO tags in the last."""
-    table = read_conll(path)
+    table = read_conll(path, on_error=on_error)
 
     def write_tags(out: str, y: Any) -> None:
         tags = [segments_to_bio(segments) for segments in y]
         _columns.write_columns(out, _columns.rows_of(table), tags)
 
-    few = table.n_columns < 2
+    y, missing = (
+        None,
+        (
+            f"has {table.n_columns} column, expected at least 2: features and, in the "
+            "last, BIO tags"
+        ),
+    )
+    if table.n_columns >= 2:
+        y, missing = _segments(table.column(-1))
     return Examples(
         table,
-        None if few else [segments_from_bio(tags) for tags in table.column(-1)],
+        y,
         table.n_tokens,
         "tokens",
         f"{table.n_sentences} sentences, {table.n_tokens} tokens",
         write_tags,
-        missing=f"has {table.n_columns} column, expected at least 2: features and, in the "
-        "last, BIO tags",
+        missing=missing,
+        source=table,
     )
+
+
+def _segments(tags: list[list[str]]) -> tuple[list[list[Any]] | None, str]:
+    """Segments of every sentence; or None, as of a file to predict, and why."""
+    found = []
+    for i, sentence in enumerate(tags):
+        try:
+            found.append(segments_from_bio(sentence))
+        except ValueError as error:
+            return None, f"in the last column, sentence {i + 1}: {error}"
+    return found, ""
 
 
 def write(path: str, X: Sequence[Any], y: Sequence[Sequence[Any]]) -> None:
@@ -51,6 +70,7 @@ def prepare(
 
 def report(examples: Examples, predicted: Any, model: Any) -> dict[str, Any]:
     """Whole segments."""
+    _columns.check_truth(model, examples.source)
     return {"segments": segment_report(examples.y, predicted, model.outside)}
 
 

@@ -19,20 +19,11 @@ from pystruct_ext.spaces import CodedLabels, SequenceSpace
 from pystruct_ext.structures import _columns
 from pystruct_ext.structures.base import Examples, Option, Say, Structure
 from pystruct_ext.structures.samples import sequence as problems
-from pystruct_ext.utils.files import atomic_file
 
 
-def read(path: str) -> Examples:
+def read(path: str, on_error: str = "raise") -> Examples:
     """CoNLL columns, the label in the last."""
-    table = read_conll(path)
-
-    def write_labels(out: str, y: Any) -> None:
-        if out == "-":
-            write_conll(out, table, y)
-            return
-        with atomic_file(out) as file:
-            write_conll(file, table, y)
-
+    table = read_conll(path, on_error=on_error)
     return Examples(
         table,
         None if table.n_columns < 2 else CodedLabels(*table.column_ids(-1)),
@@ -40,7 +31,7 @@ def read(path: str) -> Examples:
         "tokens",
         f"{table.n_sentences} sentences, {table.n_tokens} tokens, "
         f"{table.n_columns} columns",
-        write_labels,
+        lambda out, y: write_conll(out, table, y),
         missing=f"has {table.n_columns} column, expected at least 2: features and, in the "
         "last, the label",
         source=table,
@@ -63,31 +54,50 @@ def prepare(
                 f"{args.dev}: has {dev.n_columns} columns, but {args.train} has "
                 f"{table.n_columns}"
             )
+        y_dev = dev.column(-1)
+        metric = token_accuracy if _no_chunks(y_dev, examples.y.classes) else chunk_f1
+        if metric is token_accuracy:
+            say("note: the labels are no chunks; --dev stops by token accuracy")
         model.set_params(
-            callback=HeldOutScore(dev, dev.column(-1), args.patience, metric=chunk_f1)
+            callback=HeldOutScore(dev, y_dev, args.patience, metric=metric)
         )
     return _columns.set_template(model, examples, args.template)
 
 
 @dataclass(frozen=True)
 class TaggingReport:
-    """Chunks and accuracies."""
+    """Chunks and accuracies.
+
+    Attributes
+    ----------
+    chunks : ChunkReport or None
+        None where labels are no chunks.
+    token_accuracy, sentence_accuracy : float
+    no_chunks : str
+        Why there are no chunks.
+    """
 
     chunks: Any
     token_accuracy: float
     sentence_accuracy: float
+    no_chunks: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain numbers."""
         return {
-            **self.chunks.to_dict(),
+            **({"chunks": None} if self.chunks is None else self.chunks.to_dict()),
             "token_accuracy": self.token_accuracy,
             "sentence_accuracy": self.sentence_accuracy,
         }
 
     def __str__(self) -> str:
+        chunks = (
+            f"the labels are no chunks ({self.no_chunks}): accuracies only"
+            if self.chunks is None
+            else self.chunks
+        )
         return (
-            f"{self.chunks}\ntoken accuracy {100 * self.token_accuracy:.2f} %, "
+            f"{chunks}\ntoken accuracy {100 * self.token_accuracy:.2f} %, "
             f"sentence accuracy {100 * self.sentence_accuracy:.2f} %"
         )
 
@@ -95,20 +105,34 @@ class TaggingReport:
 def report(examples: Examples, predicted: Any, model: Any) -> TaggingReport:
     """Chunks as conlleval counts them, tokens and sentences."""
     table: ColumnTable = examples.source
+    _columns.check_truth(model, table)
     gold = table.column(-1)
+    no_chunks = _no_chunks(gold, model.classes_.tolist())
     return TaggingReport(
-        chunk_report(gold, predicted),
+        None if no_chunks else chunk_report(gold, predicted),
         token_accuracy(gold, predicted),
         sentence_accuracy(gold, predicted),
+        no_chunks,
     )
+
+
+def _no_chunks(gold: Sequence[Sequence[str]], labels: Sequence[str]) -> str:
+    """Why labels are not those of chunks, or ""."""
+    distinct = sorted({label for y in gold for label in y} | set(labels))
+    try:
+        chunk_report([distinct], [distinct])
+    except (TypeError, ValueError) as error:
+        return str(error).partition(" = ")[2] or str(error)
+    return ""
 
 
 def describe(model: Any) -> list[str]:
     """Sizes, and what a held-out file said."""
     lines = [f"{'features':<10} {model.n_features_in_}"]
     if isinstance(model.callback, HeldOutScore):
+        name = "chunk F1" if model.callback.metric is chunk_f1 else "token accuracy"
         lines.append(
-            f"{'held out':<10} best chunk F1 {100 * model.callback.best_score_:.2f} at "
+            f"{'held out':<10} best {name} {100 * model.callback.best_score_:.2f} at "
             f"epoch {model.callback.best_epoch_}, whose weights were kept"
         )
     return lines
@@ -159,7 +183,6 @@ STRUCTURE = Structure(
     display={"transitions": _transitions, "tagging": _tagging},
     sample=problems.sample,
     samples=problems.VARIANTS,
-    defaults={"C": 0.1},
     options=(
         _columns.TEMPLATE,
         Option(

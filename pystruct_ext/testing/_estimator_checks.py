@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import pickle
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, cross_val_predict
 
 from pystruct_ext.testing._cases import same, snapshot
 
@@ -100,13 +101,17 @@ def check_params(estimator: Any, X: Sequence[Any], y: Sequence[Any]) -> None:
 def check_fit(estimator: Any, X: Sequence[Any], y: Sequence[Any]) -> None:
     """``fit`` returns self, keeps parameters and inputs, and repeats itself exactly."""
     name, model = "check_fit", clone(estimator)
-    # Keys, not identities: GridSearchCV and others look at equality.
+    # Values, too: a parameter may be the same object, and changed.
     params = snapshot({k: v for k, v in model.get_params().items() if k != "callback"})[
         0
     ]
+    given = model.get_params(deep=False)
     data = snapshot(X, y)
     if _fit(model, X, y) is not model:
         _fail(name, "fit returns", "another object", "self")
+    for key, value in model.get_params(deep=False).items():
+        if value is not given[key]:
+            _fail(name, f"fit replaces the parameter {key}", value, given[key])
     after = {k: v for k, v in model.get_params().items() if k != "callback"}
     if not _same_params(after, params):
         _fail(name, "fit changes parameters", after, params)
@@ -229,9 +234,23 @@ def check_sample_weight(estimator: Any, X: Sequence[Any], y: Sequence[Any]) -> N
     plain = _fit(clone(estimator), X, y)
     if not np.array_equal(_dense(ones.coef_), _dense(plain.coef_)):
         _fail(name, "coef_ with weights of one", "other", "as without weights")
-    for bad in (np.ones(n + 1), -np.ones(n), np.full(n, np.nan)):
+    everyone = _fit(clone(estimator), X, y, sample_weight=[True] * n)
+    if not np.array_equal(_dense(everyone.coef_), _dense(plain.coef_)):
+        _fail(name, "coef_ with weights of True", "other", "as without weights")
+    masked = np.ma.array(np.ones(n), mask=np.arange(n) == 1)
+    for what, bad in (
+        ("one too many", np.ones(n + 1)),
+        ("negative", -np.ones(n)),
+        ("NaN", np.full(n, np.nan)),
+        ("all zero", np.zeros(n)),
+        ("masked", masked),
+        ("complex", np.ones(n) * 1j),
+        ("strings", ["1"] * n),
+    ):
         call = partial(_fit, clone(estimator), X, y, sample_weight=bad)
-        _raises(name, f"sample_weight={bad[:3]}...", (ValueError,), call)
+        message = _raises(name, f"sample_weight: {what}", (ValueError,), call)
+        if "weight" not in message.lower():
+            _fail(name, f"message for {what}", message, "the name sample_weight")
 
 
 def check_grid_search(estimator: Any, X: Sequence[Any], y: Sequence[Any]) -> None:
@@ -291,6 +310,120 @@ def check_errors(estimator: Any, X: Sequence[Any], y: Sequence[Any]) -> None:
             _fail(name, f"message for {what}", message, f"the name {word!r}")
 
 
+class _Interrupted(Exception):
+    """Raised in the middle of a fit."""
+
+
+def _interrupt(progress: Any) -> bool:
+    raise _Interrupted
+
+
+def check_refit(estimator: Any, X: Sequence[Any], y: Sequence[Any]) -> None:
+    """A fit knows nothing of the one before; a fit that fails changes nothing."""
+    name, n = "check_refit", len(X)
+    half = list(range(0, n, 2))
+    fresh = _fit(clone(estimator), X, y)
+    model = _fit(clone(estimator), *(_chosen(v, half) for v in (X, y)))
+    _fit(model, X, y)
+    if sorted(vars(model)) != sorted(vars(fresh)):
+        _fail(name, "attributes of a refit", sorted(vars(model)), sorted(vars(fresh)))
+    _same_model(name, "a refit on other data", model, fresh, X)
+    if "callback" in model.get_params(deep=False):
+        model.set_params(callback=_interrupt)
+        before = dict(vars(model))
+        call = partial(_fit, model, *(_chosen(v, half) for v in (X, y)))
+        _raises(name, "an exception in the middle of a fit", (_Interrupted,), call)
+        changed = [k for k, v in vars(model).items() if v is not before.get(k, model)]
+        if changed or set(before) != set(vars(model)):
+            _fail(name, "attributes changed by a fit that fails", changed, [])
+        _same_model(name, "a model whose refit failed", model, fresh, X)
+
+
+def _same_model(check: str, what: str, a: Any, b: Any, X: Any) -> None:
+    if not np.array_equal(_dense(a.coef_), _dense(b.coef_)):
+        _fail(check, f"coef_ of {what}", "other", "that of a fresh fit")
+    if not same(list(a.predict(X)), list(b.predict(X))):
+        _fail(check, f"predictions of {what}", "others", "those of a fresh fit")
+
+
+def _chosen(values: Any, index: list[int]) -> Any:
+    if isinstance(values, np.ndarray) or hasattr(values, "indptr"):
+        return values[index]
+    return [values[i] for i in index]
+
+
+def _objects(values: Any) -> Any:
+    out = np.empty(len(values), dtype=object)
+    for i, value in enumerate(values):
+        out[i] = value
+    return out
+
+
+def check_containers(estimator: Any, X: Sequence[Any], y: Sequence[Any]) -> None:
+    """Tuples, arrays of objects and Series are as good as lists; iterators are refused.
+
+    A Series is read by position, whatever its index; pandas is not needed.
+    """
+    name = "check_containers"
+    plain = _fit(clone(estimator), X, y)
+    matrix = isinstance(X, np.ndarray) or hasattr(X, "indptr")
+    containers: list[tuple[str, Callable[[Any], Any]]] = [
+        ("tuples", tuple),
+        ("arrays of objects", _objects),
+    ]
+    try:
+        Series = importlib.import_module("pandas").Series
+    except ImportError:
+        pass
+    else:
+        index = np.arange(len(X))[::-1] + 5
+        containers.append(("Series", lambda v: Series(_objects(v), index=index)))
+    score = plain.score(X, y)
+    for what, contain in containers:
+        X_in, y_in = X if matrix else contain(X), contain(y)
+        model = _fit(clone(estimator), X_in, y_in)
+        if not np.array_equal(_dense(model.coef_), _dense(plain.coef_)):
+            _fail(name, f"coef_ of a fit to {what}", "other", "that of lists")
+        if not same(list(model.predict(X_in)), list(plain.predict(X))):
+            _fail(name, f"predictions for {what}", "others", "those for lists")
+        if model.score(X_in, y_in) != score:
+            _fail(name, f"score on {what}", model.score(X_in, y_in), score)
+    for what, bad in (
+        ("generator", lambda: (x for x in X)),
+        ("iterator", lambda: iter(X)),
+    ):
+        call = partial(plain.predict, bad())
+        message = _raises(name, f"predict with a {what}", (TypeError,), call)
+        if "list(X)" not in message and not matrix:
+            _fail(name, f"message for a {what}", message, "the advice list(X)")
+        call = partial(_fit, clone(estimator), X, (v for v in y))
+        _raises(name, "fit with a generator of outputs", (TypeError,), call)
+
+
+def check_cross_val_predict(estimator: Any, X: Sequence[Any], y: Sequence[Any]) -> None:
+    """`cross_val_predict` gives one output per example, of one length or of several."""
+    name, n = "check_cross_val_predict", len(X)
+    longest = max(range(n), key=lambda i: _size(y[i]))
+    alike = [_chosen(v, [longest] * n) for v in (X, y)]
+    # A single row has a single class.
+    problems = [(X, y)] if _size(y[longest]) == 0 else [(X, y), tuple(alike)]
+    for X_in, y_in in problems:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            found = cross_val_predict(clone(estimator), X_in, y_in, cv=_folds(n))
+        if np.shape(found) != (n,):
+            _fail(name, "shape of the predictions", np.shape(found), (n,))
+        train, test = _folds(n)[0]
+        model = _fit(clone(estimator), *(_chosen(v, train) for v in (X_in, y_in)))
+        own = np.asarray(model.predict(_chosen(X_in, test)))
+        if not same(found[test].tolist(), own.tolist()):
+            _fail(name, "predictions of a fold", "others", "those of its own model")
+
+
+def _size(y: Any) -> int:
+    return len(y) if hasattr(y, "__len__") and not isinstance(y, str) else 0
+
+
 ESTIMATOR_CHECKS: list[EstimatorCheck] = [
     check_params,
     check_fit,
@@ -298,6 +431,9 @@ ESTIMATOR_CHECKS: list[EstimatorCheck] = [
     check_pickle,
     check_predict,
     check_sample_weight,
+    check_refit,
+    check_containers,
+    check_cross_val_predict,
     check_grid_search,
     check_representations,
     check_errors,

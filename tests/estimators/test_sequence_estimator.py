@@ -321,19 +321,34 @@ def with_value(value):
             TypeError,
             "token 1 of example 0 .* label 1",
         ),
-        (TWO, [[0, None], [1, 0, 0]], ValueError, "y: a label is missing"),
-        (TWO, [[0, float("nan")], [1, 0, 0]], ValueError, "y: a label is missing"),
-        (TWO, ["ab", "bba"], TypeError, r"y\[0\] must be a list of labels, .* got str"),
-        (TWO, [0, 1], TypeError, r"y\[0\] must be a list of labels"),
-        (TWO, [np.eye(2), LAB[1]], ValueError, r"y\[0\] has shape \(2, 2\)"),
+        (
+            TWO,
+            [[0, None], [1, 0, 0]],
+            ValueError,
+            "label of token 1 of example 0 is missing",
+        ),
+        (
+            TWO,
+            [[0, float("nan")], [1, 0, 0]],
+            ValueError,
+            "token 1 of example 0 is missing",
+        ),
+        (
+            TWO,
+            ["ab", "bba"],
+            TypeError,
+            "y: example 0 must be a list of labels, .* got str",
+        ),
+        (TWO, [0, 1], TypeError, "y: example 0 must be a list of labels"),
+        (TWO, [np.eye(2), LAB[1]], ValueError, r"y: example 0 has shape \(2, 2\)"),
         (TWO, None, ValueError, "y is needed"),
         ([], [], ValueError, "X holds no examples"),
-        ("text", LAB, TypeError, "X must be a list of sequences"),
+        ("text", LAB, TypeError, "X must be a list of examples, got the str"),
         (5, LAB, TypeError, "X must be a list of sequences, .* got int|got int"),
         ([TWO[0], np.ones((3, 1))], LAB, ValueError, "1"),
         ([TWO[0], np.ones(3)], LAB, ValueError, "1"),
-        ([TWO[0], np.ones((0, 2))], [[0, 1], []], ValueError, "1"),
-        ([[], [["a"]]], [[], [0]], ValueError, "0"),
+        ([TWO[0], np.ones((0, 2))], [[0, 1], [1]], ValueError, "1"),
+        ([[], [["a"], ["b"], [3]]], [[], [0, 1, 0]], TypeError, "1"),
         (with_value(np.nan), LAB, ValueError, "1"),
         (with_value(np.inf), LAB, ValueError, "1"),
         ([csr_matrix(x) for x in with_value(np.nan)], LAB, ValueError, "1"),
@@ -423,7 +438,7 @@ def test_attributes_before_fit(attribute):
 def test_bad_fit_arguments():
     with pytest.raises(TypeError, match="token_weight must be a list"):
         SequenceSVM().fit(TWO, LAB, token_weight=5)
-    with pytest.raises(ValueError, match="sample_weight must hold numbers"):
+    with pytest.raises(ValueError, match="sample_weight must hold real numbers"):
         SequenceSVM().fit(TWO, LAB, sample_weight=["a", "b"])
     for callback in (3, [3], "name"):
         with pytest.raises(TypeError, match="callback must be"):

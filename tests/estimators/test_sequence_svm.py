@@ -172,7 +172,7 @@ def test_score_with_labels_never_seen(model):
         ([[["f"], 7]], [["a", "b"]], TypeError, "7|int"),
         ([[[3], ["f"]]], [["a", "b"]], Exception, "."),
         ([np.ones((2, 2))], ["ab"], TypeError, "list of labels"),
-        ("text", [["a"]], TypeError, "list of sequences"),
+        ("text", [["a"]], TypeError, "list of examples"),
         (
             [np.ones((2, 2))],
             [["a", None]],

@@ -274,6 +274,53 @@ class ForgetsState(SequenceSVM):
         return state
 
 
+class LeavesHalfAFit(SequenceSVM):
+    """A fit that fails leaves the space of the new data with the old weights."""
+
+    def fit(self, X, y, sample_weight=None):
+        space = self._make_space()
+        space.fit_pack(X, y)
+        try:
+            return super().fit(X, y, sample_weight)
+        finally:
+            self.space_ = space
+
+
+class Remembers(SequenceSVM):
+    """A fit to other data starts from the weights of the one before."""
+
+    def fit(self, X, y, sample_weight=None):
+        before = getattr(self, "_w", None)
+        super().fit(X, y, sample_weight)
+        if before is not None and len(before) == len(self._w):
+            self._w = np.where(before == self._w, self._w, self._w + before)
+        return self
+
+
+class CopiesParameters(SequenceSVM):
+    def fit(self, X, y, sample_weight=None):
+        super().fit(X, y, sample_weight)
+        self.tol = float(repr(self.tol))
+        return self
+
+
+class AllowsNoWeightAtAll(SequenceSVM):
+    def fit(self, X, y, sample_weight=None):
+        if sample_weight is not None and not np.any(sample_weight):
+            sample_weight = None
+        return super().fit(X, y, sample_weight)
+
+
+class PlainLists(SequenceSVM):
+    def predict(self, X):
+        return list(super().predict(X))
+
+
+class ByIndex(SequenceSVM):
+    def fit(self, X, y, sample_weight=None):
+        return super().fit([X[i] for i in range(len(X))], y, sample_weight)
+
+
 class CrashesOnNewLabels(SequenceSVM):
     def score(self, X, y, sample_weight=None):
         known = set(self.classes_)
@@ -295,6 +342,10 @@ class CrashesOnNewLabels(SequenceSVM):
         (EagerConstructor, "check_params"),
         (AcceptsAnyC, "check_errors"),
         (ForgetsState, "check_pickle"),
+        (LeavesHalfAFit, "check_refit"),
+        (Remembers, "check_refit"),
+        (CopiesParameters, "check_fit"),
+        (AllowsNoWeightAtAll, "check_sample_weight"),
     ],
     ids=lambda v: getattr(v, "__name__", v),
 )
@@ -303,6 +354,20 @@ def test_broken_estimator_is_caught(broken, check):
         dict(yield_estimator_checks(broken(), arrays))[check]()
     with pytest.raises(Exception):  # noqa: B017, PT011 - an earlier check may meet it
         check_structured_estimator(broken(), arrays)
+
+
+@pytest.mark.parametrize(
+    ("broken", "check", "error"),
+    [
+        (PlainLists, "check_cross_val_predict", ValueError),
+        (ByIndex, "check_containers", KeyError),
+    ],
+    ids=lambda v: getattr(v, "__name__", v),
+)
+def test_crash_of_scikit_learn_or_pandas_is_caught(broken, check, error):
+    pytest.importorskip("pandas")
+    with pytest.raises(error):
+        dict(yield_estimator_checks(broken(), arrays))[check]()
 
 
 def test_crash_on_a_label_of_another_fold_is_caught():

@@ -70,7 +70,7 @@ def test_three_columns(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("\t3\taux", "\t9\taux", r"a.conllu:1: sentence: word 1 has head 9"),
+        ("\t3\taux", "\t9\taux", r"a.conllu:4: word 1 has head 9"),
         (
             "\t0\troot\t0:root\t_\n3.1",
             "\t1\troot\t0:root\t_\n3.1",
@@ -80,7 +80,7 @@ def test_three_columns(tmp_path):
         ("\t3\taux", "\tx\taux", r"a.conllu:4: head is 'x'"),
         ("2\tn't", "7\tn't", r"a.conllu:5: word id is '7', expected 2"),
         ("\tdo\tAUX", " do AUX", r"a.conllu:4: has 8 columns"),
-        ("\t3\taux", "\t_\taux", "word 1 has head -1"),
+        ("\t3\taux", "\t_\taux", "a.conllu:4: word 1 has no head, but others"),
     ],
 )
 def test_conllu_errors(tmp_path, old, new, message):
@@ -153,7 +153,7 @@ def test_structures_of_other_kinds(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("a.db", ">x\nACGU\n(..\n", "a.db:2: the fold has 3 characters"),
+        ("a.db", ">x\nACGU\n(..\n", r"a.db:1 \(x\): the fold has 3 characters"),
         ("a.db", ">x\nACGU\n(...\n", "position 1 is never closed"),
         ("a.db", "(...)\n", "a fold without a sequence"),
         ("a.ct", "3 x\n1 A 0 2 3 1\n2 C 1 3 0 2\n3 G 2 0 2 3\n", "base 1 pairs with 3"),

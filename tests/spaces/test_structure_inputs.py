@@ -145,7 +145,7 @@ def test_pcfg_weights_are_relative_frequencies():
 @pytest.mark.parametrize(
     ("x", "y", "message"),
     [
-        ("ACGN", "....", "X: example 0 has 'N' at position 4"),
+        ("ACGX", "....", "X: example 0 has 'X' at position 4"),
         ("", "", "X: example 0 is empty"),
         ("ACGU", "..(.", r"y: example 0: '\(' at position 3 is never closed"),
         ("ACGU", "..)", "y: example 0 has 3 characters, but the sequence has 4"),

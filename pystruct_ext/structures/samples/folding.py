@@ -11,12 +11,12 @@ from pystruct_ext.spaces import FoldingSpace
 from pystruct_ext.structures.base import Variant
 
 
-def folds(lengths: Sequence[int], canonical: bool = True) -> Any:
+def folds(lengths: Sequence[int], canonical: bool = True, letters: str = "GCAU") -> Any:
     """A maker of random sequences of these lengths, with a fold each."""
 
     def make(rng: np.random.Generator) -> tuple[list[str], list[str]]:
         space = FoldingSpace(canonical=canonical).fit_domain([])
-        X = ["".join(rng.choice(list("GCAU"), size=n)) for n in lengths]
+        X = ["".join(rng.choice(list(letters), size=n)) for n in lengths]
         Y = []
         for x in X:
             outputs = list(space.enumerate(x))
@@ -45,4 +45,5 @@ VARIANTS = (
         {"canonical": False, "prior": None, "false_cost": 0.5, "miss_cost": 2.0},
         folds((5, 10), canonical=False),
     ),
+    Variant("folds-unknown-bases", {}, folds((7, 13), letters="GGCCAUN")),
 )

@@ -1,7 +1,8 @@
 // The loop decomposition of a nested fold and its features, grouped as in CONTRAfold (Do, Woods and
 // Batzoglou 2006) and MXfold (Akiyama, Sato and Sakakibara 2018).
 //
-// Bases are 0 .. 3 (A C G U). A pair (i, j), i < j, closes a loop: a hairpin, a stack, a bulge, an
+// Bases are 0 .. 3 (A C G U), or kUnknown: a base that pairs with none, and of which no feature that
+// reads a base says anything; loops count it as any free base. A pair (i, j), i < j, closes a loop: a hairpin, a stack, a bulge, an
 // interior loop (all with one inner pair (k, l) but the first), or a multibranch loop. Pairs at the
 // outside are branches of the exterior. A pair seen from the loop outside of it is turned round: (l, k).
 #pragma once
@@ -12,6 +13,7 @@
 namespace pystruct_ext {
 namespace folding {
 
+constexpr uint8_t kUnknown = 4;
 constexpr int kMaxLoop = 30;  // unpaired bases of a bulge or interior loop; lengths are counted up to this
 
 // Positions of the groups in w. Lengths are cumulative: a loop of length n has features 1 .. n.
@@ -47,6 +49,10 @@ struct Loops {
   int32_t n;
 
   int32_t pair(int32_t i, int32_t j) const noexcept { return 4 * x[i] + x[j]; }
+  template <class... I>
+  bool known(I... i) const noexcept {
+    return ((x[i] < kUnknown) && ...);
+  }
   static int32_t stack_of(int32_t p, int32_t q) noexcept {
     const int32_t turned = 16 * (4 * (q % 4) + q / 4) + 4 * (p % 4) + p / 4;
     return std::min(16 * p + q, turned);
@@ -60,7 +66,7 @@ struct Loops {
   template <class F>
   void mismatch(int32_t group, int32_t i, int32_t j, int32_t next, int32_t previous,
                 F&& f) const noexcept {
-    f(group + 16 * pair(i, j) + 4 * x[next] + x[previous]);
+    if (known(next, previous)) f(group + 16 * pair(i, j) + 4 * x[next] + x[previous]);
   }
   template <class F>
   static void lengths(int32_t group, int32_t from, int32_t to, F&& f) noexcept {
@@ -77,9 +83,9 @@ struct Loops {
     const int32_t length = j - i - 1;
     closing(i, j, f);
     if (length > 0) mismatch(kHairpinMismatch, i, j, i + 1, j - 1, f);
-    if (length == 3)
+    if (length == 3 && known(i + 1, i + 2, i + 3))
       f(kHairpin3 + 256 * x[i] + 64 * x[i + 1] + 16 * x[i + 2] + 4 * x[i + 3] + x[j]);
-    if (length == 4)
+    if (length == 4 && known(i + 1, i + 2, i + 3, i + 4))
       f(kHairpin4 + 1024 * x[i] + 256 * x[i + 1] + 64 * x[i + 2] + 16 * x[i + 3] + 4 * x[i + 4] +
         x[j]);
   }
@@ -95,7 +101,8 @@ struct Loops {
       lengths(kBulgeLength, 1, a + b, f);
       if (a + b == 1) {
         f(kStack + stack_of(pair(i, j), pair(k, l)));
-        f(kBulgeBase + x[a ? i + 1 : j - 1]);
+        const int32_t bulge = a ? i + 1 : j - 1;
+        if (known(bulge)) f(kBulgeBase + x[bulge]);
       } else {
         closing(i, j, f);
         closing(l, k, f);
@@ -103,7 +110,7 @@ struct Loops {
       return;
     }
     interior_size(a, b, f);
-    if (a == 1 && b == 1) {
+    if (a == 1 && b == 1 && known(i + 1, j - 1)) {
       const int32_t p = x[i + 1], q = x[j - 1];
       f(kOneByOne + 4 * std::min(p, q) + std::max(p, q));
     }
@@ -129,8 +136,8 @@ struct Loops {
   template <class F>
   void branch(int32_t i, int32_t j, F&& f) const noexcept {
     closing(j, i, f);
-    if (i > 0) f(kDangle5 + 4 * pair(j, i) + x[i - 1]);
-    if (j + 1 < n) f(kDangle3 + 4 * pair(j, i) + x[j + 1]);
+    if (i > 0 && known(i - 1)) f(kDangle5 + 4 * pair(j, i) + x[i - 1]);
+    if (j + 1 < n && known(j + 1)) f(kDangle3 + 4 * pair(j, i) + x[j + 1]);
   }
   // The closing pair of a multibranch loop, seen from inside.
   template <class F>
@@ -138,8 +145,8 @@ struct Loops {
     f(kMultiBase);
     f(kMultiPaired);
     closing(i, j, f);
-    f(kDangle5 + 4 * pair(i, j) + x[j - 1]);
-    f(kDangle3 + 4 * pair(i, j) + x[i + 1]);
+    if (known(j - 1)) f(kDangle5 + 4 * pair(i, j) + x[j - 1]);
+    if (known(i + 1)) f(kDangle3 + 4 * pair(i, j) + x[i + 1]);
   }
 
   // All features of a fold; partner[i] is -1 where i is free.

@@ -26,11 +26,12 @@ struct FoldSpace {
 
   int64_t n = 0;
   const int64_t* offsets = nullptr;      // (n + 1,) bases of sequence i
-  const uint8_t* bases = nullptr;        // 0 .. 3
+  const uint8_t* bases = nullptr;        // 0 .. 3, 4 of unknown kind
   const int32_t* partner = nullptr;      // truth
   bool canonical = true;                 // AU, GC and GU pairs only
   double false_cost = 1, miss_cost = 1;
-  // Demands, or nullptr: per base 0 nothing, 1 free, 2 paired; and forced partners, -1 for none.
+  // Demands, or nullptr: what a base must be; and forced partners, -1 for none.
+  enum Demand : uint8_t { kAny, kFree, kPaired, kOpens, kCloses };  // opens: paired with a later base
   const uint8_t* demand = nullptr;
   const int32_t* forced = nullptr;
   const R* prior = nullptr;              // (kEnergy,) weights known before, or nullptr
@@ -136,15 +137,15 @@ struct FoldSpace {
       for (int32_t b = 0; b < len; ++b) {
         // A C G U: AU = 3, CG = 3, GU = 5 as sums; AC = 1, AG = CC = 2, AA = 0, GG = 4, UU = 6.
         const int32_t sum = x[a] + x[b];
-        row[b] = b - a >= folding::kMinPair &&
-                 (!canonical || sum == 3 || sum == 5);
+        row[b] = b - a >= folding::kMinPair && (!canonical || sum == 3 || sum == 5) &&
+                 x[a] < folding::kUnknown && x[b] < folding::kUnknown;
       }
-      if (d && d[a] == 1) std::fill(row, row + len, uint8_t{0});
+      if (d && (d[a] == kFree || d[a] == kCloses)) std::fill(row, row + len, uint8_t{0});
     }
-    for (int32_t t = 0; t < len; ++t) s.may_be_free[idx(t)] = !d || d[t] != 2;
+    for (int32_t t = 0; t < len; ++t) s.may_be_free[idx(t)] = !d || d[t] <= kFree;
     if (d)
       for (int32_t b = 0; b < len; ++b)
-        if (d[b] == 1)
+        if (d[b] == kFree || d[b] == kOpens)
           for (int32_t a = 0; a < b; ++a) s.may_pair[idx(int64_t{a} * len + b)] = 0;
     if (f)
       for (int32_t a = 0; a < len; ++a) {
