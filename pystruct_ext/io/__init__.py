@@ -14,7 +14,10 @@ from pystruct_ext.io._alignments import (
     write_alignments,
 )
 from pystruct_ext.io._ambient import AmbientTopic, read_ambient
-from pystruct_ext.io._ambiguous import AmbiguousQuery, read_ambiguous_queries
+from pystruct_ext.io._ambiguous import (
+    read_ambiguous_queries,
+    write_ambiguous_queries,
+)
 from pystruct_ext.io._brackets import read_brackets, trees_of_lines, write_brackets
 from pystruct_ext.io._conll import read_conll, write_conll
 from pystruct_ext.io._conllu import (
@@ -44,6 +47,7 @@ from pystruct_ext.io._trec import (
     write_qrels,
     write_run,
 )
+from pystruct_ext.outputs.ambiguous import AmbiguousQuery, ambiguous_queries
 from pystruct_ext.utils.inputs import input_limits
 
 __all__ = [
@@ -59,6 +63,7 @@ __all__ = [
     "Topic",
     "Treebank",
     "alignment_rows",
+    "ambiguous_queries",
     "conllu_of_lines",
     "input_limits",
     "iter_letor",
@@ -80,6 +85,7 @@ __all__ = [
     "trees_of_lines",
     "without_pseudoknots",
     "write_alignments",
+    "write_ambiguous_queries",
     "write_brackets",
     "write_conll",
     "write_conllu",

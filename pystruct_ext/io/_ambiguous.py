@@ -4,58 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pystruct_ext.io._files import read_lines
-
-
-@dataclass(frozen=True)
-class AmbiguousQuery:
-    """A query, the results of a search engine for it, and what they are relevant to.
-
-    Attributes
-    ----------
-    query : str
-    split : {"train", "test"}
-    intents, descriptions : tuple of str
-        Names of the intents, most popular first, and what each is about.
-    probabilities : (n_intents,) float64
-        Sum to 1.
-    doc_ids, titles, snippets : tuple of str
-        Results in the order of the search engine.
-    relevance : (n_results, n_intents) int8
-        3 the page one hopes for, 2 good, 1 touches the intent, 0 not relevant.
-    """
-
-    query: str
-    split: str
-    intents: tuple[str, ...]
-    descriptions: tuple[str, ...]
-    probabilities: NDArray[np.float64]
-    doc_ids: tuple[str, ...]
-    titles: tuple[str, ...]
-    snippets: tuple[str, ...]
-    relevance: NDArray[np.int8]
-
-    def __len__(self) -> int:
-        return len(self.titles)
-
-    def __repr__(self) -> str:
-        return (
-            f"<AmbiguousQuery {self.query!r}: {len(self)} results, intents "
-            f"{', '.join(self.intents)}>"
-        )
+from pystruct_ext.io._files import read_lines, write_lines
+from pystruct_ext.outputs.ambiguous import AmbiguousQuery, distinct, query_of
+from pystruct_ext.utils.messages import shorten
 
 
 def read_ambiguous_queries(path: str | os.PathLike[str]) -> list[AmbiguousQuery]:
     """Read queries in the format of `load_ambiguous_queries`: one JSON object per line.
 
     ``intents`` and ``grades`` may be missing where nothing is judged: relevance then has no
-    columns.
+    columns. Probabilities may be missing: they are then uniform over the intents that some
+    result serves. All that `ambiguous_queries` says of dicts holds for the objects.
 
     Parameters
     ----------
@@ -65,51 +29,101 @@ def read_ambiguous_queries(path: str | os.PathLike[str]) -> list[AmbiguousQuery]
     Raises
     ------
     ValueError
-        With file and line, for malformed JSON, a missing field, a grade of an unknown intent.
+        With file and line, for malformed JSON, a missing field, a grade of an unknown intent,
+        a field given twice, and for two queries of one text without an id each.
     """
-    queries = []
-    for number, line in read_lines(path):
-        if not line.strip():
-            continue
-        where = f"{path}:{number}"
-        try:
-            queries.append(_parse(json.loads(line), where))
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{where}: not a JSON object: {error}") from None
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(
-                f"{where}: missing or misshapen field {error}; expected query, results (id, "
-                "title, snippet, grades) and intents (id, probability)"
-            ) from None
+
+    def found() -> Iterator[tuple[str, AmbiguousQuery]]:
+        for number, line in read_lines(path):
+            if line.strip():
+                where = f"{path}:{number}"
+                yield where, query_of(_parse(line, where), where)
+
+    queries = distinct(found())
     if not queries:
         raise ValueError(f"{path}: holds no queries")
     return queries
 
 
-def _parse(record: dict[str, Any], where: str) -> AmbiguousQuery:
-    intents = record.get("intents", [])
-    names = [intent["id"] for intent in intents]
-    results = record["results"]
-    relevance = np.zeros((len(results), len(names)), dtype=np.int8)
-    for d, result in enumerate(results):
-        for name, grade in result.get("grades", {}).items():
-            if name not in names:
-                raise ValueError(
-                    f"{where}: result {d} has a grade for the unknown intent {name!r}"
-                )
-            if not isinstance(grade, int) or not 0 <= grade <= 100:
-                raise ValueError(
-                    f"{where}: result {d} has the grade {grade!r}, expected 0 to 100"
-                )
-            relevance[d, names.index(name)] = grade
-    return AmbiguousQuery(
-        str(record["query"]),
-        record.get("split", "train"),
-        tuple(names),
-        tuple(i.get("description", "") for i in intents),
-        np.array([i["probability"] for i in intents], dtype=np.float64),
-        tuple(str(r.get("id", d)) for d, r in enumerate(results)),
-        tuple(str(r["title"]) for r in results),
-        tuple(str(r.get("snippet", "")) for r in results),
-        relevance,
-    )
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    out = dict(pairs)
+    if len(out) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for i, name in enumerate(names) if name in names[:i])
+        raise ValueError(f"the field {shorten(twice)!r} occurs twice in one object")
+    return out
+
+
+def _parse(line: str, where: str) -> Any:
+    try:
+        return json.loads(line, object_pairs_hook=_once)
+    except RecursionError:
+        raise ValueError(f"{where}: nested too deeply") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{where}: not a JSON object: {error}") from None
+    except ValueError as error:
+        raise ValueError(f"{where}: {shorten(str(error))}") from None
+
+
+def write_ambiguous_queries(
+    path: str | os.PathLike[str], queries: Iterable[Any]
+) -> None:
+    """Write queries as `read_ambiguous_queries` reads them.
+
+    Parameters
+    ----------
+    path : path
+        gzip if it ends in ".gz"; "-" is standard output.
+    queries : iterable of AmbiguousQuery or DiverseQuery
+        Of a DiverseQuery what is text: features and relations are left out.
+    """
+    write_lines(path, (json.dumps(_record(q)) for q in queries))
+
+
+def _record(q: Any) -> dict[str, Any]:
+    text = getattr(q, "query", None) or q.query_id
+    if not q.titles:
+        raise ValueError(f"query {shorten(text)!r} has no titles to write")
+    relevance = np.zeros((len(q.titles), 0)) if q.relevance is None else q.relevance
+    names = [str(i) for i in range(relevance.shape[1])]
+    names = list(q.intents or names)
+    p = q.probabilities
+    if p is None and relevance.shape[1]:
+        p = q.intent_probabilities()
+    about = getattr(q, "descriptions", ())
+    intents: list[dict[str, Any]] = [{"id": name} for name in names]
+    for i, intent in enumerate(intents):
+        if (relevance > 0).any():
+            intent["probability"] = float(p[i])
+        if i < len(about) and about[i]:
+            intent["description"] = about[i]
+    snippets = getattr(q, "snippets", None) or [""] * len(q.titles)
+    out: dict[str, Any] = {"query": text}
+    if q.query_id not in (text, "_".join(text.split())):
+        out["id"] = q.query_id
+    if hasattr(q, "split"):
+        out["split"] = q.split
+    out["intents"] = intents
+    out["results"] = [
+        {
+            "id": q.doc_ids[d],
+            "title": title,
+            **({"snippet": snippets[d]} if snippets[d] else {}),
+            "grades": {
+                name: _whole(g, text)
+                for name, g in zip(names, relevance[d], strict=True)
+                if g > 0
+            },
+        }
+        for d, title in enumerate(q.titles)
+    ]
+    return out
+
+
+def _whole(grade: Any, text: str) -> int:
+    if int(grade) != grade:
+        raise ValueError(
+            f"query {shorten(text)!r}: the grade {grade:g} is not a whole number, which this "
+            "format needs"
+        )
+    return int(grade)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,6 +77,30 @@ class RankingQuery:
         if self.relevance is None:
             raise ValueError("the query has no relevance, hence no ideal ranking")
         return self.ranking(np.argsort(-self.relevance, kind="stable").tolist())
+
+
+class RankedRows(list):  # type: ignore[type-arg]
+    """What `RankingSVM.rank` returns: a list that knows whose its rankings are.
+
+    Each element is an int array, the rows of a query, best first.
+
+    Attributes
+    ----------
+    query_ids : list
+        The query of each element.
+    scores : list of float arrays
+        Beside the rows.
+    """
+
+    def __init__(
+        self,
+        rows: Iterable[NDArray[np.intp]] = (),
+        query_ids: Iterable[Any] = (),
+        scores: Iterable[NDArray[np.float64]] = (),
+    ) -> None:
+        super().__init__(rows)
+        self.query_ids = list(query_ids)
+        self.scores = list(scores)
 
 
 @dataclass(frozen=True)
@@ -188,4 +212,4 @@ def _equal(a: NDArray[np.float64] | None, b: NDArray[np.float64] | None) -> bool
     return np.array_equal(a, b)
 
 
-__all__ = ["Ranking", "RankingQuery", "Slate", "SwappedPairs"]
+__all__ = ["RankedRows", "Ranking", "RankingQuery", "Slate", "SwappedPairs"]

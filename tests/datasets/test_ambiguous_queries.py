@@ -76,7 +76,7 @@ def test_reading_own_files(tmp_path):
     assert q.relevance.shape == (2, 0)
     for change, message in (
         ("not json", "q.jsonl:1: not a JSON object"),
-        (json.dumps({"query": "x"}), "q.jsonl:1: missing or misshapen field 'results'"),
+        (json.dumps({"query": "x"}), "q.jsonl:1: has no field 'results'"),
         (
             json.dumps({**record, "results": [{"title": "a", "grades": {"z": 1}}]}),
             "unknown intent 'z'",
@@ -89,7 +89,7 @@ def test_reading_own_files(tmp_path):
                     "results": [{"title": "a", "grades": {"z": -1}}],
                 }
             ),
-            "grade -1, expected 0 to 100",
+            "is -1, expected a whole number from 0 to 100",
         ),
         ("", "holds no queries"),
     ):

@@ -52,7 +52,8 @@ def test_letor_round_trip(tmp_path_factory, rows, packed):
     assert data.y.tolist() == [r[0] for r in rows]
     assert data.qid.tolist() == [r[1] for r in rows]
     assert data.comments == ["docid = d"] * len(rows)
-    wide = files.read_letor([path, path], 3, sparse_output=True)
+    with pytest.warns(UserWarning, match="query ids occur in two files"):
+        wide = files.read_letor([path, path], 3, sparse_output=True)
     assert sparse.issparse(wide.X)
     assert wide.X.shape == (2 * len(rows), 3)
 
