@@ -82,7 +82,7 @@ def _learn(structure: Structure, args: argparse.Namespace, stages: Stages) -> in
         model.save(args.output)
     for line in certificate_lines(structure, model):
         stages.say(line)
-    if model.status_ == "interrupted":
+    if "interrupted" in (model.status_, model.solver_info_.get("ended_by")):
         sys.stderr.write(
             f"pystruct-ext: interrupted; the best model so far is in {args.output}\n"
         )

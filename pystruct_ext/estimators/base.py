@@ -250,7 +250,12 @@ n_iter_, n_oracle_calls_, history_
                     f"stopped after {result.n_iter} epochs at a relative gap of "
                     f"{result.relative_gap:.2e}, above {accept:g}; "
                     + advice(
-                        oracle, np.arange(n), self.C, result, solver.get_params(), accept
+                        oracle,
+                        np.arange(n),
+                        self.C,
+                        result,
+                        solver.get_params(),
+                        accept,
                     ),
                     ConvergenceWarning,
                     stacklevel=user_stacklevel(),

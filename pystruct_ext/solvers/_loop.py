@@ -441,8 +441,7 @@ class _Loop:
 
 def _warn_at_end(run: SolverRun, settings: LoopSettings, result: SolverResult) -> None:
     problem, gap = run.problem, result.relative_gap
-    ended = result.extra.get("ended_by", result.status)
-    if ended == "interrupted":
+    if result.ended_by == "interrupted":
         warnings.warn(
             "training was interrupted; the model is the best so far "
             f"(relative gap {gap:.2e})",
@@ -451,7 +450,12 @@ def _warn_at_end(run: SolverRun, settings: LoopSettings, result: SolverResult) -
         )
     elif result.status == "max_iter" and run.has_dual and gap > settings.tol:
         hint = advice(
-            problem.oracle, problem.ids, problem.C, result, settings.params, settings.tol
+            problem.oracle,
+            problem.ids,
+            problem.C,
+            result,
+            settings.params,
+            settings.tol,
         )
         warnings.warn(
             f"{settings.name} stopped after max_iter={settings.max_iter} epochs at a "

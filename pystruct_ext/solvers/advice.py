@@ -121,6 +121,8 @@ def _look(oracle: Oracle, ids: NDArray[np.int64], w: NDArray[np.floating]) -> _C
 
 def _scale(oracle: Oracle, square: NDArray[np.float64]) -> str:
     """The feature to scale, or nothing."""
+    if not square.any():
+        return ""
     j = int(square.argmax())
     ratio = math.sqrt(square[j] / float(np.median(square[square > 0])))
     if not ratio > _DOMINANT:
@@ -153,7 +155,9 @@ def _epochs_to_go(history: History, tol: float) -> float:
 def _round(epochs: float) -> int:
     """Upwards to one and a half digits."""
     unit = 10.0 ** math.floor(math.log10(max(epochs, 1.0)))
-    return int(math.ceil(2 * epochs / unit) * unit / 2) if unit > 1 else math.ceil(epochs)
+    return (
+        int(math.ceil(2 * epochs / unit) * unit / 2) if unit > 1 else math.ceil(epochs)
+    )
 
 
 __all__ = ["advice"]

@@ -50,9 +50,7 @@ class Audit:
         Where.
     """
 
-    def __init__(
-        self, oracle: Oracle, ids: NDArray[np.int64], separates: bool
-    ) -> None:
+    def __init__(self, oracle: Oracle, ids: NDArray[np.int64], separates: bool) -> None:
         self.oracle = oracle
         self.separates = separates
         at = np.linspace(0, len(ids) - 1, min(_BLOCKS, len(ids)))
@@ -175,7 +173,9 @@ def below_dual(
     if not gap < -slop:
         return False
     # Sums that cancel: features far from 0, scores that are large beside their differences.
-    some = ids[np.unique(np.linspace(0, len(ids) - 1, min(_BLOCKS, len(ids))).astype(int))]
+    some = ids[
+        np.unique(np.linspace(0, len(ids) - 1, min(_BLOCKS, len(ids))).astype(int))
+    ]
     slop += max(_rounding(oracle, w, int(i), oracle.truth(int(i))) for i in some)
     return gap < -slop
 
