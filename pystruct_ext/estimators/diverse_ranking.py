@@ -244,7 +244,7 @@ status_, n_iter_, n_oracle_calls_, history_
                     warnings.simplefilter("ignore", OracleWarning)
                     warnings.simplefilter("ignore", ConvergenceWarning)
                     self._solve(packed, weight)
-            if self.status_ == "interrupted":
+            if "interrupted" in (self.status_, self.solver_info_.get("ended_by")):
                 break
             own = self._slates(queries)
             for i, q in enumerate(queries):

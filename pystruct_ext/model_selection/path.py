@@ -138,6 +138,6 @@ def c_path(
                 else point.score(X_dev, y_dev)
             )
         path.points.append(PathPoint(float(C), point, seconds, score))
-        if point.status_ == "interrupted":
+        if result.ended_by == "interrupted":
             break
     return path

@@ -441,8 +441,7 @@ class _Loop:
 
 def _warn_at_end(run: SolverRun, settings: LoopSettings, result: SolverResult) -> None:
     problem, gap = run.problem, result.relative_gap
-    ended = result.extra.get("ended_by", result.status)
-    if ended == "interrupted":
+    if result.ended_by == "interrupted":
         warnings.warn(
             "training was interrupted; the model is the best so far "
             f"(relative gap {gap:.2e})",

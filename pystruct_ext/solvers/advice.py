@@ -121,6 +121,8 @@ def _look(oracle: Oracle, ids: NDArray[np.int64], w: NDArray[np.floating]) -> _C
 
 def _scale(oracle: Oracle, square: NDArray[np.float64]) -> str:
     """The feature to scale, or nothing."""
+    if not square.any():
+        return ""
     j = int(square.argmax())
     ratio = math.sqrt(square[j] / float(np.median(square[square > 0])))
     if not ratio > _DOMINANT:
