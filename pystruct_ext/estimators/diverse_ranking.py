@@ -118,6 +118,7 @@ status_, n_iter_, n_oracle_calls_, history_
     _space_class = SlateSpace
     _grouped_in_queries = True
     space_: Any
+    topics_: MixtureTopics
 
     def __init__(
         self,
