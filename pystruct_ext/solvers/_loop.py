@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from pystruct_ext._core import Oracle
+from pystruct_ext.solvers._progress import progress_bar
 from pystruct_ext.solvers.advice import advice
 from pystruct_ext.solvers.certificate import (
     Audit,
@@ -32,7 +33,6 @@ from pystruct_ext.solvers.certificate import (
     refute,
     weak_reason,
 )
-from pystruct_ext.solvers._progress import progress_bar
 from pystruct_ext.solvers.result import History, SolverResult, WorkingSet, relative
 from pystruct_ext.utils.callers import user_stacklevel
 
