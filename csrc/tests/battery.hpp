@@ -234,7 +234,7 @@ class Battery {
     for (const Code& z : pool_[idx(i)])
       that(o_->check_code(o_->ctx, i, z.data(), range) < 0, "check_code refuses an output", i);
     const Code& first = pool_[idx(i)].front();
-    for (int k = 0; k < 200 && !first.empty(); ++k) {
+    for (int k = 0; k < 60 && !first.empty(); ++k) {
       Code z = first;
       const int times = std::uniform_int_distribution<int>(1, 3)(rng_);
       for (int t = 0; t < times; ++t)

@@ -135,7 +135,7 @@ class SolverRun(ABC):
         """Cuts for a warm start."""
         return None
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most runs have nothing to give back
         """Nothing is asked of the run, or of the oracle for it, after this."""
 
     def extra(self) -> dict[str, Any]:
@@ -416,7 +416,7 @@ class _Loop:
             return gap_reason(self.gap, self.best_primal)
         if beyond_rounding(-self.bound_below):
             return (
-                f"upper bounds of the oracle are below what it found by {self.bound_below:.3g}: "
+                f"upper bounds of the oracle are {self.bound_below:.3g} below what it found: "
                 "bound is not the bound it claims to be"
             )
         return None

@@ -26,8 +26,10 @@ def library(tmp_path_factory):
     path = tmp_path_factory.mktemp("plain") / "signs.so"
     flags = ["-std=c99", "-O2", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror"]
     done = subprocess.run(
-        [compiler, *flags, "-shared", "-fPIC", f"-I{get_include()}", str(SOURCE)]
-        + ["-o", str(path), "-lm"],
+        [
+            *(compiler, *flags, "-shared", "-fPIC", f"-I{get_include()}"),
+            *(str(SOURCE), "-o", str(path), "-lm"),
+        ],
         capture_output=True,
         text=True,
         check=False,
