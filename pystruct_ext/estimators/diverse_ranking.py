@@ -48,7 +48,7 @@ class DiverseRankingSVM(BaseStructuralSVM):
 
     Parameters
     ----------
-    C : float, default=1.0
+    C : float, default=0.1
         Weight of the sum of hinges.
     loss : {"alpha_ndcg", "err_ia", "ndcg_ia", "intents"}, default="alpha_ndcg"
         One minus the metric over that of the ideal slate; "intents" is the probability mass
@@ -119,7 +119,7 @@ status_, n_iter_, n_oracle_calls_, history_
 
     def __init__(
         self,
-        C: float = 1.0,
+        C: float = 0.1,
         *,
         loss: str = "alpha_ndcg",
         model: str = "sequential",

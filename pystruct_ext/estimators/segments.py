@@ -66,7 +66,7 @@ n_iter_, n_oracle_calls_, history_
         self,
         C: float = 0.1,
         *,
-        loss: str = "tokens",
+        loss: str = "segments",
         outside: Any = None,
         max_length: Any = None,
         boundary: bool = True,

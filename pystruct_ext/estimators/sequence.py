@@ -26,9 +26,9 @@ class SequenceSVM(BaseStructuralSVM):
 
     Parameters
     ----------
-    C : float, default=1.0
-        Weight of the sum of hinges. For text with many sparse features 0.1 is a good
-        first try.
+    C : float, default=0.1
+        Weight of the sum of hinges. The default suits text with many sparse features;
+        for few dense ones try 1.0, too.
     loss : {"hamming", "zero_one"}, (K, K) array or mapping, default="hamming"
         Cost of a wrong label; see `pystruct_ext.losses.cost_matrix`.
     constraints : None, "BIO", "BILOU", (K, K) bool array or mapping, default=None
@@ -94,7 +94,7 @@ n_iter_, n_oracle_calls_, history_
 
     def __init__(
         self,
-        C: float = 1.0,
+        C: float = 0.1,
         *,
         loss: Any = "hamming",
         constraints: Any = None,

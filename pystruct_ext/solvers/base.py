@@ -120,7 +120,7 @@ class Solver(BaseEstimator, ABC):
             if not is_number(value) or not whole or value < low:
                 raise ValueError(
                     f"{type(self).__name__}: {name} must be "
-                    f"{'a finite number' if real else 'an integer'} >= {low}, got {value!r}"
+                    f"{'a number' if real else 'an integer'} >= {low}, got {value!r}"
                 )
         if self.max_time is not None and not (
             is_number(self.max_time) and self.max_time > 0

@@ -50,7 +50,7 @@ class SegmentSpace(CompiledSpace):
 
     Parameters
     ----------
-    task_loss : {"tokens", "segments"}, default="tokens"
+    task_loss : {"tokens", "segments"}, default="segments"
         Wrong tokens, or segments that are in one of the segmentations only.
     outside : label or None, default=None
         Label whose segments do not count in the loss on segments, such as "O".
@@ -94,7 +94,7 @@ class SegmentSpace(CompiledSpace):
     @renamed_parameters(segment_loss="task_loss")
     def __init__(
         self,
-        task_loss: str = "tokens",
+        task_loss: str = "segments",
         outside: Any = None,
         max_length: Any = None,
         boundary: bool = True,

@@ -176,7 +176,8 @@ class Structure:
     many : bool
         Whether training may be in several files.
     defaults : mapping
-        Parameters of the estimator that have another default on the command line.
+        Parameters of the estimator that have another default on the command line, because
+        the format of the files says what they are; others have that of the estimator.
     options : sequence of Option
         Flags of ``learn`` beside those made from the estimator's parameters.
     prepare : callable or None

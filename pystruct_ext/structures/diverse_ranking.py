@@ -207,5 +207,6 @@ STRUCTURE = Structure(
             1,
         ),
     ),
-    defaults={"model": "mixture", "C": 0.1, "max_iter": 100},
+    # Files hold text, whose topics the better model needs; a DiverseQuery need not have any.
+    defaults={"model": "mixture"},
 )

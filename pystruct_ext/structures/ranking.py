@@ -169,5 +169,4 @@ STRUCTURE = Structure(
         ),
     ),
     select=select,
-    defaults={"tol": 0.01},
 )

@@ -88,6 +88,7 @@ STRUCTURE = Structure(
     check=_columns.check_template,
     sample=problems.sample,
     samples=problems.VARIANTS,
-    defaults={"loss": "segments", "outside": "O"},
+    # BIO tags write no segment as "O".
+    defaults={"outside": "O"},
     options=(_columns.TEMPLATE,),
 )

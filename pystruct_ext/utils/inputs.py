@@ -235,10 +235,11 @@ def open_input(path: str | os.PathLike[str] | BinaryIO) -> Iterator[BinaryIO]:
     with ExitStack() as stack:
         raw: Any = path
         name, regular = name_of(path), False
-        if str(path) == "-":
+        named = isinstance(path, (str, os.PathLike))
+        if named and str(path) == "-":
             raw = sys.stdin.buffer
-        elif isinstance(path, (str, os.PathLike)):
-            raw = stack.enter_context(open(path, "rb"))
+        elif named:
+            raw = stack.enter_context(open(raw, "rb"))
             regular = stat.S_ISREG(os.fstat(raw.fileno()).st_mode)
         if not hasattr(raw, "read1"):
             raw = io.BytesIO(_bytes_of(raw, name))
@@ -306,7 +307,7 @@ class HeldInput(io.BytesIO):
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         super().__init__(read_input(path))
-        self.name: str = os.fspath(path)
+        self.name: str = name_of(path)
 
     def __str__(self) -> str:
         return self.name

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import inspect
 
 import pytest
 
 from pystruct_ext import FoldingSVM
-from pystruct_ext.cli._options import add_options, parameter_values
-from pystruct_ext.cli.main import build_parser
+from pystruct_ext.cli._options import add_options, naming_flags, parameter_values
+from pystruct_ext.cli.main import build_parser, main
 from pystruct_ext.structures import STRUCTURES, Option
+from pystruct_ext.utils.numpydoc import parameters
 
 SOLVER = {
     "--C 2.5": ("C", 2.5),
@@ -106,7 +108,7 @@ DEFAULTS = {
     "constituency": {"C": 0.1, "model": "spans", "horizontal": 1, "bits": 16},
     "folding": {"C": 0.001, "prior": "energy", "canonical": True, "false_cost": 0.1},
     "alignment": {"C": 0.1, "mode": "global", "window": 0},
-    "ranking": {"C": 1.0, "tol": 0.01, "loss": "ndcg", "top": 10, "solver": "auto"},
+    "ranking": {"C": 1.0, "tol": None, "loss": "ndcg", "top": 10, "solver": "auto"},
     "diverse-ranking": {
         "C": 0.1,
         "model": "mixture",
@@ -151,6 +153,75 @@ def test_every_parameter_has_a_flag(structure):
     expected = {**params, **structure.defaults, "random_state": 0, "n_jobs": 1}
     for name in set(values) - {"verbose"}:
         assert values[name] == expected[name], name
+
+
+def test_the_shell_and_the_constructor_have_the_same_defaults():
+    """But for what a format says, and what makes two runs of one command the same."""
+    assert {s.name: dict(s.defaults) for s in STRUCTURES.values() if s.defaults} == {
+        "segments": {"outside": "O"},
+        "diverse-ranking": {"model": "mixture"},
+    }
+    for structure in STRUCTURES.values():
+        _, values = parsed(structure.name)
+        signature = inspect.signature(structure.estimator).parameters
+        for name in set(values) - {"random_state", "n_jobs", "verbose"}:
+            if name not in structure.defaults:
+                assert values[name] == signature[name].default, (structure.name, name)
+        # Text on the way to a flag and back, as the help shows it.
+        documented = {p.name: p.default for p in parameters(structure.estimator)}
+        assert (
+            documented.items()
+            >= {name: p.default for name, p in signature.items()}.items()
+        )
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ("--C abc", "--C must be a number, got abc"),
+        ("--C nan", "--C must be a number, got nan"),
+        ("--max-iter 1.5", "--max-iter must be an integer or none, got 1.5"),
+        ("--n-jobs 0", "--n-jobs must be an integer other than 0"),
+        ("--seed -1", "--random-state must be an integer >= 0, got -1"),
+        ("--max-input lots", "--max-input must be a size such as 500M, 16G or none"),
+        ("--C " + "9" * 10_000 + "x", "(10001 characters)"),
+    ],
+)
+def test_numbers_name_their_flag(flags, message, capsys):
+    with pytest.raises(SystemExit) as stop:
+        parsed("sequence", *flags.split())
+    assert stop.value.code == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
+    assert len(err) < 500
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ("--max-iter 0", "--max-iter must be an integer >= 1, got 0"),
+        ("--tol -1", "--tol must be a number >= 0, got -1.0"),
+        ("--C 0", "--C must be a finite number > 0, got 0.0"),
+        ("--hash-bits 99", "--hash-bits must be None or an integer in 1 .. 30, got 99"),
+    ],
+)
+def test_what_an_estimator_refuses_is_named_by_its_flag(
+    flags, message, tmp_path, capsys
+):
+    path = tmp_path / "train"
+    path.write_text("a X B\nb Y O\n")
+    args = ["learn", "sequence", str(path), "-o", str(tmp_path / "m"), "--quiet"]
+    assert main([*args, *flags.split()]) == 2
+    assert capsys.readouterr().err == f"pystruct-ext: error: {message}\n"
+
+
+def test_a_flag_of_another_name_is_the_one_that_is_named():
+    dependency = STRUCTURES["dependency"]
+    text = "nonprojective must be 'project' or 'error', got 3"
+    assert naming_flags(dependency, text).startswith("--nonprojective-truth must")
+    for other in ("nothing must be 1", "a must", "example 3 must be a list"):
+        assert naming_flags(dependency, other) == other
 
 
 def test_opposites_and_new_names():
