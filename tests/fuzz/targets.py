@@ -212,7 +212,8 @@ def _read(
     except (ValueError, TypeError, OSError) as error:
         if isinstance(error, TypeError):
             case.remark(f"TypeError at {place_of(error)}: {error}"[:200])
-        raise _refusal(case, error, "-" if stdin else path) from error
+        file = None if kwargs else "-" if stdin else path
+        raise _refusal(case, error, file) from error
     if data and not stdin and rng.random() < 0.4:
         _check_same(case, partial(function, **kwargs), value, data, path)
     back = _BACK.get(name)
