@@ -448,15 +448,14 @@ class OracleBox {
       return static_cast<int>(PSX_OK);
     };
     oracle_.argmax = [](void* c, int k, int64_t i, double scale, int32_t* code) {
-      return checked(self(c).space_.argmax(i, scale, self(c).scratch(k), code));
+      return self(c).search(i, scale, k, code);
     };
     oracle_.score = [](void* c, int k, int64_t i, const int32_t* code, double* out) {
       *out = self(c).space_.score(i, self(c).scratch(k), code);
       return static_cast<int>(PSX_OK);
     };
     oracle_.loss = [](void* c, int64_t i, const int32_t* code, double* out) {
-      *out = self(c).space_.loss(i, code);
-      return static_cast<int>(PSX_OK);
+      return self(c).loss(i, code, out);
     };
     oracle_.psi_axpy = [](void* c, int, int64_t i, const int32_t* y, double a, void* w) {
       DenseSink<real> sink{static_cast<real*>(w)};
@@ -587,19 +586,28 @@ class OracleBox {
       return PSX_OK;
     }
     int argmax(int worker, int64_t i, double scale, int32_t* code) const {
-      return checked(box->space_.argmax(i, scale, box->scratch(worker), code));
+      return box->search(i, scale, worker, code);
     }
     int score(int worker, int64_t i, const int32_t* code, double* s) const {
       *s = box->space_.score(i, box->scratch(worker), code);
       return PSX_OK;
     }
     int loss(int64_t i, const int32_t* code, double* l) const {
-      *l = box->space_.loss(i, code);
-      return PSX_OK;
+      return box->loss(i, code, l);
     }
     const int32_t* truth(int64_t i) const { return box->space_.truth(i); }
   };
 
+  // Kernels read the truth without asking whether there is one; examples to be decoded have none.
+  int search(int64_t i, double scale, int worker, int32_t* code) noexcept {
+    if (scale != 0 && !space_.truth(i)) return PSX_NOTRUTH;
+    return checked(space_.argmax(i, scale, scratch(worker), code));
+  }
+  int loss(int64_t i, const int32_t* code, double* out) const noexcept {
+    if (!space_.truth(i)) return PSX_NOTRUTH;
+    *out = space_.loss(i, code);
+    return PSX_OK;
+  }
   static OracleBox& self(void* c) noexcept { return *static_cast<OracleBox*>(c); }
   static int checked(double value) noexcept {
     // Below: nothing but forbidden parts was left.
