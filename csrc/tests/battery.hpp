@@ -93,7 +93,10 @@ class Battery {
       }
       batches(w);
     }
-    for (int64_t i = 0; i < o_->n_blocks; ++i) nonfinite(i);
+    for (int64_t i = 0; i < o_->n_blocks; ++i) {
+      codes(i);
+      nonfinite(i);
+    }
   }
 
  private:
@@ -221,6 +224,31 @@ class Battery {
                      "block %lld, scale %g: an output is worth %.17g, argmax %.17g",
                      static_cast<long long>(i), scale, v, best);
       }
+    }
+  }
+
+  // Outputs are taken; of other codes, those that are can be asked about (under a sanitizer).
+  void codes(int64_t i) {
+    if (!that(o_->check_code != nullptr, "no check_code", i) || !load(weights_[2], i)) return;
+    int64_t range[2];
+    for (const Code& z : pool_[idx(i)])
+      that(o_->check_code(o_->ctx, i, z.data(), range) < 0, "check_code refuses an output", i);
+    const Code& first = pool_[idx(i)].front();
+    for (int k = 0; k < 60 && !first.empty(); ++k) {
+      Code z = first;
+      const int times = std::uniform_int_distribution<int>(1, 3)(rng_);
+      for (int t = 0; t < times; ++t)
+        z[rng_() % z.size()] = k < 20 ? static_cast<int32_t>(rng_())
+                                      : std::uniform_int_distribution<int32_t>(-2, 12)(rng_);
+      const int64_t at = o_->check_code(o_->ctx, i, z.data(), range);
+      that(at < static_cast<int64_t>(z.size()), "check_code names an entry beyond the code", i);
+      if (at >= 0) continue;
+      Reals to(o_->w_bytes, o_->size_psi);
+      double norm = 0;
+      score(i, z);
+      loss(i, z);
+      ok(o_->psi_axpy(o_->ctx, 0, i, z.data(), 1.0, to.data()), "psi_axpy", i);
+      ok(o_->psi_diff_sqnorm(o_->ctx, 0, i, z.data(), first.data(), &norm), "psi_diff_sqnorm", i);
     }
   }
 

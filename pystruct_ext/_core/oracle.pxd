@@ -69,6 +69,7 @@ cdef class Oracle:
     cdef int _safe(self, const int32_t* code, int64_t i) except -1
     cdef int64_t _checked_block(self, int64_t i) except -1
     cdef object _ids(self, object ids)
+    cdef tuple _sweep(self, object w, object ids, double loss_scale, object n_threads, bint numbers)
     cdef int _require(self, str verb, bint there) except -1
     cdef int _load(self, object w, object scores, int64_t i) except -1
     cdef object _scores(self, object scores, int64_t i)

@@ -511,6 +511,31 @@ cdef class Oracle:
             raise ValueError(f"ids must be blocks in [0, {self.ptr.n_blocks})")
         return out
 
+    cdef tuple _sweep(self, object w, object ids, double loss_scale, object n_threads, bint numbers):
+        """Argmax of many blocks without the GIL: (codes, offsets, scores, losses, margins)."""
+        cdef cnp.ndarray[int64_t, ndim=1] b = self._ids(ids)
+        cdef int64_t n = b.shape[0], k, failed = -1
+        cdef cnp.ndarray[int64_t, ndim=1] offsets = np.zeros(n + 1, dtype=np.int64)
+        for k in range(n):
+            offsets[k + 1] = offsets[k] + self.ptr.code_len(self.ptr.ctx, b[k])
+        cdef cnp.ndarray[int32_t, ndim=1] codes = np.zeros(offsets[n], dtype=np.int32)
+        cdef cnp.ndarray[double, ndim=2] out = np.zeros((3, n if numbers else 0))
+        cdef BatchOut to
+        to.codes = <int32_t*>codes.data
+        to.code_offsets = <const int64_t*>offsets.data
+        to.scores = to.losses = to.margins = NULL
+        if numbers:
+            to.scores = <double*>out.data
+            to.losses = to.scores + n
+            to.margins = to.losses + n
+        cdef const void* p = self._weights(w)
+        cdef const int64_t* pb = <const int64_t*>b.data
+        cdef int rc, threads = _threads(n_threads)
+        with nogil:
+            rc = oracle_argmax_batch(self.ptr, p, pb, n, loss_scale, threads, to, &failed)
+        self._check(rc, failed)
+        return codes, offsets, out[0], out[1], out[2]
+
     def argmax_batch(self, w, ids=None, double loss_scale=0.0, n_threads=1):
         """Argmax of many blocks in one sweep without the GIL.
 
@@ -520,51 +545,13 @@ cdef class Oracle:
         scores, losses, margins : (n,) float64 arrays
             ``<w, psi(x, code)>``, ``Delta``, and ``<w, psi(x, y) - psi(x, code)>``.
         """
-        cdef cnp.ndarray[int64_t, ndim=1] b = self._ids(ids)
-        cdef int64_t n = b.shape[0], k, failed = -1
-        cdef cnp.ndarray[int64_t, ndim=1] offsets = np.zeros(n + 1, dtype=np.int64)
-        for k in range(n):
-            offsets[k + 1] = offsets[k] + self.ptr.code_len(self.ptr.ctx, b[k])
-        cdef cnp.ndarray[int32_t, ndim=1] codes = np.zeros(max(offsets[n], 1), dtype=np.int32)
-        cdef cnp.ndarray[double, ndim=1] scores = np.zeros(n)
-        cdef cnp.ndarray[double, ndim=1] losses = np.zeros(n)
-        cdef cnp.ndarray[double, ndim=1] margins = np.zeros(n)
-        cdef BatchOut out
-        out.codes = <int32_t*>codes.data
-        out.code_offsets = <const int64_t*>offsets.data
-        out.scores = <double*>scores.data
-        out.losses = <double*>losses.data
-        out.margins = <double*>margins.data
-        cdef const void* p = self._weights(w)
-        cdef int rc
-        cdef const int64_t* pb = <const int64_t*>b.data
-        cdef int threads = _threads(n_threads)
-        with nogil:
-            rc = oracle_argmax_batch(self.ptr, p, pb, n, loss_scale, threads, out, &failed)
-        self._check(rc, failed)
-        cuts = offsets[1:n]
-        return (np.split(codes[:offsets[n]], cuts) if n else []), scores, losses, margins
+        codes, offsets, *numbers = self._sweep(w, ids, loss_scale, n_threads, True)
+        each = np.split(codes, offsets[1:-1]) if len(offsets) > 1 else []
+        return (each, *numbers)
 
     def decode_flat(self, w, ids=None, n_threads=1):
         """Decode blocks into one array: ``(codes, offsets)``; what predict uses."""
-        cdef cnp.ndarray[int64_t, ndim=1] b = self._ids(ids)
-        cdef int64_t n = b.shape[0], k, failed = -1
-        cdef cnp.ndarray[int64_t, ndim=1] offsets = np.zeros(n + 1, dtype=np.int64)
-        for k in range(n):
-            offsets[k + 1] = offsets[k] + self.ptr.code_len(self.ptr.ctx, b[k])
-        cdef cnp.ndarray[int32_t, ndim=1] codes = np.zeros(offsets[n], dtype=np.int32)
-        cdef BatchOut out
-        out.codes = <int32_t*>codes.data
-        out.code_offsets = <const int64_t*>offsets.data
-        out.scores = out.losses = out.margins = NULL
-        cdef const void* p = self._weights(w)
-        cdef int rc
-        cdef const int64_t* pb = <const int64_t*>b.data
-        cdef int threads = _threads(n_threads)
-        with nogil:
-            rc = oracle_argmax_batch(self.ptr, p, pb, n, 0.0, threads, out, &failed)
-        self._check(rc, failed)
-        return codes, offsets
+        return self._sweep(w, ids, 0.0, n_threads, False)[:2]
 
     def hinge_sum(self, w, ids=None, weight=None, n_threads=1):
         """``sum_k weight_k H_k`` of many blocks, from above and as found.

@@ -9,4 +9,5 @@ def python_oracle(
     Y: Sequence[Any] | None,
     size_psi: int,
     exactness: str = "exact",
+    cache_bytes: int = ...,
 ) -> tuple[Oracle, Callable[[int, int], Any]]: ...

@@ -51,7 +51,7 @@ cdef object _key_of(object y):
     return (type(y).__name__, y)
 
 
-# What a kept vector costs beside its entries: two objects and a place in a dict.
+# What a kept vector costs beside its entries: an object, two blocks of memory, a place in a list.
 cdef int64_t OVERHEAD = 250
 
 
@@ -148,7 +148,7 @@ cdef class PythonOracle:
     cdef object X, Y, decode, separate, loss_fn, psi_fn, bound_fn
     cdef list keys, outputs          # per block: dict key -> code, list code -> output
     cdef list losses                 # per block: list code -> Delta, or None
-    cdef list kept                   # per block: dict code -> Vector
+    cdef list kept                   # per block: list code -> Vector, or None; as far as needed
     cdef int64_t kept_bytes, cache_bytes
     cdef dict recent                 # the same of one block, for the time of a visit
     cdef int64_t recent_block
@@ -238,13 +238,17 @@ cdef class PythonOracle:
             return self.Y[i]
         return self.outputs[i][code]
 
+    cdef Vector known(self, int64_t i, int32_t code):
+        """The vector that is kept of an output, or None."""
+        row = self.kept[i]
+        if row is None or code >= len(<list>row):
+            return None
+        return <Vector>(<list>row)[code]
+
     cdef Vector psi(self, int64_t i, int32_t code):
-        cdef dict kept = self.kept[i]
-        cdef Vector found
-        if kept is not None:
-            hit = kept.get(code)
-            if hit is not None:
-                return <Vector>hit
+        cdef Vector found = self.known(i, code)
+        if found is not None:
+            return found
         if self.recent_block != i:
             self.recent = {}
             self.recent_block = i
@@ -269,17 +273,18 @@ cdef class PythonOracle:
         """Keep a vector beyond this visit, if there is room."""
         if self.kept_bytes + v.bytes > self.cache_bytes:
             return False
-        cdef dict kept = self.kept[i]
-        if kept is None:
-            kept = self.kept[i] = {}
-        kept[code] = v
+        cdef list row = self.kept[i]
+        if row is None:
+            row = self.kept[i] = []
+        while len(row) <= code:
+            row.append(None)
+        row[code] = v
         self.kept_bytes += v.bytes
         return True
 
     cdef int hold(self, int64_t i, int32_t code, bint held) except -1:
         """A solver holds a cut, or lets it go."""
-        cdef dict kept = self.kept[i]
-        cdef Vector v = None if kept is None else kept.get(code)
+        cdef Vector v = self.known(i, code)
         if held:
             if v is None and self.recent_block == i:
                 v = self.recent.get(code)
@@ -290,7 +295,7 @@ cdef class PythonOracle:
         elif v is not None:
             v.holds -= 1
             if v.holds <= 0 and code != 0:
-                del kept[code]
+                (<list>self.kept[i])[code] = None
                 self.kept_bytes -= v.bytes
         return 0
 

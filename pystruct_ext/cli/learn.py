@@ -75,7 +75,8 @@ def _learn(structure: Structure, args: argparse.Namespace) -> int:
         model.save(output)
     for line in certificate_lines(structure, model):
         stages.say(line)
-    if model.status_ != "interrupted" and signals.received() is None:
+    ended_by = (model.status_, model.solver_info_.get("ended_by"))
+    if "interrupted" not in ended_by and signals.received() is None:
         return 0
     sys.stderr.write(
         f"{PROGRAM}: interrupted; the best model so far is in {args.output}\n"

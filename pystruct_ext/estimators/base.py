@@ -27,8 +27,8 @@ from pystruct_ext.persistence import save as save_model
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver, SolverResult, WorkingSet, get_solver
 from pystruct_ext.solvers.advice import advice
-from pystruct_ext.solvers.certificate import recertify
 from pystruct_ext.solvers.base import generator
+from pystruct_ext.solvers.certificate import recertify
 from pystruct_ext.spaces import OutputSpace
 from pystruct_ext.utils.callers import user_stacklevel
 from pystruct_ext.utils.examples import OutputList, as_examples

@@ -18,6 +18,7 @@ class HeldOutScore:
     Parameters
     ----------
     X, y : held-out examples, as for ``fit``
+        None where ``fit`` has an ``eval_set``: its first.
     patience : int or None, default=5
         Stop after so many scored epochs without a better score; None never stops.
     every : int, default=1
@@ -27,6 +28,8 @@ class HeldOutScore:
         estimator's ``score``.
     restore_best : bool, default=True
         Keep the weights of the best score. They are certified by their own exact pass.
+    qid : (n_documents,) array-like, optional
+        Of a `RankingSVM`: the query of each held-out document.
 
     Attributes
     ----------
@@ -46,12 +49,13 @@ class HeldOutScore:
 
     def __init__(
         self,
-        X: Any,
-        y: Any,
+        X: Any = None,
+        y: Any = None,
         patience: int | None = 5,
         every: int = 1,
         metric: Callable[[Any, Any], float] | None = None,
         restore_best: bool = True,
+        qid: Any = None,
     ) -> None:
         self.X = X
         self.y = y
@@ -59,6 +63,7 @@ class HeldOutScore:
         self.every = every
         self.metric = metric
         self.restore_best = restore_best
+        self.qid = qid
         self._score: Callable[[NDArray[np.floating]], float] | None = None
 
     def start(self, estimator: Any) -> None:
@@ -67,7 +72,10 @@ class HeldOutScore:
         self.best_epoch_ = 0
         self.best_coef_: NDArray[np.floating] | None = None
         self._waited = 0
-        self._score = estimator._held_out_scorer(self.X, self.y, self.metric)
+        if self.X is None and not hasattr(estimator, "_held_out_sets"):
+            raise ValueError("HeldOutScore needs X and y")
+        queries = {} if self.qid is None else {"qid": self.qid}
+        self._score = estimator._held_out_scorer(self.X, self.y, self.metric, **queries)
 
     def __call__(self, progress: Progress) -> bool:
         """Score the current weights; true when patience is at its end."""

@@ -54,13 +54,14 @@ class DiverseRankingSVM(BaseStructuralSVM):
     loss : {"alpha_ndcg", "err_ia", "ndcg_ia", "intents"}, default="alpha_ndcg"
         One minus the metric over that of the ideal slate; "intents" is the probability mass
         of intents without a relevant document (SVM-div's loss).
-    model : {"sequential", "coverage", "mixture"}, default="sequential"
+    model : {"auto", "sequential", "coverage", "mixture"}, default="auto"
         "sequential": a document scores by its features and by its relations to the documents
         above (maximum, mean and minimum of every relation channel, share of newly covered
         elements). "coverage": SVM-div, learned values of the elements (words) that a slate
         covers, plus the features. "mixture": the elements are candidate intents
         (``DiverseQuery.topics``) whose popularity is learned, covered to a degree that is
-        learned, too.
+        learned, too. "auto" is "mixture" where all queries of the fit have topics, else
+        "sequential"; `model_` says which.
     top : int, default=10
         Length of a slate; shorter lists are ranked whole.
     alpha : float, default=0.5
@@ -90,6 +91,8 @@ class DiverseRankingSVM(BaseStructuralSVM):
     ----------
     coef_ : (size_psi,) ndarray
         Features, then relations (maximum, mean, minimum per channel), novelty, elements.
+    model_ : str
+        The model of the fit.
     duality_gap_, primal_objective_, dual_objective_, relative_gap_, certificate_, \
 status_, n_iter_, n_oracle_calls_, history_
         See `StructuralSVM`; those of the last round.
@@ -117,13 +120,14 @@ status_, n_iter_, n_oracle_calls_, history_
     _space_class = SlateSpace
     _grouped_in_queries = True
     space_: Any
+    topics_: MixtureTopics
 
     def __init__(
         self,
         C: float = 0.1,
         *,
         loss: str = "alpha_ndcg",
-        model: str = "sequential",
+        model: str = "auto",
         top: int = 10,
         alpha: float = 0.5,
         training: str = "auto",
@@ -150,13 +154,20 @@ status_, n_iter_, n_oracle_calls_, history_
         self.decode = decode
 
     def _space_params(self) -> dict[str, Any]:
-        parts, discounted = MODELS[self.model]
+        parts, discounted = MODELS[self.model_]
         return {**super()._space_params(), "parts": parts, "discounted": discounted}
+
+    @property
+    def model_(self) -> str:
+        """The model of the fit: `model`, and what "auto" came to."""
+        if self.model != "auto":
+            return self.model
+        return "mixture" if hasattr(self, "topics_") else "sequential"
 
     def _check(self) -> None:
         c_to_lam(self.C, 1)
         for name, value, known in (
-            ("model", self.model, tuple(MODELS)),
+            ("model", self.model, ("auto", *MODELS)),
             ("loss", self.loss, SLATE_LOSSES),
             ("training", self.training, ("auto", "steps", "slates")),
             ("decode", self.decode, ("greedy", "exact")),
@@ -173,7 +184,7 @@ status_, n_iter_, n_oracle_calls_, history_
             raise ValueError(
                 f"decode='exact' is for model='coverage', got model={self.model!r}"
             )
-        if self.training == "steps" and self.model != "sequential":
+        if self.training == "steps" and self.model not in ("auto", "sequential"):
             raise ValueError(
                 f"training='steps' is for model='sequential', got model={self.model!r}"
             )
@@ -218,7 +229,14 @@ status_, n_iter_, n_oracle_calls_, history_
         if sample_weight is not None:
             weight = check_weights(sample_weight, len(queries))[keep]  # type: ignore[index]
         queries = [q for q, k in zip(queries, keep, strict=True) if k]
-        if self.model == "mixture":
+        # A refit knows nothing of the fit before.
+        if hasattr(self, "topics_"):
+            del self.topics_
+        has_topics = all(
+            q.topics is not None and q.topic_features is not None for q in queries
+        )
+        guess = self.model == "auto" and has_topics and self.training != "steps"
+        if guess or self.model == "mixture":
             self.topics_ = MixtureTopics().fit(queries)
             queries = [self.topics_.transform(q) for q in queries]
         self.space_ = self._make_space()
@@ -244,7 +262,7 @@ status_, n_iter_, n_oracle_calls_, history_
                     warnings.simplefilter("ignore", OracleWarning)
                     warnings.simplefilter("ignore", ConvergenceWarning)
                     self._solve(packed, weight)
-            if self.status_ == "interrupted":
+            if "interrupted" in (self.status_, self.solver_info_.get("ended_by")):
                 break
             own = self._slates(queries)
             for i, q in enumerate(queries):
@@ -317,7 +335,7 @@ status_, n_iter_, n_oracle_calls_, history_
 
     def _queries(self, X: Sequence[DiverseQuery]) -> list[DiverseQuery]:
         queries = check_queries(X)
-        if self.model == "mixture":
+        if self.model_ == "mixture":
             queries = [self.topics_.transform(q) for q in queries]
         return queries
 
@@ -368,7 +386,7 @@ status_, n_iter_, n_oracle_calls_, history_
         S on the way.
         nan where the values are negative.
         """
-        if self.model != "coverage":
+        if self.model_ != "coverage":
             raise ValueError(f"bound is for model='coverage', got {self.model!r}")
         queries = self._ready(X)
         slates = self._slates(queries)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -13,8 +16,9 @@ from pystruct_ext._core.ragged import PackedRows, check_sparse
 from pystruct_ext.estimators._arguments import c_to_lam, check_weights
 from pystruct_ext.estimators.base import BaseStructuralSVM, all_or_nothing
 from pystruct_ext.metrics import ndcg
+from pystruct_ext.outputs.rankings import RankedRows
 from pystruct_ext.persistence.registry import storable
-from pystruct_ext.solvers import Solver
+from pystruct_ext.solvers import Progress, Solver
 from pystruct_ext.spaces import OutputSpace
 from pystruct_ext.spaces.ranking import (
     PackedQueries,
@@ -22,9 +26,15 @@ from pystruct_ext.spaces.ranking import (
     descending_order,
     informative,
 )
+from pystruct_ext.utils.callers import user_stacklevel
 from pystruct_ext.utils.examples import as_examples, refuse_iterator
 from pystruct_ext.utils.fitted import Fitted
-from pystruct_ext.utils.queries import check_relevance, group_queries
+from pystruct_ext.utils.queries import (
+    check_qid,
+    check_relevance,
+    group_queries,
+    qid_of_group,
+)
 from pystruct_ext.utils.weights import real_numbers
 
 # Documents per query from which one aggregated cut per pass is cheaper than cuts per query.
@@ -79,6 +89,10 @@ class RankingSVM(BaseStructuralSVM):
     n_queries_ : int
         Queries with documents of different relevance; the others teach nothing and are
         left out.
+    n_queries_seen_ : int
+        All queries of the fit.
+    evals_result_ : dict
+        With ``eval_set`` only: "valid_0" and so on to {"ndcg@10": list of one score an epoch}.
     duality_gap_, primal_objective_, dual_objective_, relative_gap_, certificate_, \
 status_, n_iter_, n_oracle_calls_, history_
         See `StructuralSVM`.
@@ -169,9 +183,12 @@ status_, n_iter_, n_oracle_calls_, history_
         sample_weight: ArrayLike | None = None,
         *,
         qid: ArrayLike | None = None,
+        group: ArrayLike | None = None,
         document_weight: ArrayLike | None = None,
+        eval_set: Sequence[Any] | None = None,
+        eval_group: Sequence[Any] | None = None,
     ) -> RankingSVM:
-        """Train on documents X with relevance y, grouped into queries by qid.
+        """Train on documents X with relevance y, grouped into queries by qid or group.
 
         Parameters
         ----------
@@ -180,6 +197,8 @@ status_, n_iter_, n_oracle_calls_, history_
             Relevance >= 0; larger is better.
         qid : (n_documents,) array-like, optional
             Query of each document, in any order; None means a single query.
+        group : (n_queries,) array-like of int, optional
+            In the place of qid, as LightGBM has it: sizes of consecutive queries.
         sample_weight : array-like, optional
             Weight of each query: (n_queries,), in the order of first appearance in qid, or
             (n_documents,) and constant within a query (as scikit-learn's splitters cut it).
@@ -187,6 +206,12 @@ status_, n_iter_, n_oracle_calls_, history_
         document_weight : (n_documents,) array-like, optional
             Weight of each pair by its more relevant document, such as an inverse
             propensity; for "pairs" and "roc". The loss is the weighted share of pairs.
+        eval_set : list of (X, y) or (X, y, qid), optional
+            Held-out documents. After every epoch their NDCG@10 goes to `evals_result_`, that
+            of the first also to the column "score" of `history_`. With
+            ``callback=HeldOutScore(patience=5)`` the first of them stops training.
+        eval_group : list of arrays, optional
+            Sizes of the queries of each held-out set, in the place of their qid.
 
         Returns
         -------
@@ -195,15 +220,41 @@ status_, n_iter_, n_oracle_calls_, history_
         Raises
         ------
         ValueError
-            For a negative or missing relevance, a qid or weight of another length, or if no
-            query has documents of different relevance.
+            For a negative or missing relevance, a qid, group or weight of another length, or
+            if no query has documents of different relevance.
         """
+        packed, weight = self._pack_for_fit(
+            X, y, sample_weight, qid=qid, group=group, document_weight=document_weight
+        )
+        held_out = self._held_out_sets(eval_set, eval_group)
+        self.__dict__.pop("evals_result_", None)
+        if held_out:
+            self._recorder = EvalRecorder(held_out, self._ndcg_of)
+            self.evals_result_ = self._recorder.result
+        try:
+            self._solve(packed, weight)
+        finally:
+            self.__dict__.pop("_recorder", None)
+        return self
+
+    def _pack_for_fit(  # type: ignore[override]
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: ArrayLike | None = None,
+        *,
+        qid: ArrayLike | None = None,
+        group: ArrayLike | None = None,
+        document_weight: ArrayLike | None = None,
+    ) -> tuple[PackedQueries, NDArray[np.float64] | None]:
+        """Informative queries and their weights; sets the fitted space."""
         c_to_lam(self.C, 1)
         for value, name in ((X, "X"), (y, "y"), (qid, "qid")):
             refuse_iterator(value, name)
         space: Any = self._make_space()
         space.check()
         check_sparse(X)
+        _check_present(y)
         checked: Any
         checked, y = validate_data(
             self,
@@ -215,6 +266,7 @@ status_, n_iter_, n_oracle_calls_, history_
             y_numeric=True,
         )
         relevance = check_relevance(y)
+        qid = _qid_of(qid, group, len(relevance))
         times = None if qid is not None else _repetitions(sample_weight, len(relevance))
         if times is not None:
             if document_weight is not None:
@@ -226,6 +278,7 @@ status_, n_iter_, n_oracle_calls_, history_
         own = None
         if document_weight is not None:
             own = check_weights(document_weight, len(relevance))
+        self.n_queries_seen_ = len(offsets) - 1
         keep = informative(relevance[order], offsets, self.loss)
         if not keep.any():
             raise ValueError(
@@ -252,8 +305,7 @@ status_, n_iter_, n_oracle_calls_, history_
         self._long = len(order) > _LONG * len(lengths)
         self.space_ = space
         space.fit_pack(packed)
-        self._solve(packed, None if weight is None else weight[keep])
-        return self
+        return packed, None if weight is None else weight[keep]
 
     def check_loaded(self) -> None:
         """Raise unless the fitted attributes fit together."""
@@ -263,18 +315,25 @@ status_, n_iter_, n_oracle_calls_, history_
     def predict(self, X: ArrayLike) -> NDArray[np.float64]:
         """Score of every document, (n_documents,): larger is better."""
         check_is_fitted(self, "_w")
+        rows = self._rows(X)
+        return np.asarray(
+            rows @ self._w.astype(np.float64, copy=False), dtype=np.float64
+        )
+
+    def _rows(self, X: ArrayLike) -> Any:
         check_sparse(X)
         refuse_iterator(X, "X")
-        checked: Any = validate_data(
+        return validate_data(
             self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
-        )
-        return np.asarray(
-            checked @ self._w.astype(np.float64, copy=False), dtype=np.float64
         )
 
     def rank(
-        self, X: ArrayLike, qid: ArrayLike | None = None
-    ) -> list[NDArray[np.intp]]:
+        self,
+        X: ArrayLike,
+        qid: ArrayLike | None = None,
+        *,
+        group: ArrayLike | None = None,
+    ) -> RankedRows:
         """Rows of X, best first, one array per query in the order of first appearance.
 
         Parameters
@@ -282,18 +341,47 @@ status_, n_iter_, n_oracle_calls_, history_
         X : (n_documents, n_features) array-like or sparse matrix
         qid : (n_documents,) array-like, optional
             None means a single query.
+        group : (n_queries,) array-like of int, optional
+            In the place of qid: sizes of consecutive queries.
 
         Returns
         -------
         list of (k_q,) int arrays
-            Equal scores keep the order of the rows.
+            Equal scores keep the order of the rows. It knows the query ids and the scores:
+            `pystruct_ext.io.write_run` writes it as it is.
+
+        Warns
+        -----
+        UserWarning
+            Without qid, if the model was fitted to several queries.
         """
         scores = self.predict(X)
+        qid = _qid_of(qid, group, len(scores))
+        if qid is None and self._several():
+            warnings.warn(
+                f"rank without qid treats all {len(scores)} rows as one query; pass qid, the "
+                f"query of each row ({self._fitted_to()})",
+                stacklevel=user_stacklevel(),
+            )
         order, offsets = group_queries(qid, len(scores))
-        return [
+        found = [
             order[b:e][descending_order(scores[order[b:e]])]
             for b, e in pairwise(offsets)
         ]
+        ids: list[Any] = ["1"]
+        if group is not None:
+            ids = [str(q + 1) for q in np.asarray(qid)[order[offsets[:-1]]]]
+        elif qid is not None:
+            ids = check_qid(qid, len(scores))[order[offsets[:-1]]].tolist()
+        return RankedRows(found, ids, [scores[rows] for rows in found])
+
+    def _several(self) -> bool:
+        """Whether the fit was to several queries; older files know those with pairs."""
+        return bool(getattr(self, "n_queries_seen_", self.n_queries_) > 1)
+
+    def _fitted_to(self) -> str:
+        n = getattr(self, "n_queries_seen_", self.n_queries_)
+        return f"the model was fitted to {n} queries"
 
     def score(
         self,
@@ -302,6 +390,7 @@ status_, n_iter_, n_oracle_calls_, history_
         sample_weight: ArrayLike | None = None,
         *,
         qid: ArrayLike | None = None,
+        group: ArrayLike | None = None,
     ) -> float:
         """Mean NDCG@10 over queries (exponential gain); see `pystruct_ext.metrics.ndcg`.
 
@@ -316,15 +405,153 @@ status_, n_iter_, n_oracle_calls_, history_
             Weight of each query, as for `fit`.
         qid : (n_documents,) array-like, optional
             None means a single query.
+        group : (n_queries,) array-like of int, optional
+            In the place of qid: sizes of consecutive queries.
+
+        Warns
+        -----
+        UserWarning
+            Without qid, if the model was fitted to several queries: the score is then that of
+            another task.
         """
         predicted = self.predict(X)
+        qid = _qid_of(qid, group, len(predicted))
+        unrouted = qid is None and self._several()
         times = None if qid is not None else _repetitions(sample_weight, len(predicted))
         if times is not None:
             y, predicted, sample_weight = np.asarray(y)[times], predicted[times], None
         order, offsets = group_queries(qid, len(predicted))
         weight = _per_query(sample_weight, order, offsets)
         values = ndcg(y, predicted, qid=qid, k=10, gain="exponential", average=False)
-        return float(np.average(values, weights=weight))
+        value = float(np.average(values, weights=weight))
+        if unrouted:
+            warnings.warn(
+                f"score without qid treats all {len(predicted)} rows as one query (NDCG@10 = "
+                f"{value:.3f}); {self._fitted_to()}. Pass qid, or under cross_val_score and "
+                "GridSearchCV enable metadata routing and set_score_request(qid=True)",
+                stacklevel=user_stacklevel(),
+            )
+        return value
+
+    def top_features(
+        self, n: int | None = 10, feature_names: Sequence[str] | None = None
+    ) -> list[tuple[str, float]]:
+        """The features of the largest weights.
+
+        Weights compare only as far as the scales of the features do.
+
+        Parameters
+        ----------
+        n : int or None, default=10
+            How many; None means all.
+        feature_names : sequence of n_features str, optional
+            By default the columns of the DataFrame of the fit, else "x0", "x1" and so on.
+
+        Returns
+        -------
+        list of (name, weight)
+            By decreasing absolute weight, equal ones in the order of the columns.
+
+        Raises
+        ------
+        ValueError
+            For a wrong number of names, or an n below 1.
+        """
+        check_is_fitted(self, "_w")
+        whole = isinstance(n, (int, np.integer)) and not isinstance(n, bool)
+        if n is not None and (not whole or n < 1):
+            raise ValueError(f"n must be None or an int >= 1, got {n!r}")
+        if feature_names is None:
+            feature_names = getattr(self, "feature_names_in_", None)
+        size = len(self._w)
+        if feature_names is not None and len(feature_names) != size:
+            raise ValueError(
+                f"feature_names has {len(feature_names)} names, expected {size}"
+            )
+        best = np.argsort(-np.abs(self._w), kind="stable")[:n]
+        return [
+            (
+                f"x{j}" if feature_names is None else str(feature_names[j]),
+                float(self._w[j]),
+            )
+            for j in best.tolist()
+        ]
+
+    # Held-out queries.
+
+    def _held_out(self, X: Any, y: Any, qid: Any, group: Any, name: str) -> HeldOut:
+        """Checked held-out documents."""
+        try:
+            rows, relevance = self._rows(X), check_relevance(y)
+            n = int(rows.shape[0])
+            if relevance.shape != (n,):
+                raise ValueError(
+                    f"X has {n} rows but y has shape {relevance.shape}, expected ({n},)"
+                )
+            ids = _qid_of(qid, group, n)
+            group_queries(ids, n)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+        if ids is None and self._several():
+            warnings.warn(
+                f"{name} without qid is scored as one query of {n} rows; pass (X, y, qid) "
+                f"({self._fitted_to()})",
+                stacklevel=user_stacklevel(),
+            )
+        return HeldOut(rows, relevance, ids)
+
+    def _held_out_sets(self, eval_set: Any, eval_group: Any) -> list[HeldOut]:
+        if eval_set is None:
+            if eval_group is not None:
+                raise ValueError("eval_group needs eval_set")
+            return []
+        if isinstance(eval_set, tuple) and len(eval_set) in (2, 3):
+            eval_set = [eval_set]
+        if eval_group is not None and len(eval_group) != len(eval_set):
+            raise ValueError(
+                f"eval_group has {len(eval_group)} entries, expected {len(eval_set)} as in "
+                "eval_set"
+            )
+        out = []
+        for i, one in enumerate(eval_set):
+            if not isinstance(one, (tuple, list)) or len(one) not in (2, 3):
+                raise ValueError(
+                    f"eval_set[{i}] must be (X, y) or (X, y, qid), got a "
+                    f"{type(one).__name__}"
+                    + (f" of {len(one)}" if hasattr(one, "__len__") else "")
+                )
+            ids = one[2] if len(one) == 3 else None
+            sizes = None if eval_group is None else eval_group[i]
+            out.append(self._held_out(one[0], one[1], ids, sizes, f"eval_set[{i}]"))
+        return out
+
+    def _ndcg_of(self, w: NDArray[np.floating], of: HeldOut) -> float:
+        scores = np.asarray(of.X @ w, dtype=np.float64)
+        return float(ndcg(of.y, scores, qid=of.qid, k=10, gain="exponential"))
+
+    def _callbacks(self) -> list[Any]:
+        recorder = getattr(self, "_recorder", None)
+        return [*([] if recorder is None else [recorder]), *super()._callbacks()]
+
+    def _held_out_scorer(
+        self,
+        X: Any,
+        y: Any,
+        metric: Callable[[Any, Any], float] | None,
+        qid: Any = None,
+    ) -> Callable[[NDArray[np.floating]], float]:
+        recorder = getattr(self, "_recorder", None)
+        if X is None and recorder is not None:
+            held_out = recorder.sets[0]
+        elif X is None or y is None:
+            raise ValueError("HeldOutScore needs X and y, or eval_set in fit")
+        elif metric is not None:
+            return super()._held_out_scorer(X, y, metric)
+        else:
+            held_out = self._held_out(X, y, qid, None, "HeldOutScore")
+        if metric is not None:
+            return super()._held_out_scorer(held_out.X, held_out.y, metric)
+        return lambda w: self._ndcg_of(w, held_out)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -335,13 +562,68 @@ status_, n_iter_, n_oracle_calls_, history_
     def _decode(self, w: NDArray[np.floating], X: Any) -> Any:
         return np.asarray(X @ w)
 
-    def _default_metric(
-        self, y_true: Any, y_pred: Any, sample_weight: NDArray | None = None
-    ) -> float:
-        raise ValueError(
-            "HeldOutScore on rankings needs metric=, a function of (y, scores) that knows "
-            "the queries"
-        )
+
+@dataclass
+class HeldOut:
+    """Held-out documents of queries.
+
+    Attributes
+    ----------
+    X : (n, f) array or sparse matrix
+    y : (n,) float64
+    qid : (n,) array or None
+    """
+
+    X: Any
+    y: NDArray[np.float64]
+    qid: Any
+
+
+class EvalRecorder:
+    """A callback that scores held-out sets after every epoch.
+
+    Attributes
+    ----------
+    result : dict
+        "valid_0" and so on to {"ndcg@10": one score an epoch}, as LightGBM has it.
+    """
+
+    def __init__(
+        self,
+        sets: list[HeldOut],
+        score: Callable[[NDArray[np.floating], HeldOut], float],
+    ) -> None:
+        self.sets = sets
+        self._score = score
+        self.result: dict[str, dict[str, list[float]]] = {
+            f"valid_{i}": {"ndcg@10": []} for i in range(len(sets))
+        }
+
+    def __call__(self, progress: Progress) -> bool:
+        """Score the current weights; never stops."""
+        for i, held_out in enumerate(self.sets):
+            value = self._score(progress.coef, held_out)
+            self.result[f"valid_{i}"]["ndcg@10"].append(value)
+            if i == 0:
+                progress.score = value
+        return False
+
+
+def _qid_of(qid: ArrayLike | None, group: ArrayLike | None, n: int) -> Any:
+    """Query ids, given as such or by sizes."""
+    if group is None:
+        return qid
+    if qid is not None:
+        raise ValueError("qid and group say the same thing twice; pass one of them")
+    return qid_of_group(group, n)
+
+
+def _check_present(y: Any) -> None:
+    """Refuse NaN among numbers, naming the document."""
+    values = np.asarray(y)
+    if values.dtype.kind == "f" and values.ndim == 1 and np.isnan(values).any():
+        at = int(np.flatnonzero(np.isnan(values))[0])
+        raise ValueError(f"Input y contains NaN: the relevance of document {at}")
 
 
 def _per_query(

@@ -54,7 +54,10 @@ class StructuralSVM(BaseStructuralSVM):
         ``duality_gap_ / primal_objective_``.
     certificate_ : {"exact", "bounded", "relaxed", "none"}
         What the gap proves; see `pystruct_ext.solvers.SolverResult`.
-    status_ : {"converged", "stalled", "max_iter", "max_time", "interrupted", "callback"}
+    status_ : {"converged", "stalled", "max_iter", "max_time", "interrupted", "callback", \
+"oracle_error"}
+        "oracle_error": the space contradicts itself; ``solver_info_["ended_by"]`` says what
+        else ended the training. See `SolverResult`.
     n_iter_, n_oracle_calls_ : int
     history_ : History
     n_features_in_ : not set: examples are any objects

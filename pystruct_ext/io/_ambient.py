@@ -141,7 +141,9 @@ def read_ambient(
         topic, n = _split(sub, where, "subtopic")
         other, rank = _split(result, where, "result")
         if n not in column.get(topic, ()) or rank not in place.get(other, ()):
-            raise ValueError(f"{where}: {sub} {result} names an unknown subtopic or result")
+            raise ValueError(
+                f"{where}: {sub} {result} names an unknown subtopic or result"
+            )
         if other != topic:
             raise ValueError(
                 f"{where}: the subtopic {sub} and the result {result} are of two topics"

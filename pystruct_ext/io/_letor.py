@@ -220,8 +220,8 @@ def iter_letor(path: str | os.PathLike[str]) -> Iterator[tuple[str, Any, NDArray
                 done.add(current)
             if qid in done:
                 raise ValueError(
-                    f"{where}: query {shorten(qid)} appears again after others; iter_letor needs the "
-                    "documents of a query together (read_letor does not)"
+                    f"{where}: query {shorten(qid)} appears again after others; "
+                    "iter_letor needs the documents of a query together (read_letor does not)"
                 )
             current, rows, grades = qid, [], []
         rows.append((index, value))

@@ -268,7 +268,9 @@ def _judged(docs: Mapping[Any, Any], what: str) -> Iterator[tuple[str, Any]]:
     for key, value in docs.items():
         name = _word(key, what)
         if name in seen:
-            raise ValueError(f"{what} {shorten(name)!r} is there twice, as text and not")
+            raise ValueError(
+                f"{what} {shorten(name)!r} is there twice, as text and not"
+            )
         seen.add(name)
         yield name, value
 

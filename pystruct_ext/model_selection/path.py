@@ -70,6 +70,8 @@ def c_path(
     y_dev: Sequence[Any] | None = None,
     scorer: Callable[[Any, Any, Any], float] | None = None,
     sample_weight: ArrayLike | None = None,
+    qid: ArrayLike | None = None,
+    qid_dev: ArrayLike | None = None,
 ) -> CPath:
     """Train an estimator at several C, from small to large, reusing what it can.
 
@@ -79,7 +81,7 @@ def c_path(
     Parameters
     ----------
     estimator : BaseStructuralSVM
-        Any of this package whose examples are not queries; not changed.
+        Any of this package but `DiverseRankingSVM`; not changed.
     X, y : training examples
     Cs : sequence of floats
         Sorted before use.
@@ -87,10 +89,17 @@ def c_path(
     scorer : callable, optional
         ``scorer(estimator, X, y) -> float``; the estimator's ``score`` by default.
     sample_weight : (n,) array-like, optional
+    qid, qid_dev : array-likes, optional
+        Of a `RankingSVM`: the query of each training and held-out document.
 
     Returns
     -------
     CPath
+
+    Raises
+    ------
+    TypeError
+        For a `DiverseRankingSVM`, and for qid with an estimator whose data are no queries.
 
     References
     ----------
@@ -107,17 +116,25 @@ def c_path(
     """
     import time
 
-    if estimator._grouped_in_queries:
+    ranks = estimator._grouped_in_queries and estimator._takes_matrices
+    if estimator._grouped_in_queries and not ranks:
         raise TypeError(
-            f"c_path does not take a {type(estimator).__name__}, whose data are queries; use "
-            "GridSearchCV with GroupKFold, or a loop over C"
+            f"c_path does not take a {type(estimator).__name__}, which trains in rounds; use "
+            "GridSearchCV, or a loop over C"
         )
+    if not ranks and not (qid is None and qid_dev is None):
+        raise TypeError(
+            f"qid is for RankingSVM, got a {type(estimator).__name__}, whose examples are no "
+            "documents of queries"
+        )
+    grouped = {} if qid is None else {"qid": qid}
+    grouped_dev = {} if qid_dev is None else {"qid": qid_dev}
     values = np.sort(np.atleast_1d(np.asarray(Cs, dtype=np.float64)))
     for C in values:
         c_to_lam(C, 1)
     first = clone(estimator)
     first.set_params(C=float(values[0]))
-    packed, weight = first._pack_for_fit(X, y, sample_weight)
+    packed, weight = first._pack_for_fit(X, y, sample_weight, **grouped)
     space: Any = first.space_
     oracle = space.bind(packed)
     fitted = {k: v for k, v in vars(first).items() if k not in first.get_params()}
@@ -135,9 +152,9 @@ def c_path(
             score = float(
                 scorer(point, X_dev, y_dev)
                 if scorer is not None
-                else point.score(X_dev, y_dev)
+                else point.score(X_dev, y_dev, **grouped_dev)
             )
         path.points.append(PathPoint(float(C), point, seconds, score))
-        if point.status_ == "interrupted":
+        if result.ended_by == "interrupted":
             break
     return path

@@ -136,7 +136,8 @@ def distinct(found: Iterable[tuple[str, Any]]) -> list[Any]:
     ValueError
         If two queries have one name.
     """
-    out, seen = [], {}
+    out: list[Any] = []
+    seen: dict[str, str] = {}
     for where, q in found:
         name = getattr(q, "query_id", "")
         if name and name in seen:
@@ -184,7 +185,7 @@ def query_of(record: Any, where: str) -> AmbiguousQuery:
         intents = _intents(given, where)
         names = {name: i for i, (name, _, _) in enumerate(intents)}
         if len(names) < len(intents):
-            twice = [n for i, (n, _, _) in enumerate(intents) if names[n] != i][0]
+            twice = next(n for i, (n, _, _) in enumerate(intents) if names[n] != i)
             raise ValueError(f"{where}: the intent {shorten(twice)!r} occurs twice")
     relevance = np.zeros((len(parts), len(names)), dtype=np.int8)
     for d, part in enumerate(parts):
@@ -229,9 +230,7 @@ def _text(value: Any, where: str, empty: bool = False) -> str:
     return str(value)
 
 
-def _result(
-    result: Any, d: int, where: str
-) -> tuple[str, str, str, dict[str, int]]:
+def _result(result: Any, d: int, where: str) -> tuple[str, str, str, dict[str, int]]:
     """Id, title, snippet and grades."""
     if isinstance(result, str):
         return str(d), _text(result, f"{where}: title"), "", {}
@@ -289,7 +288,7 @@ def _intents(given: Any, where: str) -> list[tuple[str, str, float | None]]:
             f"{where}: intents is a {type(given).__name__}, expected a list of names, or of "
             "objects of id, probability, description"
         )
-    out = []
+    out: list[tuple[str, str, float | None]] = []
     for i, intent in enumerate(given):
         at = f"{where}: intent {i}"
         if not isinstance(intent, Mapping):
@@ -320,7 +319,9 @@ def _probability(value: Any, where: str) -> float | None:
 
 
 def _probabilities(
-    intents: list[tuple[str, str, float | None]], relevance: NDArray[np.int8], where: str
+    intents: list[tuple[str, str, float | None]],
+    relevance: NDArray[np.int8],
+    where: str,
 ) -> NDArray[np.float64]:
     served = (relevance > 0).any(axis=0)
     given = [p for _, _, p in intents if p is not None]
@@ -339,8 +340,8 @@ def _probabilities(
             f"{where}: the probabilities of the intents sum to {p.sum():g}, expected 1 (or "
             "none given, for uniform ones)"
         )
-    orphan = np.flatnonzero((p > 0) & ~served) if served.any() else []
-    if len(orphan):
+    orphan = np.flatnonzero((p > 0) & ~served)
+    if orphan.size and served.any():
         i = int(orphan[0])
         raise ValueError(
             f"{where}: the intent {shorten(intents[i][0])!r} has probability {p[i]:g} but no "
@@ -385,9 +386,7 @@ def _of_table(table: Any) -> Iterator[tuple[str, AmbiguousQuery]]:
     rows: dict[Any, list[int]] = {}
     for r, name in enumerate(text if key is None else key):
         if name is None:
-            raise ValueError(
-                f"X: row {r} has no {'query_id' if by_id else 'query'}"
-            )
+            raise ValueError(f"X: row {r} has no {'query_id' if by_id else 'query'}")
         mine = rows.setdefault(str(name), [])
         if mine and mine[-1] != r - 1 and not by_id:
             raise ValueError(

@@ -1,10 +1,10 @@
 """Solvers: they see only an Oracle."""
 
 from pystruct_ext._core import Oracle, OracleError
-from pystruct_ext.solvers.certificate import OracleWarning
 from pystruct_ext.solvers._loop import InterruptedWarning, Progress
 from pystruct_ext.solvers.base import Solver
 from pystruct_ext.solvers.bcfw import BCFW
+from pystruct_ext.solvers.certificate import OracleWarning
 from pystruct_ext.solvers.n_slack import NSlack
 from pystruct_ext.solvers.one_slack import OneSlack
 from pystruct_ext.solvers.perceptron import Perceptron

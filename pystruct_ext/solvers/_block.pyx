@@ -8,7 +8,7 @@ import numpy as np
 
 cimport numpy as cnp
 
-from pystruct_ext._core.oracle cimport Oracle, psx_oracle
+from pystruct_ext._core.oracle cimport PSX_NEEDS_GIL, Oracle, psx_oracle
 
 cnp.import_array()
 
@@ -80,8 +80,13 @@ cdef class BlockState:
         cdef int rc
         cdef const int64_t* p = <const int64_t*>o.data
         cdef int64_t n = o.shape[0]
-        with nogil:
+        # Every call of an oracle that runs Python takes the GIL: cheap for a thread that has it, and
+        # Python code lets other threads in as it always does.
+        if self.oracle.ptr.flags & PSX_NEEDS_GIL:
             rc = self.s.run(p, n, m, self.pw)
+        else:
+            with nogil:
+                rc = self.s.run(p, n, m, self.pw)
         self.oracle._check(rc, self.s.failed_block)
 
     def hinge_sum(self, int64_t begin, int64_t end, n_threads=1, w=None):
@@ -92,8 +97,11 @@ cdef class BlockState:
         if w is not None:
             p = self.oracle._weights(w)
         cdef int threads = max(1, min(int(n_threads), 1 << 20))
-        with nogil:
+        if self.oracle.ptr.flags & PSX_NEEDS_GIL:
             rc = self.s.hinge_sum(p, begin, end, threads, &total, &found)
+        else:
+            with nogil:
+                rc = self.s.hinge_sum(p, begin, end, threads, &total, &found)
         self.oracle._check(rc, self.s.failed_block)
         return total, found
 

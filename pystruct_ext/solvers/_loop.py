@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from pystruct_ext._core import Oracle
+from pystruct_ext.solvers._progress import progress_bar
 from pystruct_ext.solvers.advice import advice
 from pystruct_ext.solvers.certificate import (
     Audit,
@@ -32,7 +33,6 @@ from pystruct_ext.solvers.certificate import (
     refute,
     weak_reason,
 )
-from pystruct_ext.solvers._progress import progress_bar
 from pystruct_ext.solvers.result import History, SolverResult, WorkingSet, relative
 from pystruct_ext.utils.callers import user_stacklevel
 
@@ -135,7 +135,7 @@ class SolverRun(ABC):
         """Cuts for a warm start."""
         return None
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most runs have nothing to give back
         """Nothing is asked of the run, or of the oracle for it, after this."""
 
     def extra(self) -> dict[str, Any]:
@@ -416,7 +416,7 @@ class _Loop:
             return gap_reason(self.gap, self.best_primal)
         if beyond_rounding(-self.bound_below):
             return (
-                f"upper bounds of the oracle are below what it found by {self.bound_below:.3g}: "
+                f"upper bounds of the oracle are {self.bound_below:.3g} below what it found: "
                 "bound is not the bound it claims to be"
             )
         return None
@@ -441,8 +441,7 @@ class _Loop:
 
 def _warn_at_end(run: SolverRun, settings: LoopSettings, result: SolverResult) -> None:
     problem, gap = run.problem, result.relative_gap
-    ended = result.extra.get("ended_by", result.status)
-    if ended == "interrupted":
+    if result.ended_by == "interrupted":
         warnings.warn(
             "training was interrupted; the model is the best so far "
             f"(relative gap {gap:.2e})",

@@ -1,7 +1,7 @@
 """What to do about a gap that did not close, computed from the problem at hand.
 
-The one place that gives such advice: the loop puts it into its ConvergenceWarning, estimators that
-judge a result by another tolerance ask for it themselves.
+The one place that gives such advice: the loop puts it into its ConvergenceWarning, estimators
+that judge a result by another tolerance ask for it themselves.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ class _Cuts(NamedTuple):
     ----------
     square : (D,) ndarray
         Sum of the squares of their delta psi, by entry.
-    count : int
+    number : int
     oracle_seconds, look_seconds : float
         Of a loss-augmented decode, and of the inner product of w and a cut: the least seen.
     """
 
     square: NDArray[np.float64]
-    count: int
+    number: int
     oracle_seconds: float
     look_seconds: float
 
@@ -73,7 +73,7 @@ def advice(
     """
     cuts = _look(oracle, ids, result.coef)
     helps = []
-    if cuts.count:
+    if cuts.number:
         scale = _scale(oracle, cuts.square)
         if scale:
             helps.append(scale)
@@ -91,8 +91,8 @@ def advice(
         helps.append(f"raise max_iter to about {_round(epochs):,}".replace(",", "_"))
     if not helps or not math.isfinite(epochs) or epochs > 5 * result.n_iter:
         lower = f"lower C (now {C:.3g}"
-        if cuts.count:
-            size = math.sqrt(float(cuts.square.sum()) / cuts.count)
+        if cuts.number:
+            size = math.sqrt(float(cuts.square.sum()) / cuts.number)
             lower += f"; a cut has the norm {size:.3g}"
         helps.append(lower + ")")
     return "to close it, " + ", or ".join(helps)
@@ -121,6 +121,8 @@ def _look(oracle: Oracle, ids: NDArray[np.int64], w: NDArray[np.floating]) -> _C
 
 def _scale(oracle: Oracle, square: NDArray[np.float64]) -> str:
     """The feature to scale, or nothing."""
+    if not square.any():
+        return ""
     j = int(square.argmax())
     ratio = math.sqrt(square[j] / float(np.median(square[square > 0])))
     if not ratio > _DOMINANT:

@@ -1,8 +1,8 @@
 """Whether an oracle keeps its word: what a solver asks before it starts, and of its result.
 
-A duality gap proves what the oracle promises, so that a broken promise must be seen. All of this
-looks at numbers that an `Oracle` gives and knows nothing of spaces: every solver, every space (its
-own losses and costs, too) and every path to a fit is covered by the one place.
+A duality gap proves what the oracle promises, so that a broken promise must be seen. All of
+this looks at numbers that an `Oracle` gives and knows nothing of spaces: every solver, every
+space (its own losses and costs, too) and every path to a fit is covered by the one place.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ def _rounding(
     oracle: Oracle, w: NDArray[np.floating], i: int, *codes: NDArray[np.int32]
 ) -> float:
     """What scores of some outputs may be off by; as BlockSolver::weigh has it."""
-    sizes = sum(oracle.score_size(w, i, code) for code in codes)
+    sizes = float(sum(oracle.score_size(w, i, code) for code in codes))
     sizes += oracle.score_size(w, i, oracle.truth(i))
     return 64 * float(np.finfo(oracle.dtype).eps) * sizes
 

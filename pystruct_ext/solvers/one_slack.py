@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from pystruct_ext.persistence.registry import storable
-from pystruct_ext.solvers.certificate import below_dual
 from pystruct_ext.solvers._loop import Primal, Problem, SolverRun, Tick
 from pystruct_ext.solvers._online import simplex_qp
 from pystruct_ext.solvers._passes import Stretches, primal_of, sqnorm
 from pystruct_ext.solvers.base import Solver
+from pystruct_ext.solvers.certificate import below_dual
 from pystruct_ext.solvers.result import WorkingSet
 
 

@@ -131,6 +131,11 @@ class SolverResult:
     extra: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def ended_by(self) -> str:
+        """What ended the solve; `status`, unless that says that the oracle was caught."""
+        return str(self.extra.get("ended_by", self.status))
+
+    @property
     def relative_gap(self) -> float:
         """``gap / max(|primal|, tiny)``."""
         return relative(self.gap, self.primal)

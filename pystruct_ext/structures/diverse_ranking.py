@@ -128,13 +128,13 @@ def report(examples: Examples, predicted: Any, model: Any) -> dict[str, float]:
 def weight_names(model: Any) -> list[str]:
     """What each weight stands for."""
     names = list(FEATURE_NAMES)
-    if model.model == "sequential":
+    if model.model_ == "sequential":
         for channel in RELATION_NAMES:
             names += [
                 f"{how} {channel} to those above" for how in ("max", "mean", "min")
             ]
         names.append("share of new words")
-    elif model.model == "mixture":
+    elif model.model_ == "mixture":
         names += [f"topic: {name}" for name in TOPIC_NAMES]
     else:
         names += [f"word {name}" for name in WORD_NAMES]
@@ -207,6 +207,4 @@ STRUCTURE = Structure(
             1,
         ),
     ),
-    # Files hold text, whose topics the better model needs; a DiverseQuery need not have any.
-    defaults={"model": "mixture"},
 )

@@ -154,11 +154,28 @@ class SpaceCase:
         """The k-th problem, always the same for one random state."""
         rng = np.random.default_rng([random_state, k])
         X, Y = make_problem(rng)
+        before = snapshot(X, Y)
         fitted = clone(space)
         packed = fitted.fit_pack(X, Y)
         case = cls(fitted, X, Y, rng)
         case.packed = packed
+        size = getattr(fitted, "size_psi_", None)
+        if size is None:
+            fail(
+                "check_fit_domain",
+                "fit_domain does not set size_psi_, the length of joint_feature",
+                "no attribute size_psi_",
+                "a whole number >= 1",
+            )
         case.oracle = fitted.bind(packed)
+        for name, now, then in zip("XY", (X, Y), before, strict=True):
+            if not same(now, then):
+                fail(
+                    "check_inputs_not_modified",
+                    f"fit_domain, pack or bind modifies {name} in place",
+                    f"{name} changed",
+                    f"{name} as before: work on a copy",
+                )
         return case
 
     packed: Any = field(default=None, repr=False)

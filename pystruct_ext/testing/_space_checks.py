@@ -72,16 +72,36 @@ def check_fit_domain(case: SpaceCase) -> None:
             fail(name, "shape of joint_feature", shape, (sizes[0],), i)
 
 
+def check_joint_feature(case: SpaceCase) -> None:
+    """``psi`` is a vector of size_psi_ finite numbers, for the truth and what is decoded."""
+    name, space = "check_joint_feature", case.space
+    w = np.zeros(case.oracle.size_psi, dtype=case.oracle.dtype)
+    for i, x, y in case.examples():
+        for what, z in (
+            ("the truth", y),
+            ("decode", space.decode(w, x)),
+            ("loss_augmented_decode", space.loss_augmented_decode(w, x, y)),
+        ):
+            psi = np.asarray(space.joint_feature(x, z), dtype=np.float64)
+            if psi.shape != (case.oracle.size_psi,):
+                expected = (case.oracle.size_psi,)
+                fail(name, f"shape of joint_feature of {what}", psi.shape, expected, i)
+            bad = np.flatnonzero(~np.isfinite(psi))
+            if bad.size:
+                found = f"joint_feature of {what} holds NaN or infinity, entry {bad[0]}"
+                fail(name, found, float(psi[bad[0]]), "finite numbers", i)
+
+
 def check_inputs_not_modified(case: SpaceCase) -> None:
     """No method changes x, y or w."""
     name, space = "check_inputs_not_modified", case.space
     before = snapshot(case.X, case.Y)
 
     def unchanged(method: str, i: int | None = None) -> None:
-        if not same(case.X, before[0]):
-            fail(name, f"{method} modifies X", "X changed", "X as before", i)
-        if not same(case.Y, before[1]):
-            fail(name, f"{method} modifies Y", "Y changed", "Y as before", i)
+        for what, now, then in (("X", case.X, before[0]), ("Y", case.Y, before[1])):
+            if not same(now, then):
+                seen, expected = f"{what} changed", f"{what} as before: work on a copy"
+                fail(name, f"{method} modifies {what} in place", seen, expected, i)
 
     clone(space).fit_domain(case.X, case.Y)
     unchanged("fit_domain")
@@ -130,6 +150,8 @@ def check_loss(case: SpaceCase) -> None:
     name, space = "check_loss", case.space
     for i, x, y in case.examples():
         own = space.loss(y, y)
+        if not np.isfinite(own):
+            fail(name, "loss(y, y) is not finite", own, 0.0, i)
         if own != 0:
             fail(name, "loss(y, y)", own, 0.0, i)
         through = case.oracle.loss(i, case.oracle.truth(i))
@@ -209,10 +231,12 @@ def check_outputs_are_enumerated(case: SpaceCase) -> None:
                     fail(name, f"{source} is not among enumerate(x)", z, "an output", i)
 
 
+# First what would make the others fail for a reason that they do not name.
 SPACE_CHECKS: list[SpaceCheck] = [
+    check_inputs_not_modified,
+    check_joint_feature,
     check_clone_and_pickle,
     check_fit_domain,
-    check_inputs_not_modified,
     check_determinism,
     check_loss,
     check_decode,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pystruct_ext.utils.messages import shorten
 
 
-def check_relevance(y: ArrayLike) -> NDArray[np.float64]:
+def check_relevance(y: Any) -> NDArray[np.float64]:
     """Grades as float64.
 
     Raises
@@ -35,7 +37,7 @@ def check_relevance(y: ArrayLike) -> NDArray[np.float64]:
     return relevance
 
 
-def check_qid(qid: ArrayLike, n: int) -> NDArray:
+def check_qid(qid: Any, n: int) -> NDArray:
     """Query ids as an array of one type.
 
     Raises
@@ -103,7 +105,8 @@ def qid_of_group(group: ArrayLike, n: int) -> NDArray[np.intp]:
     """
     sizes = np.asarray(group)
     whole = sizes.dtype.kind in "iu" or (
-        sizes.dtype.kind == "f" and bool(np.isfinite(sizes).all() and (sizes % 1 == 0).all())
+        sizes.dtype.kind == "f"
+        and bool(np.isfinite(sizes).all() and (sizes % 1 == 0).all())
     )
     if sizes.ndim != 1 or not whole:
         raise ValueError(

@@ -111,7 +111,7 @@ DEFAULTS = {
     "ranking": {"C": 1.0, "tol": None, "loss": "ndcg", "top": 10, "solver": "auto"},
     "diverse-ranking": {
         "C": 0.1,
-        "model": "mixture",
+        "model": "auto",
         "max_iter": 100,
         "tol": 0.01,
         "loss": "alpha_ndcg",
@@ -158,8 +158,7 @@ def test_every_parameter_has_a_flag(structure):
 def test_the_shell_and_the_constructor_have_the_same_defaults():
     """But for what a format says, and what makes two runs of one command the same."""
     assert {s.name: dict(s.defaults) for s in STRUCTURES.values() if s.defaults} == {
-        "segments": {"outside": "O"},
-        "diverse-ranking": {"model": "mixture"},
+        "segments": {"outside": "O"}
     }
     for structure in STRUCTURES.values():
         _, values = parsed(structure.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from itertools import combinations
 
@@ -151,7 +152,7 @@ def test_saved_models_rank_alike(queries, model, tmp_path):
 
 def test_unjudged_and_short_queries(queries):
     train, test = queries
-    model = DiverseRankingSVM(C=0.1).fit(train)
+    model = DiverseRankingSVM(C=0.1, model="sequential").fit(train)
     q = test[0]
     short = DiverseQuery(
         q.features[:3],
@@ -186,7 +187,7 @@ def test_wrong_types(queries):
         DiverseRankingSVM().fit(queries[0][0])
     with pytest.raises(TypeError, match="element 1 must be a DiverseQuery, got str"):
         DiverseRankingSVM().fit([queries[0][0], "jordan"])
-    model = DiverseRankingSVM().fit(queries[0][:4])
+    model = DiverseRankingSVM(model="sequential").fit(queries[0][:4])
     with pytest.raises(ValueError, match="features has 2 columns, expected 13"):
         model.predict([synthetic(0)])
 
@@ -211,3 +212,20 @@ def test_no_warning_reaches_the_user(queries):
     assert (
         alpha_ndcg(q.relevance, model.predict([q])[0], 10, 0.5, q.probabilities) > 0.3
     )
+
+
+def test_the_model_follows_the_topics(queries):
+    """Text has topics, which the mixture needs; a query made by hand need not have any."""
+    train, test = queries[0][:6], queries[1][:3]
+    model = DiverseRankingSVM(max_iter=3, rounds=1, random_state=0)
+    bare = [dataclasses.replace(q, topics=None, topic_features=None) for q in train]
+    for data, kind in ((train, "mixture"), (bare, "sequential")):
+        model.fit(data)
+        assert (model.model, model.model_) == ("auto", kind)
+        named = DiverseRankingSVM(model=kind, max_iter=3, rounds=1, random_state=0)
+        np.testing.assert_array_equal(model.coef_, named.fit(data).coef_)
+        assert set(vars(model)) == set(vars(named))
+    for a, b in zip(model.predict(test), named.predict(test), strict=True):
+        np.testing.assert_array_equal(a, b)
+    steps = DiverseRankingSVM(training="steps", tol=1.0, rounds=1).fit(train)
+    assert steps.model_ == "sequential"

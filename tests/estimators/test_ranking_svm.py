@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 import sklearn
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV, GroupKFold
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import pystruct_ext
-from pystruct_ext import RankingSVM
+from pystruct_ext import MulticlassSVM, RankingSVM
+from pystruct_ext.estimators import HeldOutScore
+from pystruct_ext.io import read_run, write_run
 from pystruct_ext.metrics import ndcg
 
 LOSSES = ("pairs", "roc", "map", "ndcg", "precision", "mrr")
@@ -186,11 +191,6 @@ def test_queries_without_information_are_left_out():
     assert model.n_queries_ == 1
 
 
-def test_c_path_says_what_to_do_instead():
-    with pytest.raises(TypeError, match="GridSearchCV with GroupKFold"):
-        pystruct_ext.c_path(RankingSVM(), [[0.0], [1.0]], [0, 1], [1.0])
-
-
 def test_interrupt_leaves_a_model():
     X, y, qid = problem(8)
 
@@ -201,3 +201,250 @@ def test_interrupt_leaves_a_model():
         model = RankingSVM(C=100, tol=1e-9, callback=stop).fit(X, y, qid=qid)
     assert model.status_ == "interrupted"
     assert np.isfinite(model.predict(X)).all()
+
+
+# Without qid, LightGBM's arguments, names of features, and files.
+
+
+def test_scoring_without_qid_says_what_it_assumed():
+    X, y, qid = problem(9, 30)
+    model = RankingSVM(tol=0.05).fit(X, y, qid=qid)
+    message = (
+        rf"{len(y)} rows as one query \(NDCG@10 = [01]\.\d+\); .* 30 queries.* qid"
+    )
+    with pytest.warns(UserWarning, match=message) as caught:
+        whole = model.score(X, y)
+    assert caught[0].filename == __file__
+    assert f"{whole:.3f}" in str(caught[0].message)
+    with pytest.warns(UserWarning, match="rank without qid .* as one query"):
+        assert len(model.rank(X)) == 1
+    assert model.score(X, y, qid=qid) == np.mean(
+        [
+            ndcg(y[r], model.predict(X[r]))
+            for r in (np.flatnonzero(qid == q) for q in range(30))
+        ]
+    )
+
+
+def test_cross_val_score_without_routing_warns():
+    X, y, qid = problem(10, 12)
+    with pytest.warns(UserWarning, match=r"set_score_request\(qid=True\)"):
+        cross_val_score(
+            RankingSVM(tol=0.1),
+            X,
+            y,
+            groups=qid,
+            cv=GroupKFold(2),
+            params={"qid": qid},
+        )
+    with sklearn.config_context(enable_metadata_routing=True):
+        ranker = (
+            RankingSVM(tol=0.1).set_fit_request(qid=True).set_score_request(qid=True)
+        )
+        scores = cross_val_score(
+            ranker, X, y, cv=GroupKFold(2), params={"qid": qid, "groups": qid}
+        )
+    assert scores.min() > 0.5
+
+
+def test_a_single_query_needs_no_qid(recwarn):
+    X, y, _ = problem(11, 3)
+    model = RankingSVM(tol=0.05).fit(X, y)
+    model.score(X, y)
+    model.rank(X)
+    assert not recwarn
+
+
+def test_a_model_of_an_older_file_warns_too(tmp_path):
+    X, y, qid = problem(7)
+    model = RankingSVM().fit(X, y, qid=qid)
+    del model.n_queries_seen_
+    model.save(tmp_path / "old.psx")
+    with pytest.warns(UserWarning, match="as one query"):
+        pystruct_ext.load(tmp_path / "old.psx").score(X, y)
+
+
+def test_group_is_qid_by_sizes():
+    X, y, qid = problem(12)
+    sizes = np.bincount(qid)
+    a = RankingSVM().fit(X, y, qid=qid)
+    b = RankingSVM().fit(X, y, group=sizes.tolist())
+    np.testing.assert_array_equal(a.coef_, b.coef_)
+    assert a.score(X, y, qid=qid) == b.score(X, y, group=sizes)
+    for one, other in zip(a.rank(X, qid), b.rank(X, group=sizes), strict=True):
+        np.testing.assert_array_equal(one, other)
+    for bad, message in (
+        ([3, 4], rf"2 queries sum to 7, expected the number of documents, {len(y)}"),
+        (qid + 1, "ids, one per document, are qid"),
+        ([-1, len(y) + 1], "size of query 0 is -1"),
+        ([2.5], "whole numbers"),
+        ([[len(y)]], "whole numbers"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            RankingSVM().fit(X, y, group=bad)
+    with pytest.raises(ValueError, match="qid and group say the same"):
+        RankingSVM().fit(X, y, qid=qid, group=sizes)
+
+
+def test_eval_set_is_scored_every_epoch(tmp_path):
+    X, y, qid = problem(13, 40)
+    dev, dev_y, dev_qid = problem(14, 25)
+    sizes = np.bincount(dev_qid)
+    seen = []
+    model = RankingSVM(
+        C=30, tol=1e-4, max_iter=20, callback=lambda p: seen.append(p.coef.copy())
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X, y, qid=qid, eval_set=[(dev, dev_y, dev_qid), (X, y, qid)])
+        again = clone(model).fit(
+            X, y, qid=qid, eval_set=[(dev, dev_y)], eval_group=[sizes]
+        )
+    first, second = (model.evals_result_[f"valid_{i}"]["ndcg@10"] for i in (0, 1))
+    scored = [row["score"] for row in model.history_ if not np.isnan(row["score"])]
+    assert scored == first == again.evals_result_["valid_0"]["ndcg@10"]
+    assert len(first) == len(second) == model.n_iter_
+    epochs = seen[: model.n_iter_]
+    assert first == pytest.approx([ndcg(dev_y, dev @ w, dev_qid) for w in epochs])
+    assert second == pytest.approx([ndcg(y, X @ w, qid) for w in epochs])
+    model.save(tmp_path / "m.psx")
+    back = pystruct_ext.load(tmp_path / "m.psx")
+    assert back.evals_result_ == model.evals_result_
+    plain = clone(model).set_params(tol=0.1).fit(X, y, qid=qid)
+    assert not hasattr(plain, "evals_result_")
+    with pytest.warns(UserWarning, match=r"eval_set\[0\] without qid"):
+        plain.fit(X, y, qid=qid, eval_set=[(dev, dev_y)])
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_held_out_score_stops_a_ranker(own):
+    X, y, qid = problem(13, 40)
+    dev, dev_y, dev_qid = problem(14, 25)
+    stop = HeldOutScore(dev, dev_y, 2, qid=dev_qid) if own else HeldOutScore(patience=2)
+    extra = {} if own else {"eval_set": [(dev, dev_y, dev_qid)]}
+    model = RankingSVM(C=30, tol=0.0, max_iter=60, callback=stop)
+    model.fit(X, y, qid=qid, **extra)
+    assert model.status_ == "callback"
+    assert stop.best_score_ == np.nanmax(model.history_.column("score"))
+    assert model.n_iter_ == stop.best_epoch_ + 2
+    assert model.score(dev, dev_y, qid=dev_qid) == pytest.approx(stop.best_score_)
+
+
+def test_bad_eval_sets():
+    X, y, qid = problem(13, 5)
+    for eval_set, message in (
+        ([(X,)], r"eval_set\[0\] must be \(X, y\) or \(X, y, qid\), got a tuple of 1"),
+        ([(X, y[1:], qid)], r"eval_set\[0\]: X has .* rows but y has shape"),
+        ([(X[:, 1:], y, qid)], r"eval_set\[0\]: X has 3 features"),
+        ([(X, y, qid), (X, y, qid[1:])], r"eval_set\[1\]: qid must have one entry"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            RankingSVM().fit(X, y, qid=qid, eval_set=eval_set)
+    with pytest.raises(ValueError, match="eval_group needs eval_set"):
+        RankingSVM().fit(X, y, qid=qid, eval_group=[[5]])
+    with pytest.raises(ValueError, match="needs X and y, or eval_set"):
+        RankingSVM(callback=HeldOutScore()).fit(X, y, qid=qid)
+    with pytest.raises(ValueError, match="needs X and y"):
+        MulticlassSVM(callback=HeldOutScore()).fit(X, y)
+
+
+def test_top_features_have_the_names_of_the_columns(tmp_path):
+    pd = pytest.importorskip("pandas")
+    X, y, qid = problem(15)
+    frame = pd.DataFrame(X, columns=["age", "bm25", "clicks", "depth"])
+    model = RankingSVM().fit(frame, pd.Series(y, index=range(5, 5 + len(y))), qid=qid)
+    best = model.top_features(2)
+    order = np.argsort(-np.abs(model.coef_))
+    assert best == [(frame.columns[j], model.coef_[j]) for j in order[:2]]
+    model.save(tmp_path / "m.psx")
+    assert pystruct_ext.load(tmp_path / "m.psx").top_features(2) == best
+    assert model.top_features(1, ["a", "b", "c", "d"])[0][0] == "abcd"[order[0]]
+    bare = RankingSVM().fit(X, y, qid=qid)
+    assert [name for name, _ in bare.top_features(None)] == [f"x{j}" for j in order]
+    with pytest.raises(ValueError, match="feature_names has 1 names, expected 4"):
+        model.top_features(2, ["a"])
+    with pytest.raises(ValueError, match="n must be None or an int >= 1"):
+        model.top_features(0)
+
+
+def test_c_path_of_queries():
+    X, y, qid = problem(16, 20)
+    dev, dev_y, dev_qid = problem(17, 10)
+    weight = np.linspace(0.5, 2, 20)
+    path = pystruct_ext.c_path(
+        RankingSVM(tol=1e-3, max_iter=2000),
+        X,
+        y,
+        [10.0, 0.1],
+        X_dev=dev,
+        y_dev=dev_y,
+        sample_weight=weight,
+        qid=qid,
+        qid_dev=dev_qid,
+    )
+    for point in path.points:
+        cold = RankingSVM(C=point.C, tol=1e-3, max_iter=2000)
+        cold.fit(X, y, weight, qid=qid)
+        warm = point.estimator
+        assert warm.dual_objective_ <= cold.primal_objective_ * (1 + 1e-9)
+        assert cold.dual_objective_ <= warm.primal_objective_ * (1 + 1e-9)
+        assert set(vars(warm)) == set(vars(cold))
+        assert point.score == warm.score(dev, dev_y, qid=dev_qid)
+    with pytest.raises(TypeError, match="DiverseRankingSVM, which trains in rounds"):
+        pystruct_ext.c_path(pystruct_ext.DiverseRankingSVM(), [], None)
+    with pytest.raises(TypeError, match="qid is for RankingSVM"):
+        pystruct_ext.c_path(MulticlassSVM(), X, y, qid=qid)
+
+
+def test_a_run_of_what_rank_returns(tmp_path):
+    X, y, _ = problem(18, 6)
+    qid = np.array([f"q{q:02d}" for q in problem(18, 6)[2]])
+    model = RankingSVM().fit(X, y, qid=qid)
+    scores, ids = model.predict(X), [f"d{r}" for r in range(len(y))]
+    write_run(tmp_path / "run", model.rank(X, qid), doc_ids=ids)
+    run = read_run(tmp_path / "run")
+    assert list(run) == list(dict.fromkeys(qid.tolist()))
+    for q, docs in run.items():
+        rows = [int(d[1:]) for d, _ in docs]
+        assert sorted(rows) == np.flatnonzero(qid == q).tolist()
+        assert [s for _, s in docs] == scores[rows].tolist()
+    write_run(tmp_path / "run", model.rank(X, qid))
+    assert next(iter(read_run(tmp_path / "run")["q00"]))[0].startswith("row")
+    with pytest.raises(ValueError, match="pass qid=, the query of each document"):
+        write_run(tmp_path / "run", list(model.rank(X, qid)))
+    write_run(tmp_path / "run", list(model.rank(X, qid)), qid=qid)
+    assert list(read_run(tmp_path / "run")) == list(run)
+    with pytest.raises(ValueError, match="doc_ids: 1 ids"):
+        write_run(tmp_path / "run", model.rank(X, qid), doc_ids=["a"])
+
+
+@pytest.mark.parametrize(
+    ("qid", "message"),
+    [
+        (["01", 1, "01", 1], "qid mixes text and numbers: '01' of document 0 and 1 of"),
+        (np.array([1, "1", 1, "1"], dtype=object), "qid mixes text and numbers"),
+        (["a", None, "a", "b"], r"query of document 1 is missing \(None\)"),
+        (["a", "a", float("nan"), "b"], r"query of document 2 is missing \(nan\)"),
+        ([1, 1, 2, float("inf")], "query of document 3 is infinite"),
+        (np.ma.array([1, 1, 2, 2], mask=[0, 0, 1, 0]), "document 2 is missing"),
+        ([object()] * 4, "document 0 is a object"),
+    ],
+)
+def test_ids_are_never_guessed(qid, message):
+    with pytest.raises(ValueError, match=message):
+        RankingSVM().fit(np.eye(4), [0, 1, 0, 1], qid=qid)
+
+
+def test_ids_of_text_stay_distinct():
+    X, y = np.arange(8.0)[:, None], [0, 1] * 4
+    model = RankingSVM().fit(X, y, qid=["01", "01", "1", "1", "1 ", "1 ", "一", "一"])
+    assert model.n_queries_ == 4
+
+
+def test_nan_grades_name_the_document():
+    with pytest.raises(ValueError, match=r"y contains NaN: .* document 2"):
+        RankingSVM().fit(np.eye(4), [0, 1, np.nan, 1])
+    with pytest.raises(ValueError, match="document 1 is masked"):
+        ndcg(np.ma.array([0, 1], mask=[0, 1]), [1.0, 2.0])
+    with pytest.raises(ValueError, match="real numbers, got complex128"):
+        ndcg([0, 1j], [1.0, 2.0])

@@ -262,6 +262,39 @@ def cells(rng: random.Random, data: bytes) -> bytes:
     return _replace_match(rng, data, _CELL, CELLS)
 
 
+def near_cell(rng: random.Random, data: bytes) -> bytes:
+    """A cell that is almost what it was: doubled, with another case, sign, zero, end."""
+    found = list(_CELL.finditer(data))
+    if not found:
+        return data
+    m = rng.choice(found)
+    old = m.group()
+    more = rng.choice(CELLS[-26:])
+    value = rng.choice(
+        (
+            *(
+                old * 2,
+                old.swapcase(),
+                old[:-1],
+                old[1:],
+                b"0" + old,
+                b"+" + old,
+                b"-" + old,
+            ),
+            *(
+                old + b".0",
+                old + b".9",
+                old + b"e0",
+                old + b"_1",
+                old + b" ",
+                b"\t" + old,
+            ),
+            *(b'"' + old + b'"', old + more, more + old, old[:1] + more + old[1:]),
+        )
+    )
+    return data[: m.start()] + value + data[m.end() :]
+
+
 def move_cell(rng: random.Random, data: bytes) -> bytes:
     """A cell goes, stands twice, or is that of another place."""
     found = list(_CELL.finditer(data))
@@ -307,6 +340,10 @@ _OPEN = (
 def deep(rng: random.Random, data: bytes) -> bytes:
     """Brackets in brackets, up to 100,000 of them, closed or not."""
     left, right = rng.choice(_OPEN)
+    kind = data.lstrip()[:1]
+    if rng.random() < 0.7:
+        # Those of the format.
+        left, right = next((p for p in _OPEN[1:] if p[0][:1] == kind), (left, right))
     n = rng.choice((60, 1_000, 20_000, 100_000))
     inner = rng.choice((b"", b"(N a)", b"1", b"x", b"....", b"(A (N a) (N b))"))
     closed = rng.choice((n, n, n - 1, n + 1, 0))
@@ -421,6 +458,7 @@ TEXT: tuple[tuple[Mutation, float], ...] = (
     (separators, 2),
     (numbers, 8),
     (cells, 8),
+    (near_cell, 8),
     (move_cell, 4),
     (long_cell, 1),
     (long_line, 0.7),
@@ -440,7 +478,9 @@ def mutate(
     """One mutation most of the time, up to four; the result and their names."""
     names = []
     for _ in range(rng.choice((1, 1, 1, 1, 1, 1, 2, 2, 3, 4))):
-        (chosen,) = rng.choices([m for m, _ in pool], [w for _, w in pool])
+        nested = data.lstrip()[:1] in (b"(", b"[", b"{", b"<")
+        weights = [w * (4 if nested and m is deep else 1) for m, w in pool]
+        (chosen,) = rng.choices([m for m, _ in pool], weights)
         data = chosen(rng, data)
         names.append(chosen.__name__)
         if len(data) > 2_000_000 or chosen is bomb:

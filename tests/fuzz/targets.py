@@ -7,6 +7,7 @@ without a line here.
 from __future__ import annotations
 
 import contextlib
+import gzip
 import inspect
 import io
 import json
@@ -211,10 +212,61 @@ def _read(
     except (ValueError, TypeError, OSError) as error:
         if isinstance(error, TypeError):
             case.remark(f"TypeError at {place_of(error)}: {error}"[:200])
-        raise _refusal(case, error, "-" if stdin else path) from error
+        file = None if kwargs else "-" if stdin else path
+        raise _refusal(case, error, file) from error
+    if data and not stdin and rng.random() < 0.4:
+        _check_same(case, partial(function, **kwargs), value, data, path)
     back = _BACK.get(name)
     if back is not None and not kwargs and not stdin:
         _check_back(case, back, function, value, "back" + Path(path).suffix)
+
+
+_SAME: dict[str, tuple[Callable[[bytes], bytes], bool]] = {
+    # What does not change a text, and whether it may be refused all the same.
+    "a byte-order mark": (lambda d: b"\xef\xbb\xbf" + d, True),
+    "CRLF": (lambda d: d.replace(b"\n", b"\r\n"), True),
+    "gzip": (lambda d: gzip.compress(d, 1, mtime=0), False),
+    "no line end at the end": (lambda d: d.rstrip(b"\n"), False),
+    "a blank line at the end": (lambda d: d + b"\n\n", False),
+}
+
+
+def _check_same(
+    case: Case, function: Callable[[Any], Any], value: Any, data: bytes, path: str
+) -> None:
+    """Byte-order mark, line ends and compression are not part of what is read."""
+    if (
+        data[:2] == b"\x1f\x8b"
+        or data[:3] == b"\xef\xbb\xbf"
+        or b"\r" in data
+        or len(data) > 10**6
+    ):
+        return
+    name = case.rng.choice(list(_SAME))
+    change, may_refuse = _SAME[name]
+    reader = function.func.__name__  # type: ignore[attr-defined]
+    if reader == "read_lines" and "line" in name:
+        return
+    try:
+        # Under the same name, which may be part of what is read.
+        Path(path).write_bytes(change(data))
+        other = function(path)
+        if isinstance(other, Iterator):
+            other = list(other)
+    except ValueError as error:
+        if may_refuse:
+            return
+        raise Finding("lost", f"with {name} it is refused: {error}", reader) from error
+    finally:
+        Path(path).write_bytes(data)
+    if not same(_view(value), _view(other)):
+        seen = str(_view(other))[:300]
+        text = f"with {name} {str(_view(value))[:300]!r} becomes {seen!r}"
+        raise Finding("lost", text, reader, f"lost by {name}")
+
+
+def _view(value: Any) -> Any:
+    return _columns(value) if hasattr(value, "n_columns") else value
 
 
 def _check_back(
@@ -228,6 +280,9 @@ def _check_back(
     try:
         expected, view = back(path, value)
     except (ValueError, TypeError) as error:
+        if _ACCIDENT.search(str(error)):
+            text = f"what was read does not fit together: {error}"
+            raise Finding("lost", text, function.__name__) from error
         case.remark(f"read, but cannot be written: {error}"[:200])
         return
     if expected is None:

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from pystruct_ext import get_include
-from pystruct_ext._core.binder import Kernel
+from pystruct_ext import Kernel, get_include
 from pystruct_ext.solvers import BCFW, OneSlack
 
 ROOT = Path(__file__).resolve().parents[2]

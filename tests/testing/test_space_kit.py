@@ -171,6 +171,78 @@ class StaleOracle(Matching):
         return super().bind(packed)
 
 
+class NaNFeature(Matching):
+    def joint_feature(self, x, y):
+        psi = super().joint_feature(x, y)
+        psi[2] = np.nan
+        return psi
+
+
+class NaNLoss(Matching):
+    def loss(self, y, y_hat):
+        return float("nan") if np.any(y != y_hat) else 0.0
+
+
+class NoSize(Matching):
+    def fit_domain(self, X, Y=None):
+        return self
+
+
+class ScalesInput(Matching):
+    """Idempotent: only the first call changes anything."""
+
+    def fit_domain(self, X, Y=None):
+        for x in X:
+            x /= np.abs(x).max()
+        return super().fit_domain(X, Y)
+
+
+class SortsTruth(Matching):
+    def loss(self, y, y_hat):
+        wrong = float(np.mean(y != y_hat))
+        y.sort()
+        return wrong
+
+
+# The first error of `check_output_space`, which is what its user reads.
+MESSAGES = [
+    (
+        ChangesInput,
+        r"check_inputs_not_modified \(example 0\): loss_augmented_decode modifies X in place",
+    ),
+    (ScalesInput, "fit_domain, pack or bind modifies X in place; .* work on a copy"),
+    (SortsTruth, r"loss modifies Y in place"),
+    (
+        NoSize,
+        "check_fit_domain: fit_domain does not set size_psi_, the length of joint_feature",
+    ),
+    (
+        NaNFeature,
+        r"check_joint_feature \(example 0\): joint_feature of the truth holds NaN.* entry 2",
+    ),
+    (
+        NaNLoss,
+        r"check_loss \(example \d\): loss\(.*; seen nan, expected .a finite number >= 0",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("mutant", "message"), MESSAGES, ids=[m.__name__ for m, _ in MESSAGES]
+)
+def test_each_mistake_has_its_message(mutant, message):
+    with pytest.raises(SpaceCheckError, match=message):
+        check_output_space(mutant(), make_matching, n_problems=1)
+
+
+def test_a_fit_without_size_psi_says_so():
+    from pystruct_ext import StructuralSVM
+
+    X, Y = make_matching(np.random.default_rng(0))
+    with pytest.raises(ValueError, match="NoSize: fit_domain must set size_psi_"):
+        StructuralSVM(NoSize()).fit(X, Y)
+
+
 MUTANTS = [
     (IgnoresLoss, "check_loss_augmented_decode"),
     (NegativeLoss, "check_loss"),

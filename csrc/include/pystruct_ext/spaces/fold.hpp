@@ -304,12 +304,12 @@ struct FoldSpace {
   void fields(F& f) {
     f.size("n", n);
     f.offsets("offsets", offsets, "n+1", "n_bases");
-    f.array("bases", bases, "n_bases", "0..3");
+    f.array("bases", bases, "n_bases", "0..4");
     f.array("partner", partner, "n_bases", "-1..#offsets-1", kOptional);
     f.number("canonical", canonical, "0..1");
     f.number("false_cost", false_cost, "0..");
     f.number("miss_cost", miss_cost, "0..");
-    f.array("demand", demand, "n_bases", "0..2", kOptional);
+    f.array("demand", demand, "n_bases", "0..4", kOptional);
     f.array("forced", forced, "n_bases", "-1..#offsets-1", kOptional);
     f.array("prior", prior, "n_prior", "finite", kOptional);
     f.size("n_prior", n_prior);
