@@ -1,4 +1,4 @@
-"""Oracles over examples without true outputs decode; asked for a loss they say what is missing."""
+"""Oracles over examples without true outputs decode; losses say what is missing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ def test_losses_say_what_is_missing(oracle):
         lambda: oracle.cut_sum(w),
         lambda: oracle.hinge_sum(w),
     ):
-        with pytest.raises(ValueError, match="block 0: this oracle has no true outputs"):
+        with pytest.raises(
+            ValueError, match="block 0: this oracle has no true outputs"
+        ):
             call()
     assert len(oracle.decode_flat(w, None, 1)[0])
 

@@ -174,6 +174,11 @@ struct AbiVerbs {
   const int32_t* truth(int64_t i) const { return o->truth(o->ctx, i); }
 };
 
+// Why `truth` gave nothing: oracles in Python fail, others were bound without.
+inline int no_truth(const psx_oracle* o) noexcept {
+  return o->flags & PSX_NEEDS_GIL ? PSX_PYTHON_ERROR : PSX_NOTRUTH;
+}
+
 // Threads that n blocks can keep busy: no more than there are chunks, whatever was asked for, so that
 // no scratch is made for a worker that never runs.
 inline int usable_threads(int n_threads, int64_t n) {
@@ -245,7 +250,7 @@ inline int generic_cut_sum(const psx_oracle* o, const void* w, const int64_t* id
       if (dpsi) {
         const int64_t i = ids[k];
         const int32_t* truth = o->truth(o->ctx, i);
-        if (!truth) return PSX_PYTHON_ERROR;
+        if (!truth) return no_truth(o);
         const int32_t* code = codes.data() + offsets[static_cast<std::size_t>(k)];
         if (const int rc = o->psi_diff_accumulate(o->ctx, 0, i, truth, code, c, dpsi)) {
           if (failed) *failed = i;
@@ -301,7 +306,7 @@ inline int oracle_hinge_sum(const psx_oracle* o, const void* w, const int64_t* i
         const int64_t i = ids[k];
         const int32_t* truth = o->truth(o->ctx, i);
         double upper = 0, score = 0, own = 0, loss = 0;
-        int rc = truth ? o->load(o->ctx, worker, w, i) : PSX_PYTHON_ERROR;
+        int rc = truth ? o->load(o->ctx, worker, w, i) : no_truth(o);
         if (rc == PSX_OK) rc = o->argmax(o->ctx, worker, i, 1.0, code);
         if (rc == PSX_OK) rc = o->bound(o->ctx, worker, i, 1.0, &upper);
         if (rc == PSX_OK) rc = o->score(o->ctx, worker, i, truth, &score);
