@@ -7,6 +7,7 @@ cdef extern from "pystruct_ext/oracle.h" nogil:
         PSX_PYTHON_ERROR
         PSX_NONFINITE
         PSX_NOMEM
+        PSX_NOTRUTH
         PSX_NEEDS_GIL
         PSX_THREADSAFE
         PSX_EXACT

@@ -198,6 +198,10 @@ cdef class Oracle:
             raise ValueError(
                 f"block {block}: the best score is NaN or infinite; w or the features of this "
                 "example hold a NaN or an infinity, or its constraints allow no output")
+        if status == PSX_NOTRUTH:
+            raise ValueError(
+                f"block {block}: this oracle has no true outputs, which losses need; bind what "
+                "pack(X, Y) returns, not pack(X)")
         if status == PSX_NOMEM:
             raise MemoryError("the oracle ran out of memory")
         raise OracleError(f"the oracle returned the unknown status {status} at block {block}")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from functools import wraps
 from numbers import Real
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,6 +21,7 @@ from pystruct_ext.estimators._arguments import (
 )
 from pystruct_ext.estimators._batches import Asked, Batch
 from pystruct_ext.estimators._calibration import best_temperature
+from pystruct_ext.estimators._whole import all_or_nothing
 from pystruct_ext.estimators.callbacks import HeldOutScore
 from pystruct_ext.persistence import save as save_model
 from pystruct_ext.persistence.registry import storable
@@ -36,24 +36,6 @@ from pystruct_ext.utils.fitted import Fitted
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-Fit = TypeVar("Fit", bound=Callable[..., Any])
-
-
-def all_or_nothing(fit: Fit) -> Fit:
-    """Decorator of ``fit``: one that fails leaves the estimator as it was, fitted or not."""
-
-    @wraps(fit)
-    def whole(self: Any, *args: Any, **kwargs: Any) -> Any:
-        before = dict(vars(self))
-        try:
-            return fit(self, *args, **kwargs)
-        except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
-            raise
-
-    return cast(Fit, whole)
 
 
 @storable(kind="model", leave_out=("callback",), private=("_w",), abstract=True)

@@ -21,7 +21,8 @@ from pystruct_ext.estimators._slate_tools import (
     greedy_bound,
     step_features,
 )
-from pystruct_ext.estimators.base import BaseStructuralSVM, all_or_nothing
+from pystruct_ext.estimators._whole import all_or_nothing
+from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.metrics import alpha_ndcg, err_ia, intent_satisfaction, ndcg_ia
 from pystruct_ext.outputs import DiverseQuery
 from pystruct_ext.persistence.registry import storable

@@ -14,7 +14,8 @@ from sklearn.utils.validation import (
 )
 
 from pystruct_ext._core.ragged import check_sparse
-from pystruct_ext.estimators.base import BaseStructuralSVM, all_or_nothing
+from pystruct_ext.estimators._whole import all_or_nothing
+from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import MulticlassSpace, OutputSpace
@@ -67,10 +68,10 @@ n_oracle_calls_, history_
     probabilities of the classes, or dicts; see `calibrate`.
 
     Weights are dense: ``n_features * K * 8`` bytes, K padded to a multiple of 8 (64 bytes a
-    column for up to 8 classes, 6.4 GB for 10^8 columns); nothing else is as long as the
-    width. Renumber the columns of wider matrices by those that occur:
-    ``columns = np.unique(X.indices)``, then ``csr_matrix((X.data, np.searchsorted(columns,
-    X.indices), X.indptr))``.
+    column for up to 8 classes, 6.4 GB for 10^8 columns), which a fit holds up to three times.
+    Nothing else is as long as the width. Renumber the columns of wider matrices by those
+    that occur: ``columns = np.unique(X.indices)``, then
+    ``csr_matrix((X.data, np.searchsorted(columns, X.indices), X.indptr))``.
 
     References
     ----------

@@ -14,7 +14,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from pystruct_ext._core.ragged import PackedRows, check_sparse
 from pystruct_ext.estimators._arguments import c_to_lam, check_weights
-from pystruct_ext.estimators.base import BaseStructuralSVM, all_or_nothing
+from pystruct_ext.estimators._whole import all_or_nothing
+from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.metrics import ndcg
 from pystruct_ext.outputs.rankings import RankedRows
 from pystruct_ext.persistence.registry import storable
@@ -104,9 +105,9 @@ status_, n_iter_, n_oracle_calls_, history_
     "ndcg" 9 bytes for each of ``prod_l (min(n_l, top) + 1)`` states, n_l documents of level
     l.
 
-    Weights are dense, 8 bytes a column (0.8 GB for 10^8); nothing else is as long as the
-    width. Renumber the columns of wider matrices by those that occur, as in
-    `MulticlassSVM`.
+    Weights are dense, 8 bytes a column (0.8 GB for 10^8), which a fit holds up to three
+    times; nothing else is as long as the width. Renumber the columns of wider matrices by
+    those that occur, as in `MulticlassSVM`.
 
     Scale the features (`sklearn.preprocessing.StandardScaler`): the regulariser treats them
     alike. For curved relations put a feature map before it, such as

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from pystruct_ext.estimators._batches import Asked
-from pystruct_ext.estimators.base import BaseStructuralSVM, all_or_nothing
+from pystruct_ext.estimators._whole import all_or_nothing
+from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import SequenceSpace

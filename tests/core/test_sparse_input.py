@@ -196,13 +196,13 @@ def test_renumbered_rows_are_the_same_model(monkeypatch):
 
 @pytest.mark.parametrize("estimator", [MulticlassSVM, RankingSVM])
 def test_matrices_cost_their_weights_and_no_more(estimator):
-    """Weights are dense by design; nothing else is as long as the width."""
+    """Weights are dense by design; few vectors are as long, and none when predicting."""
     X = sp.csr_matrix(
         (np.ones(12), (np.arange(12) % 3 * 66_000).astype(INT), np.arange(13)),
         shape=(12, 200_000),
     )
     y = np.arange(12) % 3
     model, used = peak(lambda: estimator().fit(X, y))
-    assert used < 1.2 * model._w.nbytes + 500_000
+    assert used < 3.2 * model._w.nbytes + 500_000
     _, used = peak(lambda: model.predict(X))
     assert used < 500_000

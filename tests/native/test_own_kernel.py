@@ -141,6 +141,14 @@ def test_it_trains_and_sparse_is_dense(kernel):
             ValueError,
             r"the shape \(nnz\|n\*n_features\)",
         ),
+        (
+            "levels",
+            np.full(80, 5, np.int32),
+            ValueError,
+            r"levels\[0\] is 5, expected 0..4 \(0..n_levels-1\)",
+        ),
+        ("n_levels", 0, ValueError, "n_levels is 0, expected 1..1000000"),
+        ("n_levels", 2**40, ValueError, "n_levels must fit into 32 bits"),
         ("n_levels", 2.5, TypeError, "n_levels must be a whole number, got 2.5"),
         ("n_levels", None, TypeError, "kernel 'levels' needs the field 'n_levels'"),
         ("indptr", np.full(81, 3), ValueError, "indptr must start at 0 and never fall"),
@@ -158,7 +166,10 @@ def test_what_the_kernel_says_of_itself(kernel):
     assert repr(kernel) == (
         "<Kernel 'levels': n, indptr, indices, values, n_features, levels, n_levels>"
     )
-    assert kernel.fields[5] == ("levels", "int32", "n", "optional array")
+    assert kernel.fields[5] == (
+        *("levels", "int32", "n", "optional array"),
+        "0..n_levels-1",
+    )
     with pytest.raises(ValueError, match="cannot be bound for w of type float16"):
         kernel.bind({}, "float16")
 

@@ -174,6 +174,11 @@ struct AbiVerbs {
   const int32_t* truth(int64_t i) const { return o->truth(o->ctx, i); }
 };
 
+// Why `truth` gave nothing: oracles in Python fail, others were bound without.
+inline int no_truth(const psx_oracle* o) noexcept {
+  return o->flags & PSX_NEEDS_GIL ? PSX_PYTHON_ERROR : PSX_NOTRUTH;
+}
+
 // Threads that n blocks can keep busy: no more than there are chunks, whatever was asked for, so that
 // no scratch is made for a worker that never runs.
 inline int usable_threads(int n_threads, int64_t n) {
@@ -245,7 +250,7 @@ inline int generic_cut_sum(const psx_oracle* o, const void* w, const int64_t* id
       if (dpsi) {
         const int64_t i = ids[k];
         const int32_t* truth = o->truth(o->ctx, i);
-        if (!truth) return PSX_PYTHON_ERROR;
+        if (!truth) return no_truth(o);
         const int32_t* code = codes.data() + offsets[static_cast<std::size_t>(k)];
         if (const int rc = o->psi_diff_accumulate(o->ctx, 0, i, truth, code, c, dpsi)) {
           if (failed) *failed = i;
@@ -301,7 +306,7 @@ inline int oracle_hinge_sum(const psx_oracle* o, const void* w, const int64_t* i
         const int64_t i = ids[k];
         const int32_t* truth = o->truth(o->ctx, i);
         double upper = 0, score = 0, own = 0, loss = 0;
-        int rc = truth ? o->load(o->ctx, worker, w, i) : PSX_PYTHON_ERROR;
+        int rc = truth ? o->load(o->ctx, worker, w, i) : no_truth(o);
         if (rc == PSX_OK) rc = o->argmax(o->ctx, worker, i, 1.0, code);
         if (rc == PSX_OK) rc = o->bound(o->ctx, worker, i, 1.0, &upper);
         if (rc == PSX_OK) rc = o->score(o->ctx, worker, i, truth, &score);
@@ -448,15 +453,14 @@ class OracleBox {
       return static_cast<int>(PSX_OK);
     };
     oracle_.argmax = [](void* c, int k, int64_t i, double scale, int32_t* code) {
-      return checked(self(c).space_.argmax(i, scale, self(c).scratch(k), code));
+      return self(c).search(i, scale, k, code);
     };
     oracle_.score = [](void* c, int k, int64_t i, const int32_t* code, double* out) {
       *out = self(c).space_.score(i, self(c).scratch(k), code);
       return static_cast<int>(PSX_OK);
     };
     oracle_.loss = [](void* c, int64_t i, const int32_t* code, double* out) {
-      *out = self(c).space_.loss(i, code);
-      return static_cast<int>(PSX_OK);
+      return self(c).loss(i, code, out);
     };
     oracle_.psi_axpy = [](void* c, int, int64_t i, const int32_t* y, double a, void* w) {
       DenseSink<real> sink{static_cast<real*>(w)};
@@ -587,19 +591,28 @@ class OracleBox {
       return PSX_OK;
     }
     int argmax(int worker, int64_t i, double scale, int32_t* code) const {
-      return checked(box->space_.argmax(i, scale, box->scratch(worker), code));
+      return box->search(i, scale, worker, code);
     }
     int score(int worker, int64_t i, const int32_t* code, double* s) const {
       *s = box->space_.score(i, box->scratch(worker), code);
       return PSX_OK;
     }
     int loss(int64_t i, const int32_t* code, double* l) const {
-      *l = box->space_.loss(i, code);
-      return PSX_OK;
+      return box->loss(i, code, l);
     }
     const int32_t* truth(int64_t i) const { return box->space_.truth(i); }
   };
 
+  // Kernels read the truth without asking whether there is one; examples to be decoded have none.
+  int search(int64_t i, double scale, int worker, int32_t* code) noexcept {
+    if (scale != 0 && !space_.truth(i)) return PSX_NOTRUTH;
+    return checked(space_.argmax(i, scale, scratch(worker), code));
+  }
+  int loss(int64_t i, const int32_t* code, double* out) const noexcept {
+    if (!space_.truth(i)) return PSX_NOTRUTH;
+    *out = space_.loss(i, code);
+    return PSX_OK;
+  }
   static OracleBox& self(void* c) noexcept { return *static_cast<OracleBox*>(c); }
   static int checked(double value) noexcept {
     // Below: nothing but forbidden parts was left.

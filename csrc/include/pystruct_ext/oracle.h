@@ -35,7 +35,8 @@ enum psx_status {
   PSX_OK = 0,
   PSX_PYTHON_ERROR = -1, /* a Python exception is held by the oracle */
   PSX_NONFINITE = -2,    /* a score is NaN or infinite: w or the features are */
-  PSX_NOMEM = -3
+  PSX_NOMEM = -3,
+  PSX_NOTRUTH = -4       /* a loss was asked for where the oracle has no true output */
 };
 
 enum psx_flag {
