@@ -239,9 +239,11 @@ def _topic_names(
     out: list[str] = []
     whole = np.asarray(tfidf.mean(axis=0)).ravel()
     for t in range(int(cluster.max()) + 1):
-        mine = np.asarray(tfidf[np.flatnonzero(cluster == t)].mean(axis=0)).ravel()
-        # Rare words of one document are named only where nothing else is there.
+        inside = tfidf[np.flatnonzero(cluster == t)]
+        mine = np.asarray(inside.mean(axis=0)).ravel()
         excess = mine - whole if cluster.max() else mine
+        # Words that several documents share tell more than rare ones of a single one.
+        excess = excess * np.asarray((inside > 0).sum(axis=0)).ravel()
         best = [j for j in np.argsort(-excess, kind="stable")[:n] if mine[j] > 0]
         name = " ".join(str(words[j]) for j in best) or f"topic {t + 1}"
         out.append(f"{name} ({t + 1})" if name in out else name)

@@ -227,7 +227,7 @@ def jaguar(titles):
     return {"query": "jaguar", "results": titles}
 
 
-def test_a_list_of_seven_has_topics_with_names(queries):
+def test_a_list_of_seven_has_topics_with_names():
     mixed = [t for three in zip(CITY, CATS, MACS, strict=True) for t in three]
     text = QueryTextFeatures().fit(load_ambiguous_queries("train"))
     (q,) = text.transform([jaguar([*mixed, SEVENTH])])
@@ -238,8 +238,6 @@ def test_a_list_of_seven_has_topics_with_names(queries):
     assert len(set(q.topic_names)) == 3
     for d, word in ((0, "cars"), (1, "amazon"), (2, "mac")):
         assert word in q.topic_names[kinds[d]].split()
-    model = DiverseRankingSVM(model="mixture", C=0.1).fit(queries[0])
-    assert len(set(kinds[model.predict([q])[0][:3]])) >= 2
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 4, 5, 12, 31])
