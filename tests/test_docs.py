@@ -132,6 +132,15 @@ def test_python_in_the_readme_runs():
         exec(compile(block, "README.md", "exec"), {})
 
 
+@pytest.mark.parametrize("page", ["own_queries.md"])
+def test_python_of_the_page_runs(page):
+    space = {}
+    for block in re.findall(
+        r"```python\n(.*?)```", (ROOT / "docs" / page).read_text(), flags=re.S
+    ):
+        exec(compile(block, page, "exec"), space)
+
+
 def test_the_table_of_structures_is_the_generated_one():
     from pystruct_ext.structures import table
 

@@ -8,6 +8,7 @@ to be ranked is ever looked at.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from pystruct_ext.estimators import RankingSVM
 from pystruct_ext.estimators.diverse_ranking import check_queries, slate_score
 from pystruct_ext.outputs import DiverseQuery
+from pystruct_ext.utils.callers import user_stacklevel
 
 _GRID = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
@@ -42,7 +44,8 @@ class RelevanceRanker(BaseEstimator):
 
     Attributes
     ----------
-    ranker_ : RankingSVM
+    ranker_ : RankingSVM or None
+        None where relevance has nothing to teach.
     use_given_ : bool
         Whether the order in which the documents came did better on the training queries than
         the learned relevance, so that it is used in its place.
@@ -51,6 +54,7 @@ class RelevanceRanker(BaseEstimator):
     """
 
     trade_offs: tuple[float, ...] = ()
+    ranker_: RankingSVM | None
 
     def __init__(
         self,
@@ -67,8 +71,28 @@ class RelevanceRanker(BaseEstimator):
         self.given = given
 
     def fit(self, X: Sequence[DiverseQuery], y: Any = None) -> RelevanceRanker:
-        """Learn relevance, then tune the trade-off, on judged queries."""
+        """Learn relevance, then tune the trade-off, on judged queries.
+
+        Warns
+        -----
+        UserWarning
+            Where all documents of every query are equally relevant: the given order then
+            stands in the place of relevance.
+        """
         queries = check_queries(X)
+        for q in queries:
+            if q.relevance is None:
+                raise ValueError(
+                    f"X: query {q.query_id!r} has no relevance, needed to fit"
+                )
+        if not self._teaches(queries):
+            warnings.warn(
+                f"{type(self).__name__}: within every query all documents are equally "
+                "relevant, so that relevance has nothing to teach; the order in which the "
+                "documents are given is used in its place",
+                stacklevel=user_stacklevel(),
+            )
+            return self._fit_given(queries)
         grid = np.atleast_1d(np.asarray(self.C, dtype=float))
         best_C = float(grid[0])
         folds = np.arange(len(queries)) % 3
@@ -80,7 +104,9 @@ class RelevanceRanker(BaseEstimator):
                 held_out[c] = [np.empty(0)] * len(queries)
                 for f in range(3):
                     train = [q for q, g in zip(queries, folds, strict=True) if g != f]
-                    model = self._relevance_model(train or queries, c)
+                    if not self._teaches(train):
+                        train = queries
+                    model = self._relevance_model(train, c)
                     for i in np.flatnonzero(folds == f):
                         held_out[c][i] = _unit(model.predict(queries[i].features))
                 scores[c] = np.mean(
@@ -94,28 +120,44 @@ class RelevanceRanker(BaseEstimator):
         self.use_given_, self.trade_off_ = False, None
         learned = held_out.get(best_C)
         if learned is not None:
-            given = [_unit(-np.arange(len(q), dtype=float)) for q in queries]
+            given = [_given(q) for q in queries]
             values = {
-                (use, t): np.mean(
-                    [
-                        self._value(q, self._rerank(q, s, t))
-                        for q, s in zip(queries, source, strict=True)
-                    ]
-                )
+                (use, t): self._mean_value(queries, source, t)
                 for use, source in ((False, learned), (True, given))[: 1 + self.given]
                 for t in self.trade_offs or (None,)
             }
             self.use_given_, self.trade_off_ = max(values, key=lambda k: values[k])
         return self
 
+    def _fit_given(self, queries: Sequence[DiverseQuery]) -> RelevanceRanker:
+        """Tune the trade-off on the given order."""
+        self.ranker_, self.use_given_, self.trade_off_ = None, True, None
+        if self.trade_offs:
+            given = [_given(q) for q in queries]
+            values = {t: self._mean_value(queries, given, t) for t in self.trade_offs}
+            self.trade_off_ = max(values, key=lambda t: values[t])
+        return self
+
+    def _mean_value(
+        self, queries: Sequence[DiverseQuery], scores: Sequence[NDArray], t: Any
+    ) -> float:
+        pairs = zip(queries, scores, strict=True)
+        return float(np.mean([self._value(q, self._rerank(q, s, t)) for q, s in pairs]))
+
     def _value(self, q: DiverseQuery, slate: Any) -> float:
         return slate_score(q, slate[: self.top], self.loss, self.top)
 
+    def _teaches(self, queries: Sequence[DiverseQuery]) -> bool:
+        """Whether some query has documents of different expected relevance."""
+        binary = self.ranking_loss not in ("ndcg", "pairs")
+        return any(
+            np.ptp((grade > 0).astype(float) if binary else grade) > 0
+            for grade in map(_grades, queries)
+        )
+
     def _relevance_model(self, queries: Sequence[DiverseQuery], C: float) -> RankingSVM:
         x = np.concatenate([q.features for q in queries])
-        y = [10 * ((q.relevance > 0) @ q.intent_probabilities()) for q in queries]
-        # Ten grades of expected relevance are plenty, and keep the exact oracle small.
-        grade = np.concatenate([np.ceil(v * 0.5) for v in y])
+        grade = np.concatenate([_grades(q) for q in queries])
         qid = np.repeat(np.arange(len(queries)), [len(q) for q in queries])
         model = RankingSVM(
             C=C, loss=self.ranking_loss, gain="linear", tol=0.01, max_iter=300
@@ -128,11 +170,10 @@ class RelevanceRanker(BaseEstimator):
         out = []
         for q in check_queries(X):
             score = (
-                -np.arange(len(q), dtype=float)
-                if self.use_given_
-                else self.ranker_.predict(q.features)
+                _given(q)
+                if self.ranker_ is None or self.use_given_
+                else _unit(self.ranker_.predict(q.features))
             )
-            score = _unit(score)
             slate = self._rerank(q, score, self.trade_off_)
             out.append(np.asarray(slate[: self.top], dtype=np.intp))
         return out
@@ -241,6 +282,16 @@ def _greedy(k: int, top: int, gain: Any, take: Any) -> list[int]:
     return order
 
 
+def _given(q: DiverseQuery) -> NDArray[np.float64]:
+    """Scores of the order in which the documents came."""
+    return _unit(-np.arange(len(q), dtype=float))
+
+
+def _grades(q: DiverseQuery) -> NDArray[np.float64]:
+    """Expected relevance in few grades, which keep the exact oracle small."""
+    return np.asarray(np.ceil(5 * ((q.relevance > 0) @ q.intent_probabilities())))
+
+
 def _unit(score: NDArray) -> NDArray[np.float64]:
     spread = np.ptp(score)
     return np.asarray((score - score.min()) / (spread if spread > 0 else 1.0))
@@ -259,4 +310,4 @@ def _aspects(
     if q.topics is None:
         raise ValueError(f"query {q.query_id!r}: this ranker needs topics")
     share = q.topics.sum(axis=0)
-    return q.topics * score[:, None], share / share.sum()
+    return q.topics * score[:, None], share / (share.sum() or 1.0)

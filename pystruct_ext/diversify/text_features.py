@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_is_fitted
 
 from pystruct_ext.outputs import DiverseQuery
+from pystruct_ext.outputs.ambiguous import ambiguous_queries
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.utils.fitted import Fitted
 
@@ -65,7 +66,8 @@ class QueryTextFeatures(TransformerMixin, BaseEstimator):
     Parameters
     ----------
     n_topics : int, default=8
-        Clusters per query (at most a quarter of its documents).
+        Clusters per query; fewer for lists of fewer than 32 documents: a quarter of their
+        number, but at least its square root, such as three for seven.
     n_components : int, default=12
         Dimensions of the latent space.
     random_state : int, default=0
@@ -80,7 +82,8 @@ class QueryTextFeatures(TransformerMixin, BaseEstimator):
     ``features`` (k, 13); ``relations`` (k, k, 4), see `RELATION_NAMES`; ``coverage``: words of
     at least two documents, in the title and anywhere, with ``element_features`` their levels
     of document frequency (after Yue and Joachims, ICML 2008); ``topics`` (k, J) and
-    ``topic_features`` (J, 7): size, ranks and cohesion of the clusters.
+    ``topic_features`` (J, 7): size, ranks and cohesion of the clusters; ``topic_names``: the
+    words that tell a cluster from the others.
 
     Examples
     --------
@@ -97,17 +100,20 @@ class QueryTextFeatures(TransformerMixin, BaseEstimator):
         self.n_components = n_components
         self.random_state = random_state
 
-    def fit(self, X: Sequence[Any], y: Any = None) -> QueryTextFeatures:
+    def fit(self, X: Any, y: Any = None) -> QueryTextFeatures:
         """Learn the scales of the features.
 
         Parameters
         ----------
-        X : sequence of queries
-            Objects with ``query``, ``titles``, ``snippets`` and, where judged, ``relevance``,
-            ``probabilities`` and ``intents``: `pystruct_ext.io.AmbiguousQuery` or
-            `pystruct_ext.io.AmbientTopic`.
+        X : sequence of queries, or DataFrame of one row a result
+            Plain dicts, a table, or objects with ``query``, ``titles``, ``snippets`` and, where
+            judged, ``relevance``, ``probabilities`` and ``intents``: see
+            `pystruct_ext.io.ambiguous_queries`.
         """
-        rows = np.concatenate([self._describe(q)["features"] for q in X])
+        queries = ambiguous_queries(X)
+        if not queries:
+            raise ValueError("X holds no queries")
+        rows = np.concatenate([self._describe(q)["features"] for q in queries])
         self.mean_, self.scale_ = rows.mean(axis=0), rows.std(axis=0)
         self.scale_[self.scale_ == 0] = 1.0
         return self
@@ -124,28 +130,35 @@ class QueryTextFeatures(TransformerMixin, BaseEstimator):
             fitted.array("scale_", (n,), "float64", low=1e-300)
 
     def fit_transform(
-        self, X: Sequence[Any], y: Any = None, **fit_params: Any
+        self, X: Any, y: Any = None, **fit_params: Any
     ) -> list[DiverseQuery]:
         """`fit`, then `transform`."""
-        return self.fit(X).transform(X)
+        queries = ambiguous_queries(X)
+        return self.fit(queries).transform(queries)
 
-    def transform(self, X: Sequence[Any]) -> list[DiverseQuery]:
-        """One `DiverseQuery` per query."""
+    def transform(self, X: Any) -> list[DiverseQuery]:
+        """One `DiverseQuery` per query.
+
+        Parameters
+        ----------
+        X : sequence of queries, or DataFrame
+            As for `fit`.
+        """
         check_is_fitted(self)
         out = []
-        for q in X:
+        for q in ambiguous_queries(X):
             parts = self._describe(q)
             parts["features"] = (parts["features"] - self.mean_) / self.scale_
             relevance = getattr(q, "relevance", None)
             if relevance is not None and relevance.shape[1] == 0:
                 relevance = None
+            # Where nothing is relevant there is nobody to satisfy.
+            served = relevance is not None and bool((relevance > 0).any())
             out.append(
                 DiverseQuery(
                     **parts,
                     relevance=relevance,
-                    probabilities=None
-                    if relevance is None
-                    else getattr(q, "probabilities", None),
+                    probabilities=getattr(q, "probabilities", None) if served else None,
                     query_id=q.query,
                     doc_ids=list(getattr(q, "doc_ids", ())) or None,
                     intents=None if relevance is None else list(q.intents),
@@ -161,11 +174,11 @@ class QueryTextFeatures(TransformerMixin, BaseEstimator):
         terms = set(_words(q.query))
         stop = list(ENGLISH_STOP_WORDS | terms)
         both = [f"{t} {t} {s}" for t, s in zip(q.titles, q.snippets, strict=True)]
-        tfidf, titles = _tfidf(both, stop), _tfidf(list(q.titles), stop)
+        (tfidf, words), (titles, _) = _tfidf(both, stop), _tfidf(list(q.titles), stop)
         latent = _latent(tfidf, self.n_components, self.random_state)
         cosine = (tfidf @ tfidf.T).toarray()
         near = np.clip(latent @ latent.T, 0, 1)
-        cluster = _clusters(near, min(self.n_topics, max(1, k // 4)))
+        cluster = _clusters(near, min(self.n_topics, topics_for(k)))
         same = (cluster[:, None] == cluster[None, :]).astype(float)
         relations = np.stack(
             [np.clip(cosine, 0, 1), (titles @ titles.T).toarray(), near, same], axis=2
@@ -180,21 +193,35 @@ class QueryTextFeatures(TransformerMixin, BaseEstimator):
             "element_features": element_features,
             "topics": member,
             "topic_features": topic_features,
+            "topic_names": _topic_names(tfidf, words, cluster),
         }
+
+
+def topics_for(k: int) -> int:
+    """The most topics for a list of k documents.
+
+    Examples
+    --------
+    >>> [topics_for(k) for k in (1, 2, 5, 7, 10, 20, 100)]
+    [1, 2, 3, 3, 4, 5, 25]
+    """
+    return max(math.isqrt(k - 1) + 1, k // 4)
 
 
 def _words(text: str) -> list[str]:
     return re.findall(r"[a-z0-9]+", text.lower())
 
 
-def _tfidf(texts: list[str], stop: list[str]) -> Any:
+def _tfidf(texts: list[str], stop: list[str]) -> tuple[Any, NDArray[Any]]:
+    """The matrix, (texts, words), and the words."""
     vectorizer = TfidfVectorizer(
         stop_words=stop, sublinear_tf=True, token_pattern=r"(?u)\b[a-zA-Z0-9]{2,}\b"
     )
     try:
-        return sparse.csr_array(vectorizer.fit_transform(texts))
+        matrix = sparse.csr_array(vectorizer.fit_transform(texts))
     except ValueError:  # nothing but stop words
-        return sparse.csr_array((len(texts), 1))
+        return sparse.csr_array((len(texts), 1)), np.array([""])
+    return matrix, vectorizer.get_feature_names_out()
 
 
 def _latent(tfidf: Any, n_components: int, seed: int) -> NDArray[np.float64]:
@@ -215,6 +242,24 @@ def _clusters(near: NDArray[np.float64], n: int) -> NDArray[np.intp]:
     place = np.empty(len(first), dtype=np.intp)
     place[np.argsort(first)] = np.arange(len(first))
     return np.asarray(place[inverse])
+
+
+def _topic_names(
+    tfidf: Any, words: NDArray[Any], cluster: NDArray[np.intp], n: int = 3
+) -> list[str]:
+    """The words that tell each cluster from the others, at most n, distinct."""
+    out: list[str] = []
+    whole = np.asarray(tfidf.mean(axis=0)).ravel()
+    for t in range(int(cluster.max()) + 1):
+        inside = tfidf[np.flatnonzero(cluster == t)]
+        mine = np.asarray(inside.mean(axis=0)).ravel()
+        excess = mine - whole if cluster.max() else mine
+        # Words that several documents share tell more than rare ones of a single one.
+        excess = excess * np.asarray((inside > 0).sum(axis=0)).ravel()
+        best = [j for j in np.argsort(-excess, kind="stable")[:n] if mine[j] > 0]
+        name = " ".join(str(words[j]) for j in best) or f"topic {t + 1}"
+        out.append(f"{name} ({t + 1})" if name in out else name)
+    return out
 
 
 def _topics(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -125,32 +125,104 @@ def exact_slate(space: SlateSpace, w: NDArray, query: DiverseQuery) -> list[int]
 
 
 @dataclass
+class Topics:
+    """Candidate intents of a query that nobody has judged.
+
+    Attributes
+    ----------
+    names : list of J str
+    share : (J,) float64
+        Estimated probability of each.
+    degree : (k, J) float64
+        Estimated degree in [0, 1] to which each document serves each.
+    """
+
+    names: list[str]
+    share: NDArray[np.float64]
+    degree: NDArray[np.float64]
+
+    def served(self, d: int) -> list[int]:
+        """The topics that a document serves: its best, and others at least half as much."""
+        best = self.degree[d].max(initial=0.0)
+        if best <= 0:
+            return []
+        order = np.argsort(-self.degree[d], kind="stable")
+        return [int(t) for t in order if self.degree[d, t] >= 0.5 * best]
+
+
+def estimated_topics(
+    query: DiverseQuery, values: NDArray[np.float64] | None, degree: Any
+) -> Topics | None:
+    """Topics with estimated probabilities; None for a query without topics.
+
+    Parameters
+    ----------
+    query : DiverseQuery
+    values : (J,) float64 or None
+        Learned value of each topic: its share is the positive part of it. Without, or where
+        none is positive, the share of a topic is that of its documents.
+    degree : (k, J) array
+    """
+    if query.topics is None or query.topics.shape[1] == 0:
+        return None
+    weight = np.zeros(query.topics.shape[1])
+    if values is not None:
+        weight = np.maximum(values, 0.0)
+    if weight.sum() <= 0:
+        weight = query.topics.sum(axis=0)
+    if weight.sum() <= 0:
+        return None
+    names = query.topic_names or [f"topic {t + 1}" for t in range(len(weight))]
+    return Topics(list(names), weight / weight.sum(), np.asarray(degree))
+
+
+@dataclass
 class Explanation:
     """A slate, place by place.
 
     Attributes
     ----------
+    query_id : str
     rows : list of dict
         ``position``, ``document``, ``title``, ``intents`` (names served), ``new`` (those
         served for the first time), ``gain`` (marginal score), ``satisfied`` (probability mass
-        satisfied so far; nan if the query is not judged).
+        satisfied so far: estimated where `estimated`, nan where nothing is known).
+    estimated : bool
+        The query is not judged: intents are topics found in its results, and probabilities
+        are estimates.
+    intents : dict of str to float
+        Probability of each intent or topic.
     """
 
     query_id: str
     rows: list[dict[str, Any]]
+    estimated: bool = False
+    intents: dict[str, float] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        lines = [
-            f"{self.query_id}",
-            f"{'':>3} {'gain':>7} {'mass':>6}  {'serves':24} title",
-        ]
+        lines = [self.query_id]
+        if self.estimated:
+            lines.append(
+                "not judged: topics are clusters of the results, named by their words; their "
+                "shares and the mass of users served are estimates"
+            )
+        elif not self.intents:
+            lines.append("not judged, and no topics: whom documents serve is not known")
+        for name, share in sorted(self.intents.items(), key=lambda item: -item[1]):
+            lines.append(f"{100 * share:6.0f} %  {name}")
+        width = 32 if self.estimated else 24
+        head = "~mass" if self.estimated else "mass"
+        lines.append(f"{'':>3} {'gain':>7} {head:>6}  {'serves':{width}} title")
         for row in self.rows:
             served = [f"+{i}" if i in row["new"] else i for i in row["intents"]]
             text = ", ".join(served) or "-"
+            if len(text) > width:
+                text = text[: width - 3] + "..."
             mass = "" if np.isnan(row["satisfied"]) else f"{row['satisfied']:6.2f}"
+            title = " ".join(row["title"].split()) or row["document"]
             lines.append(
-                f"{row['position']:3d} {row['gain']:7.3f} {mass:>6}  {text[:24]:24} "
-                f"{row['title'][:60]}"
+                f"{row['position']:3d} {row['gain']:7.3f} {mass:>6}  {text:{width}} "
+                f"{title[:60]}"
             )
         return "\n".join(lines)
 
@@ -158,32 +230,40 @@ class Explanation:
 
 
 def explain(
-    query: DiverseQuery, slate: Sequence[int], gains: NDArray[np.float64]
+    query: DiverseQuery,
+    slate: Sequence[int],
+    gains: NDArray[np.float64],
+    topics: Topics | None = None,
 ) -> Explanation:
-    """The table of a slate."""
-    judged = query.relevance is not None
-    mass = np.full(len(slate), np.nan)
-    if judged:
-        mass = satisfied_mass(query.relevance, slate, query.intent_probabilities())
-    names = query.intents or (
-        [str(i) for i in range(query.relevance.shape[1])] if judged else []
-    )
-    seen: set[str] = set()
+    """The table of a slate; of an unjudged query with its topics in place of intents."""
+    if query.relevance is not None:
+        p = query.intent_probabilities()
+        names = query.intents or [str(i) for i in range(len(p))]
+        mass = satisfied_mass(query.relevance, slate, p) if p.sum() > 0 else None
+        serves = [np.flatnonzero(row > 0).tolist() for row in query.relevance]
+    elif topics is not None:
+        names, p = topics.names, topics.share
+        left = np.cumprod(1 - topics.degree[list(slate)], axis=0)
+        mass = (1 - left) @ p
+        serves = [topics.served(d) for d in range(len(query))]
+    else:
+        names, p, mass = [], np.zeros(0), None
+        serves = [[] for _ in range(len(query))]
+    seen: set[int] = set()
     rows = []
-    for p, d in enumerate(slate):
-        served = [
-            n for i, n in enumerate(names) if judged and query.relevance[d, i] > 0
-        ]
+    for place, d in enumerate(slate):
         rows.append(
             {
-                "position": p + 1,
+                "position": place + 1,
                 "document": query.doc_ids[d] if query.doc_ids else str(d),
                 "title": query.titles[d] if query.titles else "",
-                "intents": served,
-                "new": [n for n in served if n not in seen],
-                "gain": float(gains[p]),
-                "satisfied": float(mass[p]),
+                "intents": [names[i] for i in serves[d]],
+                "new": [names[i] for i in serves[d] if i not in seen],
+                "gain": float(gains[place]),
+                "satisfied": float("nan") if mass is None else float(mass[place]),
             }
         )
-        seen.update(served)
-    return Explanation(query.query_id, rows)
+        seen.update(serves[d])
+    estimated = query.relevance is None and topics is not None
+    shares = dict(zip(names, p.tolist(), strict=True))
+    return Explanation(query.query_id, rows, estimated, shares)

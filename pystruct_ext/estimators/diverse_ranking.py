@@ -16,6 +16,7 @@ from pystruct_ext.estimators._arguments import c_to_lam, check_weights
 from pystruct_ext.estimators._mixture import MixtureTopics
 from pystruct_ext.estimators._slate_tools import (
     Explanation,
+    estimated_topics,
     exact_slate,
     explain,
     greedy_bound,
@@ -404,12 +405,21 @@ status_, n_iter_, n_oracle_calls_, history_
         Parameters
         ----------
         query : DiverseQuery
-            If judged, the table has intents and the probability mass satisfied so far.
+            If judged, the table has intents and the probability mass satisfied so far. If not,
+            it has the query's topics in their place, and estimates: of the "mixture" model
+            the learned popularity of each topic and the learned degree to which a document
+            serves it, of the others the topics' shares of the documents.
         """
         (ready,) = self._ready([query])
         (slate,) = self._slates([ready])
         gains = self.predict_scores([query])[0]
-        return explain(query, slate, gains)
+        topics = None
+        if query.relevance is None and self.model == "mixture":
+            values = ready.element_features @ self._w[query.features.shape[1] :]
+            topics = estimated_topics(query, values, ready.coverage.toarray())
+        elif query.relevance is None:
+            topics = estimated_topics(query, None, query.topics)
+        return explain(query, slate, gains, topics)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Mean of the metric of `loss` at depth `top` over judged queries.
@@ -477,7 +487,8 @@ def check_queries(X: Any) -> list[DiverseQuery]:
     for i, q in enumerate(queries):
         if not isinstance(q, DiverseQuery):
             raise TypeError(
-                f"X: element {i} must be a DiverseQuery, got {type(q).__name__}"
+                f"X: element {i} must be a DiverseQuery, got {type(q).__name__}; from titles "
+                "and snippets QueryTextFeatures().fit_transform(X) makes them"
             )
     if not queries:
         raise ValueError("X holds no queries")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -12,14 +11,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from pystruct_ext._core.ragged import PackedRows, check_sparse
+from pystruct_ext._core.ragged import check_sparse
 from pystruct_ext.estimators._arguments import c_to_lam, check_weights
+from pystruct_ext.estimators._held_out import EvalRecorder, HeldOut
+from pystruct_ext.estimators._query_arguments import (
+    check_present,
+    packed_rows,
+    per_query,
+    qid_of,
+    repetitions,
+)
 from pystruct_ext.estimators._whole import all_or_nothing
 from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.metrics import ndcg
 from pystruct_ext.outputs.rankings import RankedRows
 from pystruct_ext.persistence.registry import storable
-from pystruct_ext.solvers import Progress, Solver
+from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import OutputSpace
 from pystruct_ext.spaces.ranking import (
     PackedQueries,
@@ -28,22 +35,18 @@ from pystruct_ext.spaces.ranking import (
     informative,
 )
 from pystruct_ext.utils.callers import user_stacklevel
-from pystruct_ext.utils.examples import as_examples, refuse_iterator
+from pystruct_ext.utils.examples import refuse_iterator
 from pystruct_ext.utils.fitted import Fitted
 from pystruct_ext.utils.queries import (
     check_qid,
     check_relevance,
     group_queries,
-    qid_of_group,
 )
-from pystruct_ext.utils.weights import real_numbers
 
 # Documents per query from which one aggregated cut per pass is cheaper than cuts per query.
 _LONG = 2000
 # Up to this many features a fit to a single query aims at many digits.
 _NARROW = 100
-# Documents of a single query, repetitions counted.
-_MOST_REPEATED = 10_000_000
 
 
 @storable
@@ -255,7 +258,7 @@ status_, n_iter_, n_oracle_calls_, history_
         space: Any = self._make_space()
         space.check()
         check_sparse(X)
-        _check_present(y)
+        check_present(y)
         checked: Any
         checked, y = validate_data(
             self,
@@ -267,15 +270,15 @@ status_, n_iter_, n_oracle_calls_, history_
             y_numeric=True,
         )
         relevance = check_relevance(y)
-        qid = _qid_of(qid, group, len(relevance))
-        times = None if qid is not None else _repetitions(sample_weight, len(relevance))
+        qid = qid_of(qid, group, len(relevance))
+        times = None if qid is not None else repetitions(sample_weight, len(relevance))
         if times is not None:
             if document_weight is not None:
                 own_weight = check_weights(document_weight, checked.shape[0])
                 document_weight = own_weight[times]  # type: ignore[index]
             checked, relevance, sample_weight = checked[times], relevance[times], None
         order, offsets = group_queries(qid, len(relevance))
-        weight = _per_query(sample_weight, order, offsets)
+        weight = per_query(sample_weight, order, offsets)
         own = None
         if document_weight is not None:
             own = check_weights(document_weight, len(relevance))
@@ -296,7 +299,7 @@ status_, n_iter_, n_oracle_calls_, history_
         lengths = np.diff(offsets)[keep]
         in_order = bool((np.diff(order) == 1).all()) and len(order) == len(relevance)
         packed = PackedQueries(
-            _packed_rows(
+            packed_rows(
                 checked if in_order else checked[order], lengths, np.dtype(self.dtype)
             ),
             np.ascontiguousarray(relevance[order]),
@@ -357,7 +360,7 @@ status_, n_iter_, n_oracle_calls_, history_
             Without qid, if the model was fitted to several queries.
         """
         scores = self.predict(X)
-        qid = _qid_of(qid, group, len(scores))
+        qid = qid_of(qid, group, len(scores))
         if qid is None and self._several():
             warnings.warn(
                 f"rank without qid treats all {len(scores)} rows as one query; pass qid, the "
@@ -416,13 +419,13 @@ status_, n_iter_, n_oracle_calls_, history_
             another task.
         """
         predicted = self.predict(X)
-        qid = _qid_of(qid, group, len(predicted))
+        qid = qid_of(qid, group, len(predicted))
         unrouted = qid is None and self._several()
-        times = None if qid is not None else _repetitions(sample_weight, len(predicted))
+        times = None if qid is not None else repetitions(sample_weight, len(predicted))
         if times is not None:
             y, predicted, sample_weight = np.asarray(y)[times], predicted[times], None
         order, offsets = group_queries(qid, len(predicted))
-        weight = _per_query(sample_weight, order, offsets)
+        weight = per_query(sample_weight, order, offsets)
         values = ndcg(y, predicted, qid=qid, k=10, gain="exponential", average=False)
         value = float(np.average(values, weights=weight))
         if unrouted:
@@ -489,7 +492,7 @@ status_, n_iter_, n_oracle_calls_, history_
                 raise ValueError(
                     f"X has {n} rows but y has shape {relevance.shape}, expected ({n},)"
                 )
-            ids = _qid_of(qid, group, n)
+            ids = qid_of(qid, group, n)
             group_queries(ids, n)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
@@ -562,138 +565,3 @@ status_, n_iter_, n_oracle_calls_, history_
 
     def _decode(self, w: NDArray[np.floating], X: Any) -> Any:
         return np.asarray(X @ w)
-
-
-@dataclass
-class HeldOut:
-    """Held-out documents of queries.
-
-    Attributes
-    ----------
-    X : (n, f) array or sparse matrix
-    y : (n,) float64
-    qid : (n,) array or None
-    """
-
-    X: Any
-    y: NDArray[np.float64]
-    qid: Any
-
-
-class EvalRecorder:
-    """A callback that scores held-out sets after every epoch.
-
-    Attributes
-    ----------
-    result : dict
-        "valid_0" and so on to {"ndcg@10": one score an epoch}, as LightGBM has it.
-    """
-
-    def __init__(
-        self,
-        sets: list[HeldOut],
-        score: Callable[[NDArray[np.floating], HeldOut], float],
-    ) -> None:
-        self.sets = sets
-        self._score = score
-        self.result: dict[str, dict[str, list[float]]] = {
-            f"valid_{i}": {"ndcg@10": []} for i in range(len(sets))
-        }
-
-    def __call__(self, progress: Progress) -> bool:
-        """Score the current weights; never stops."""
-        for i, held_out in enumerate(self.sets):
-            value = self._score(progress.coef, held_out)
-            self.result[f"valid_{i}"]["ndcg@10"].append(value)
-            if i == 0:
-                progress.score = value
-        return False
-
-
-def _qid_of(qid: ArrayLike | None, group: ArrayLike | None, n: int) -> Any:
-    """Query ids, given as such or by sizes."""
-    if group is None:
-        return qid
-    if qid is not None:
-        raise ValueError("qid and group say the same thing twice; pass one of them")
-    return qid_of_group(group, n)
-
-
-def _check_present(y: Any) -> None:
-    """Refuse NaN among numbers, naming the document."""
-    values = np.asarray(y)
-    if values.dtype.kind == "f" and values.ndim == 1 and np.isnan(values).any():
-        at = int(np.flatnonzero(np.isnan(values))[0])
-        raise ValueError(f"Input y contains NaN: the relevance of document {at}")
-
-
-def _per_query(
-    weight: ArrayLike | None, order: NDArray, offsets: NDArray
-) -> NDArray[np.float64] | None:
-    if weight is None:
-        return None
-    given = real_numbers(as_examples(weight, "sample_weight"), "sample_weight")
-    n_queries, n = len(offsets) - 1, len(order)
-    if given.ndim == 1 and len(given) == n and n != n_queries:
-        checked = check_weights(given, n)
-        flat = checked[order]  # type: ignore[index]
-        first = np.repeat(flat[offsets[:-1]], np.diff(offsets))
-        bad = np.flatnonzero(first != flat)
-        if bad.size:
-            q = int(np.searchsorted(offsets, bad[0], side="right")) - 1
-            raise ValueError(
-                f"sample_weight differs within the {q}-th query; expected one weight per "
-                "query (weights of single documents are document_weight, and queries are named "
-                "by the keyword qid)"
-            )
-        return np.asarray(flat[offsets[:-1]])
-    if given.shape != (n_queries,):
-        raise ValueError(
-            f"sample_weight has shape {given.shape}, expected ({n_queries},), one per query, "
-            f"or ({n},), one per document and constant within a query"
-        )
-    return check_weights(given, n_queries)
-
-
-def _repetitions(weight: ArrayLike | None, n: int) -> NDArray[np.intp] | None:
-    """Rows of a single query as often as their weights say; None without such weights.
-
-    There is only one query to weigh, so that weights which differ are of its documents.
-    """
-    if weight is None:
-        return None
-    given = np.asarray(as_examples(weight, "sample_weight"))
-    if given.shape != (n,):
-        return None  # of the one query, or an error that names both possibilities
-    checked = check_weights(weight, n)
-    if checked is None or (checked == checked[0]).all():
-        return None
-    runs = np.diff(np.flatnonzero(np.r_[True, np.diff(checked) != 0, True]))
-    # What was meant as qid, and given in its place: each number in one run.
-    ids = len(runs) == len(np.unique(checked)) and (len(runs) > 2 or runs.min() > 1)
-    if ids or (checked % 1 != 0).any() or checked.sum() > _MOST_REPEATED:
-        raise ValueError(
-            "sample_weight differs within the 0-th query; expected one weight per query, or, "
-            "without qid, whole numbers that say how often each document is there (weights of "
-            "single documents are document_weight, and queries are named by the keyword qid)"
-        )
-    return np.repeat(np.arange(n), checked.astype(np.int64))
-
-
-def _packed_rows(X: Any, lengths: NDArray, dtype: np.dtype[Any]) -> PackedRows:
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    if hasattr(X, "indptr"):
-        return PackedRows(
-            offsets,
-            X.indptr.astype(np.int64),
-            X.indices.astype(np.int32),
-            X.data.astype(dtype),
-            int(X.shape[1]),
-        )
-    return PackedRows(
-        offsets,
-        None,
-        None,
-        np.ascontiguousarray(X, dtype=dtype).reshape(-1),
-        int(X.shape[1]),
-    )

@@ -280,8 +280,8 @@ def write_letor(
     if comments is not None and len(comments) != len(grades):
         raise ValueError(f"comments: {len(comments)} for {len(grades)} documents")
     for r, comment in enumerate(comments or ()):
-        if "\n" in comment or "\r" in comment:
-            raise ValueError(f"comments: that of document {r} has a line break")
+        if any(c in comment for c in "\r\n\0"):
+            raise ValueError(f"comments: that of document {r} has a line break or NUL")
 
     def lines() -> Iterator[str]:
         for r in range(X.shape[0]):
@@ -302,7 +302,13 @@ def _written_ids(qid: NDArray[Any]) -> list[str]:
         return [str(int(v)) for v in qid]
     out = [v.decode() if isinstance(v, bytes) else str(v) for v in qid.tolist()]
     for r, name in enumerate(out):
-        if not name or "#" in name or len(name.split()) != 1 or name.strip() != name:
+        if (
+            not name
+            or "#" in name
+            or "\0" in name
+            or len(name.split()) != 1
+            or name.strip() != name
+        ):
             raise ValueError(
                 f"qid: that of document {r} is {shorten(name)!r}; in this format an id has no "
                 "blanks and no #, and is not empty"

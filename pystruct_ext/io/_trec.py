@@ -50,6 +50,10 @@ def _word(value: Any, what: str) -> str:
         For ids that are empty or hold blanks: readers would see more columns.
     """
     text = value.decode() if isinstance(value, bytes) else str(value)
+    if "\0" in text:
+        raise ValueError(
+            f"{what} {shorten(text)!r} has a NUL, which no text file may hold"
+        )
     if len(text.split()) != 1 or text.strip() != text:
         raise ValueError(
             f"{what} {shorten(text)!r} "
@@ -210,7 +214,7 @@ def _of_rows(
                     f"run: the rows ranked for query {shorten(str(name))} belong to other "
                     "queries of qid, too"
                 )
-    elif isinstance(ranked, RankedRows):
+    elif isinstance(ranked, RankedRows) and len(ranked.query_ids) == len(rows):
         names = ranked.query_ids
     else:
         raise ValueError(
@@ -222,7 +226,7 @@ def _of_rows(
     if doc_ids is None:
         doc_ids = [f"row{r + 1}" for r in range(n)]
     out: dict[Any, list[tuple[Any, float]]] = {}
-    scores = getattr(ranked, "scores", None)
+    scores = getattr(ranked, "scores", None) if qid is None else None
     for i, (name, r) in enumerate(zip(names, rows, strict=True)):
         if name in out:
             raise ValueError(f"run: query {shorten(str(name))} is ranked twice")

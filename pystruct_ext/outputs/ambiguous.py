@@ -221,7 +221,7 @@ def _text(value: Any, where: str, empty: bool = False) -> str:
     if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
         value = str(int(value))
     if not isinstance(value, str) or not (empty or value.strip()):
-        raise ValueError(f"{where} is {shorten(value)!r}, expected text")
+        raise ValueError(f"{where} is {shorten(repr(value))}, expected text")
     if not value.isascii():
         try:
             value.encode()
@@ -272,8 +272,8 @@ def _grades(given: Any, where: str) -> dict[str, int]:
         )
         if isinstance(grade, bool) or not whole or not 0 <= grade <= 100:
             raise ValueError(
-                f"{where}: the grade for {shorten(name)!r} is {shorten(grade)}, expected a "
-                "whole number from 0 to 100"
+                f"{where}: the grade for {shorten(name)!r} is {shorten(repr(grade))}, expected "
+                "a whole number from 0 to 100"
             )
         out[name] = int(grade)
     return out
@@ -313,7 +313,7 @@ def _probability(value: Any, where: str) -> float | None:
     number = isinstance(value, (int, float, np.integer, np.floating))
     if not number or isinstance(value, bool) or not 0 <= value <= 1:
         raise ValueError(
-            f"{where}: the probability is {shorten(value)}, expected a number from 0 to 1"
+            f"{where}: the probability is {shorten(repr(value))}, expected a number from 0 to 1"
         )
     return float(value)
 

@@ -41,6 +41,8 @@ class DiverseQuery:
         Distinct; numbers by default.
     intents, titles : lists of str, optional
         Names, for tables and pictures.
+    topic_names : list of J str, optional
+        Names of the candidate intents, for tables.
     """
 
     features: Any
@@ -55,6 +57,7 @@ class DiverseQuery:
     doc_ids: list[str] | None = None
     intents: list[str] | None = None
     titles: list[str] | None = None
+    topic_names: list[str] | None = None
 
     def __len__(self) -> int:
         return int(self.features.shape[0])
@@ -206,10 +209,12 @@ class DiverseQuery:
         if self.doc_ids is None:
             self.doc_ids = [str(d) for d in range(k)]
         n_intents = None if self.relevance is None else self.relevance.shape[1]
+        n_topics = None if self.topics is None else self.topics.shape[1]
         for name, values, n in (
             ("doc_ids", self.doc_ids, k),
             ("titles", self.titles, k),
             ("intents", self.intents, n_intents),
+            ("topic_names", self.topic_names, n_topics),
         ):
             if values is not None and n is not None and len(values) != n:
                 raise ValueError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,12 +14,18 @@ from pystruct_ext import metrics
 from pystruct_ext.diversify import FEATURE_NAMES, RELATION_NAMES, QueryTextFeatures
 from pystruct_ext.diversify.text_features import TOPIC_NAMES, WORD_NAMES
 from pystruct_ext.estimators import DiverseRankingSVM
-from pystruct_ext.io import read_ambient, read_ambiguous_queries, write_lines, write_run
+from pystruct_ext.io import (
+    read_ambient,
+    read_ambiguous_queries,
+    write_ambiguous_queries,
+    write_run,
+)
 from pystruct_ext.spaces import SlateSpace
 from pystruct_ext.spaces.slate import SLATE_LOSSES
 from pystruct_ext.structures.base import Examples, Say, Structure, Variant
 from pystruct_ext.structures.ranking import largest_weights
 from pystruct_ext.structures.samples import diverse_ranking as problems
+from pystruct_ext.utils.messages import shorten
 
 
 def read(path: str) -> Examples:
@@ -32,53 +37,41 @@ def read(path: str) -> Examples:
     )
 
     def write_slates(out: str, slates: Any) -> None:
-        run: dict[str, list[tuple[str, float]]] = {}
-        for q, slate in zip(queries, slates, strict=True):
-            ids = getattr(q, "doc_ids", None) or [
-                f"{d + 1}" for d in range(len(q.titles))
-            ]
-            name = q.query.replace(" ", "_")
-            run[name] = [(ids[d], float(len(slate) - p)) for p, d in enumerate(slate)]
-        write_run(out, run)  # type: ignore[arg-type]
+        # Distinct names: the readers refuse two queries of one.
+        write_run(
+            out,
+            {
+                q.query_id: [
+                    (q.doc_ids[d], float(len(slate) - p)) for p, d in enumerate(slate)
+                ]
+                for q, slate in zip(queries, slates, strict=True)
+            },
+        )
 
     n_documents = sum(len(q.titles) for q in queries)
+    judged = [q.relevance.shape[1] > 0 for q in queries]
+    missing = "no query has intents and grades, by which slates are judged"
+    if any(judged) and not all(judged):
+        i = judged.index(False)
+        missing = (
+            f"{judged.count(False)} of {len(queries)} queries have no intents and grades, "
+            f"such as {shorten(queries[i].query)!r}"
+        )
     return Examples(
         queries,
-        [q.relevance for q in queries],
+        [q.relevance for q in queries] if all(judged) else None,
         n_documents,
         "documents",
         f"{len(queries)} queries, {n_documents} documents",
         write_slates,
+        missing=missing,
         source=queries,
     )
 
 
 def write(path: str, X: Sequence[Any], y: Any = None) -> None:
     """JSON Lines; features and relations are not text, and are left out."""
-
-    def record(q: Any) -> dict[str, Any]:
-        names = list(q.intents)
-        return {
-            "query": q.query_id,
-            "intents": [
-                {"id": name, "probability": float(p)}
-                for name, p in zip(names, q.probabilities, strict=True)
-            ],
-            "results": [
-                {
-                    "id": q.doc_ids[d],
-                    "title": title,
-                    "grades": {
-                        name: int(g)
-                        for name, g in zip(names, q.relevance[d], strict=True)
-                        if g > 0
-                    },
-                }
-                for d, title in enumerate(q.titles)
-            ],
-        }
-
-    write_lines(path, (json.dumps(record(q)) for q in X))
+    write_ambiguous_queries(path, X)
 
 
 def prepare(

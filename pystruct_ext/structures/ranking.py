@@ -6,6 +6,7 @@ import argparse
 import itertools
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from pystruct_ext import metrics
 from pystruct_ext.estimators import RankingSVM
 from pystruct_ext.io import read_letor, write_letor, write_run
+from pystruct_ext.outputs.rankings import RankedRows
 from pystruct_ext.spaces import RankingSpace
 from pystruct_ext.spaces.ranking import RANKING_LOSSES
 from pystruct_ext.structures.base import Examples, Problem, Say, Structure, Variant
@@ -25,13 +27,12 @@ def read(*paths: str) -> Examples:
     data = read_letor(list(paths), sparse_output=True)
 
     def write_scores(out: str, scores: Any) -> None:
-        docs = _documents(data.comments)
-        run: dict[str, list[tuple[str, float]]] = {}
-        for qid in dict.fromkeys(data.qid.tolist()):
-            rows = np.flatnonzero(data.qid == qid)
-            rows = rows[np.argsort(-scores[rows], kind="stable")]
-            run[str(qid)] = [(docs[r], float(scores[r])) for r in rows]
-        write_run(out, run)  # type: ignore[arg-type]
+        order, offsets = group_queries(data.qid, len(scores))
+        rows = [order[b:e] for b, e in pairwise(offsets)]
+        rows = [r[np.argsort(-scores[r], kind="stable")] for r in rows]
+        ids = [str(data.qid[r[0]]) for r in rows]
+        ranked = RankedRows(rows, ids, [scores[r] for r in rows])
+        write_run(out, ranked, doc_ids=_documents(data.comments))
 
     n, width = data.X.shape
     return Examples(
@@ -59,8 +60,10 @@ def write(path: str, X: Any, y: Any, qid: Any) -> None:
 def prepare(
     model: Any, examples: Examples, args: argparse.Namespace, say: Say
 ) -> Examples:
-    """Dense rows: training takes them faster."""
-    examples.X = examples.X.toarray()
+    """Dense rows, which training takes faster, where few numbers are zero."""
+    n, width = examples.X.shape
+    if n * width <= 8 * examples.X.nnz + 1_000_000:
+        examples.X = examples.X.toarray()
     return examples
 
 

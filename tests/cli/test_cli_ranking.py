@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -81,3 +82,91 @@ def test_errors_are_one_line(letor, tmp_path, capsys, args, message):
     err = capsys.readouterr().err
     assert message in err
     assert err.count("\n") == 1
+
+
+SAMPLE = Path(__file__).parents[2] / "docs" / "own_queries.jsonl"
+
+
+def test_the_sample_of_the_docs(tmp_path, capsys):
+    model, run = str(tmp_path / "m.psx"), tmp_path / "run"
+    judged = tmp_path / "judged.jsonl"
+    lines = SAMPLE.read_text().splitlines()
+    judged.write_text("\n".join(lines[:3]))
+    assert main(["learn", "diverse-ranking", str(SAMPLE), "-o", model]) == 2
+    err = capsys.readouterr().err
+    assert "1 of 4 queries have no intents and grades, such as 'java'" in err
+    assert main(["learn", "diverse-ranking", str(judged), "-o", model, "--quiet"]) == 0
+    assert main(["evaluate", model, str(judged)]) == 0
+    assert "alpha_ndcg@10" in capsys.readouterr().out
+    assert main(["predict", model, str(SAMPLE), "-o", str(run), "--quiet"]) == 0
+    found = read_run(run)
+    assert list(found) == ["jaguar", "mercury", "python", "java-eu"]
+    assert {d for d, _ in found["jaguar"]} == {f"j{d}" for d in range(1, 8)}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained")
+    train, model = folder / "train.jsonl", str(folder / "m.psx")
+    train.write_text("".join(Path(QUERIES).read_text().splitlines(True)[:4]))
+    args = ["learn", "diverse-ranking", str(train), "-o", model, "--quiet"]
+    assert main([*args, "--max-iter", "20"]) == 0
+    return model
+
+
+def test_evaluating_what_nobody_has_judged_is_an_error(trained, tmp_path, capsys):
+    model, new = trained, tmp_path / "new.jsonl"
+    new.write_text(SAMPLE.read_text().splitlines()[3])
+    assert main(["predict", model, str(new), "--quiet"]) == 0
+    capsys.readouterr()
+    for flags in ([], ["--json"]):
+        assert main(["evaluate", model, str(new), "--quiet", *flags]) == 2
+        out, err = capsys.readouterr()
+        assert not out
+        assert f"{new}: " in err
+        assert "no query has intents and grades" in err
+
+
+def test_two_queries_of_one_text_are_not_merged(trained, tmp_path, capsys):
+    model, new = trained, tmp_path / "new.jsonl"
+    record = {"query": "a b", "results": ["one", "two"]}
+    new.write_text("\n".join([json.dumps(record)] * 2))
+    assert main(["predict", model, str(new), "--quiet"]) == 2
+    assert "new.jsonl:2: the query 'a b' has the name" in capsys.readouterr().err
+    new.write_text("\n".join(json.dumps({**record, "id": f"q{i}"}) for i in (1, 2)))
+    assert main(["predict", model, str(new), "--quiet"]) == 0
+    assert {r.split()[0] for r in capsys.readouterr().out.splitlines()} == {"q1", "q2"}
+    new.write_text(json.dumps({**record, "id": "q 1"}))
+    assert main(["predict", model, str(new), "--quiet"]) == 2
+    assert "query 'q 1' has blanks" in capsys.readouterr().err
+
+
+def test_ranking_ids_are_kept_as_they_are(tmp_path, capsys):
+    model, train = str(tmp_path / "m.psx"), tmp_path / "train.txt"
+    train.write_text(
+        "".join(
+            f"{d} qid:{q} 1:{d}.5 # docid = D{q}-{d}\n"
+            for q in ("01", "1")
+            for d in (0, 1)
+        )
+    )
+    assert main(["learn", "ranking", str(train), "-o", model, "--quiet"]) == 0
+    assert main(["predict", model, str(train), "--quiet"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [(r[0], r[2]) for r in rows] == [
+        ("01", "D01-1"),
+        ("01", "D01-0"),
+        ("1", "D1-1"),
+        ("1", "D1-0"),
+    ]
+
+
+def test_wide_letor_files_stay_sparse(tmp_path, capsys):
+    model, train = str(tmp_path / "m.psx"), tmp_path / "train.txt"
+    rows = [
+        f"{d % 2} qid:{d // 4} {d + 1}:1 {200_000 + d % 2}:1\n" for d in range(4000)
+    ]
+    train.write_text("".join(rows))
+    assert main(["learn", "ranking", str(train), "-o", model, "--quiet"]) == 0
+    assert main(["evaluate", model, str(train), "--json", "--quiet"]) == 0
+    assert json.loads(capsys.readouterr().out)["ndcg@10"] == 1.0

@@ -78,7 +78,13 @@ def test_reading_own_files(tmp_path):
         ("not json", "q.jsonl:1: not a JSON object"),
         (json.dumps({"query": "x"}), "q.jsonl:1: has no field 'results'"),
         (
-            json.dumps({**record, "results": [{"title": "a", "grades": {"z": 1}}]}),
+            json.dumps(
+                {
+                    **record,
+                    "intents": ["y"],
+                    "results": [{"title": "a", "grades": {"z": 1}}],
+                }
+            ),
             "unknown intent 'z'",
         ),
         (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -229,3 +230,156 @@ def test_the_model_follows_the_topics(queries):
         np.testing.assert_array_equal(a, b)
     steps = DiverseRankingSVM(training="steps", tol=1.0, rounds=1).fit(train)
     assert steps.model_ == "sequential"
+
+
+# Own queries, short lists, queries that nobody has judged.
+
+
+CITY = ["Jaguar cars: the new electric saloon", "Used Jaguar cars near you"]
+CATS = ["Jaguar cats of the Amazon", "Amazon wildlife and the jaguar cats"]
+MACS = ["Mac OS X Jaguar: system and desktop", "Old Mac system and desktop software"]
+SEVENTH = "The largest cats: jaguar of the Amazon"
+
+
+def jaguar(titles):
+    return {"query": "jaguar", "results": titles}
+
+
+def test_a_list_of_seven_has_topics_with_names():
+    mixed = [t for three in zip(CITY, CATS, MACS, strict=True) for t in three]
+    text = QueryTextFeatures().fit(load_ambiguous_queries("train"))
+    (q,) = text.transform([jaguar([*mixed, SEVENTH])])
+    assert q.topics.shape == (7, 3)
+    kinds = q.topics.argmax(axis=1)
+    assert kinds[3:].tolist() == [*kinds[:3].tolist(), kinds[1]]
+    assert len({kinds[0], kinds[1], kinds[2]}) == 3
+    assert len(set(q.topic_names)) == 3
+    for d, word in ((0, "cars"), (1, "amazon"), (2, "mac")):
+        assert word in q.topic_names[kinds[d]].split()
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 4, 5, 12, 31])
+def test_lists_of_any_length_have_topics(k):
+    words = ("river", "bank", "money", "loan", "shore", "water", "account")
+    titles = [f"{words[d % 7]} {words[d * d % 7]} page {d}" for d in range(k)]
+    (q,) = QueryTextFeatures().fit_transform([jaguar(titles)])
+    assert q.topics.shape[1] == min(8, max(int(np.ceil(np.sqrt(k))), k // 4))
+    assert (q.topics.max(axis=0) > 0).all()
+    assert len(set(q.topic_names)) == q.topics.shape[1]
+
+
+def test_long_lists_have_the_topics_they_had(queries):
+    for q in queries[0]:
+        assert q.topics.shape[1] == min(8, len(q) // 4)
+
+
+@pytest.mark.parametrize("model", ["mixture", "sequential", "coverage"])
+def test_an_unjudged_query_is_explained_by_its_topics(queries, model):
+    train, test = queries
+    ranker = DiverseRankingSVM(model=model, C=0.003).fit(train)
+    q = replace(test[0], relevance=None, probabilities=None, intents=None)
+    table = ranker.explain(q)
+    assert table.estimated
+    assert sum(table.intents.values()) == pytest.approx(1)
+    assert list(table.intents) == q.topic_names
+    masses = np.array([row["satisfied"] for row in table.rows])
+    assert (np.diff(masses) >= 0).all()
+    assert 0 < masses[0] < masses[-1] < 1
+    assert any(row["intents"] for row in table.rows)
+    for row in table.rows:
+        assert set(row["new"]) <= set(row["intents"]) <= set(q.topic_names)
+    # By hand, from what the model says of each topic.
+    slate = ranker.predict([q])[0]
+    degree, value = q.topics, q.topics.sum(axis=0)
+    if model == "mixture":
+        ready = ranker.topics_.transform(q)
+        degree = ready.coverage.toarray()
+        value = np.maximum(ready.element_features @ ranker.coef_[13:], 0)
+    for place in range(10):
+        left = np.prod([1 - degree[d] for d in slate[: place + 1]], axis=0)
+        assert masses[place] == pytest.approx(1 - value @ left / value.sum())
+    shown = str(table)
+    for words in ("not judged", "~mass", q.topic_names[0], "estimates"):
+        assert words in shown
+
+
+def test_a_query_without_topics_says_so(queries):
+    model = DiverseRankingSVM(C=0.1).fit(queries[0])
+    q = replace(
+        queries[1][0],
+        **dict.fromkeys(
+            ("relevance", "probabilities", "intents", "topics", "topic_features")
+        ),
+        topic_names=None,
+    )
+    table = model.explain(q)
+    assert not table.estimated
+    assert "whom documents serve is not known" in str(table)
+    assert "nan" not in str(table)
+
+
+def test_text_features_take_dicts_and_tables(queries):
+    pd = pytest.importorskip("pandas")
+    train = load_ambiguous_queries("train")[:4]
+    rows, records = [], []
+    for q in train:
+        results = []
+        for d, title in enumerate(q.titles):
+            grades = {
+                n: int(g) for n, g in zip(q.intents, q.relevance[d], strict=True) if g
+            }
+            results.append({"title": title, "snippet": q.snippets[d], "grades": grades})
+            rows.append((q.query, title, q.snippets[d], grades))
+        p = dict(zip(q.intents, q.probabilities.tolist(), strict=True))
+        records.append({"query": q.query, "intents": p, "results": results})
+    table = pd.DataFrame(rows, columns=["query", "title", "snippet", "intent"])
+    text = QueryTextFeatures().fit(train)
+    for given, known in ((records, True), (table, False)):
+        for a, b in zip(text.transform(train), text.transform(given), strict=True):
+            np.testing.assert_array_equal(a.features, b.features)
+            np.testing.assert_array_equal(a.relevance.sum(1), b.relevance.sum(1))
+            if known:
+                np.testing.assert_array_equal(a.probabilities, b.probabilities)
+            else:
+                np.testing.assert_allclose(b.probabilities, 1 / len(b.probabilities))
+        other = QueryTextFeatures().fit(given)
+        np.testing.assert_array_equal(other.mean_, text.mean_)
+    with pytest.raises(TypeError, match="got dict; from titles and snippets"):
+        DiverseRankingSVM().fit(records)
+    with pytest.raises(ValueError, match="holds no queries"):
+        QueryTextFeatures().fit([])
+
+
+def test_judged_queries_to_which_nothing_is_relevant():
+    text = QueryTextFeatures().fit(load_ambiguous_queries("train"))
+    titles = [{"title": t, "grades": {"car": 0}} for t in CITY]
+    (q,) = text.transform([{"query": "jaguar", "results": titles}])
+    assert q.relevance.tolist() == [[0], [0]]
+    with pytest.raises(ValueError, match="nothing to learn"):
+        DiverseRankingSVM().fit([q])
+
+
+def all_relevant(queries):
+    return [
+        replace(q, relevance=np.ones((len(q), 1)), probabilities=None, intents=["all"])
+        for q in queries
+    ]
+
+
+@pytest.mark.parametrize("ranker", [RelevanceRanker, MMR, XQuAD, PM2, IASelect])
+@pytest.mark.parametrize("C", [1.0, (0.1, 1.0)], ids=["fixed", "tuned"])
+def test_baselines_keep_the_order_where_relevance_teaches_nothing(queries, ranker, C):
+    train = all_relevant(queries[0][:6])
+    with pytest.warns(UserWarning, match="relevance has nothing to teach") as caught:
+        model = ranker(C=C).fit(train)
+    assert caught[0].filename == __file__
+    assert model.ranker_ is None
+    assert model.use_given_
+    slates = model.predict(queries[1])
+    assert all(len(set(s.tolist())) == 10 for s in slates)
+    if not model.trade_offs or (ranker in (MMR, XQuAD) and model.trade_off_ == 0):
+        assert slates[0].tolist() == list(range(10))
+    # One query that teaches is enough, also where a fold has none.
+    ranker(C=C).fit([*train, queries[0][0]]).predict(queries[1][:1])
+    with pytest.raises(ValueError, match="has no relevance, needed to fit"):
+        ranker().fit([replace(train[0], relevance=None, intents=None)])
