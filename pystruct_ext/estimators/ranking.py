@@ -353,20 +353,9 @@ status_, n_iter_, n_oracle_calls_, history_
         list of (k_q,) int arrays
             Equal scores keep the order of the rows. It knows the query ids and the scores:
             `pystruct_ext.io.write_run` writes it as it is.
-
-        Warns
-        -----
-        UserWarning
-            Without qid, if the model was fitted to several queries.
         """
         scores = self.predict(X)
         qid = qid_of(qid, group, len(scores))
-        if qid is None and self._several():
-            warnings.warn(
-                f"rank without qid treats all {len(scores)} rows as one query; pass qid, the "
-                f"query of each row ({self._fitted_to()})",
-                stacklevel=user_stacklevel(),
-            )
         order, offsets = group_queries(qid, len(scores))
         found = [
             order[b:e][descending_order(scores[order[b:e]])]

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 from pystruct_ext.io._text import decoded
 from pystruct_ext.utils.files import atomic_file
-from pystruct_ext.utils.inputs import open_input
+from pystruct_ext.utils.inputs import name_of, open_input
 
 
 def read_lines(
@@ -31,9 +31,10 @@ def read_lines(
         If a line is not UTF-8, the file is binary, or a line is beyond the limits; see
         `pystruct_ext.io.input_limits`.
     """
+    name = path if isinstance(path, (str, os.PathLike)) else name_of(path)
     with open_input(path) as file:
         for number, line in enumerate(file, 1):
-            yield number, decoded(line, path, number)
+            yield number, decoded(line, name, number)
 
 
 def write_lines(path: str | os.PathLike[str], lines: Iterable[str]) -> None:

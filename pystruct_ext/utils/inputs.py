@@ -117,7 +117,8 @@ class _Counted(io.RawIOBase):
         self.has_lines = False
         self.max_line = limits_in_force().max_line
         self.lines = 0
-        self.line = 0
+        # Bytes of the line so far, and how many of them are returns at its end.
+        self.line = self.returns = 0
 
     def readable(self) -> bool:
         return True
@@ -144,14 +145,22 @@ class _Counted(io.RawIOBase):
         if b"\n" not in data:
             pieces = [data]
         for k, piece in enumerate(pieces):
-            if len(piece.rstrip(b"\r")) + (self.line if k == 0 else 0) > self.max_line:
+            length = len(piece.rstrip(b"\r"))
+            if k == 0:
+                length += self.line - (0 if length else self.returns)
+            if length > self.max_line:
                 raise InputError(
                     f"{self.name}:{self.lines + k + 1}: the line is longer than "
                     f"{size_text(self.max_line)}; if it is meant to be, raise the limit "
                     "with PYSTRUCT_EXT_MAX_LINE, such as 1G"
                 )
         end = data.rfind(b"\n")
-        self.line = self.line + len(data) if end < 0 else len(data) - end - 1
+        tail = data[end + 1 :]
+        bare = len(tail.rstrip(b"\r"))
+        if end >= 0:
+            self.line = self.returns = 0
+        self.returns = len(tail) - bare + (0 if bare else self.returns)
+        self.line += len(tail)
         self.lines += data.count(b"\n")
 
     def read_some(self, n: int) -> bytes:

@@ -531,7 +531,14 @@ def test_rankings_by_grades_and_confusions_are_drawn(tmp_path):
 
 def test_queries_without_probabilities():
     query = AmbientTopic(
-        "1", "scorpion", ["a", "b"], ["u", "v"], ["t", "w"], ["", ""], np.eye(2)
+        "1",
+        "scorpion",
+        ["a", "b"],
+        ["u", "v"],
+        ["t", "w"],
+        ["", ""],
+        np.eye(2),
+        ["1.1", "1.2"],
     )
     page = RankingDisplay.from_predictions([query], None, [[1, 0]])
     assert page.probabilities.tolist() == [0.5, 0.5]

@@ -190,7 +190,7 @@ def test_registry():
 
 @pytest.mark.parametrize("name", sorted(SOLVERS))
 def test_solver_parameters(name):
-    with pytest.raises(ValueError, match="max_iter must be a number >= 1"):
+    with pytest.raises(ValueError, match="max_iter must be an integer >= 1"):
         SOLVERS[name](max_iter=0).solve(bound(), 0.1)
     with pytest.raises(ValueError, match="max_time must be > 0"):
         SOLVERS[name](max_time=0).solve(bound(), 0.1)

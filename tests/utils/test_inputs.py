@@ -48,7 +48,7 @@ class Endless(io.RawIOBase):
         return n
 
 
-@given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r\n"))))
+@given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n"))))
 def test_lines_come_back_from_every_packing(text):
     data = "".join(f"{line}\n" for line in text).encode()
     if data[:2] in (b"\x1f\x8b", b"BZ") or data.startswith(BOM):
@@ -89,11 +89,13 @@ def test_pipes_are_read_once(tmp_path):
         feeder.join(20)
     feeder = threading.Thread(target=path.write_bytes, args=(b"zip",))
     feeder.start()
-    assert seekable(path).read() == b"zip"
+    with seekable(path) as file:
+        assert file.read() == b"zip"
     feeder.join(20)
     regular = tmp_path / "regular"
-    regular.write_bytes(b"")
-    assert seekable(regular) == regular
+    regular.write_bytes(b"zip")
+    with seekable(regular) as file:
+        assert file.name == str(regular) or file.name == regular
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress])
