@@ -335,7 +335,12 @@ def _end(one: _Running) -> Result:
     )
     console = _tail(one.home / "console.txt")
     result = Result(one.target.name, one.index, "crash", seconds=seconds)
+    stack = re.sub(r"\nExtension modules: .*", "", stack)
     result.trace, result.where = stack + console, _place_in(stack)
+    if result.where == "?":
+        # Compiled code leaves no frame: what was called last.
+        noted = _tail(one.home / "notes.txt").rstrip().split("\n")[-1]
+        result.where = f"? after {re.split('[(=]', noted)[0][:60]}"
     if one.killed:
         result.status, result.kind = "hang", "hang"
         wall = time.monotonic() - one.began
@@ -353,7 +358,11 @@ def _end(one: _Running) -> Result:
 
 
 def _tail(path: Path) -> str:
-    return path.read_text(errors="replace")[-3000:] if path.exists() else ""
+    return (
+        path.read_text(encoding="utf-8", errors="replace")[-3000:]
+        if path.exists()
+        else ""
+    )
 
 
 def _place_in(stack: str) -> str:

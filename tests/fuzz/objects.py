@@ -117,7 +117,7 @@ def wild(rng: random.Random) -> Any:
 def show(value: Any) -> str:
     """For notes; never fails and never long."""
     try:
-        text = repr(value)
+        text = " ".join(repr(value).split())
     except BaseException as error:
         text = f"<no repr: {type(error).__name__}>"
     return f"{type(value).__name__} {text[:300]}"

@@ -9,12 +9,13 @@ import tempfile
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pystruct_ext.cli import main as command_line
 from pystruct_ext.cli.main import build_parser, main
 from pystruct_ext.persistence import load
 from pystruct_ext.structures import STRUCTURES
@@ -289,6 +290,8 @@ def _learn(name: str, seed: Seed, flags: list[str]) -> bytes | None:
 
 def make() -> Seeds:
     """Write, learn and fit everything once; the same on every call."""
+    # Its flags do not depend on the input, and take longer to make than most cases to run.
+    command_line.build_parser = cache(build_parser)
     formats = {
         name: [Seed(suffix, text.encode()) for suffix, text in texts]
         for name, texts in TEXTS.items()
