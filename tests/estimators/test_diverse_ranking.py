@@ -304,7 +304,7 @@ def test_an_unjudged_query_is_explained_by_its_topics(queries, model):
 
 
 def test_a_query_without_topics_says_so(queries):
-    model = DiverseRankingSVM(C=0.1).fit(queries[0])
+    model = DiverseRankingSVM(model="sequential", C=0.1).fit(queries[0])
     q = replace(
         queries[1][0],
         **dict.fromkeys(

@@ -315,10 +315,9 @@ def test_points_of_a_path_have_what_fit_sets(name):
     assert list(point.estimator.predict(X)) == list(cold.predict(X))
 
 
-@pytest.mark.parametrize("name", ["ranking", "diverse"])
-def test_no_path_over_queries(name):
-    model, X, y = CASES[name]
-    with pytest.raises(TypeError, match="whose data are queries"):
+def test_no_path_over_rounds():
+    model, X, y = CASES["diverse"]
+    with pytest.raises(TypeError, match="which trains in rounds"):
         c_path(model, X, y)
 
 
