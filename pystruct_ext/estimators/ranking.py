@@ -130,7 +130,7 @@ status_, n_iter_, n_oracle_calls_, history_
     >>> model = RankingSVM(C=10).fit(X, y, qid=qid)
     >>> model.score(X, y, qid=qid) > 0.9
     True
-    >>> model.rank(X[:4])
+    >>> model.rank(X[:4], qid=qid[:4])
     [array([1, 0, 2, 3])]
     """
 
