@@ -96,12 +96,17 @@ class ProblemFile {
   std::string path_;
 };
 
-// A size: the end of the offsets that name it, or a dimension "name" or "name+k" of an array.
+// A size: the end of the offsets that name it, or a dimension "name" or "name+k" of an array; 0
+// where only arrays that are not given would say it.
 inline int64_t find_size(const psx_kernel* kernel, const Problem& p, const std::string& name) {
+  bool missing = false;
   for (int32_t k = 0; k < kernel->n_fields; ++k) {
     const psx_field& f = kernel->fields[k];
     const FieldValue& v = p.fields[static_cast<std::size_t>(k)];
-    if (v.kind != 3) continue;
+    if (v.kind != 3) {
+      missing = missing || name == f.shape;
+      continue;
+    }
     if (f.total && name == f.total && v.bytes >= 8) {
       int64_t end;
       std::memcpy(&end, v.data.get() + v.bytes - 8, 8);
@@ -121,6 +126,7 @@ inline int64_t find_size(const psx_kernel* kernel, const Problem& p, const std::
       ++dim;
     }
   }
+  if (missing) return 0;
   throw std::runtime_error(p.name + ": no array says what " + name + " is");
 }
 

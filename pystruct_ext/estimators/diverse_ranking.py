@@ -231,9 +231,6 @@ status_, n_iter_, n_oracle_calls_, history_
         if sample_weight is not None:
             weight = check_weights(sample_weight, len(queries))[keep]  # type: ignore[index]
         queries = [q for q, k in zip(queries, keep, strict=True) if k]
-        # A refit knows nothing of the fit before.
-        if hasattr(self, "topics_"):
-            del self.topics_
         has_topics = all(
             q.topics is not None and q.topic_features is not None for q in queries
         )
@@ -278,7 +275,7 @@ status_, n_iter_, n_oracle_calls_, history_
         self._check()
         fitted = Fitted(self)
         fitted.equal("top", self.space_.top)
-        if self.model == "mixture":
+        if self.model_ == "mixture":
             fitted.instance("topics_", MixtureTopics)
 
     def _steps(
@@ -490,6 +487,7 @@ def check_queries(X: Any) -> list[DiverseQuery]:
                 f"X: element {i} must be a DiverseQuery, got {type(q).__name__}; from titles "
                 "and snippets QueryTextFeatures().fit_transform(X) makes them"
             )
+        q.check()
     if not queries:
         raise ValueError("X holds no queries")
     return queries

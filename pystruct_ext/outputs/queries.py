@@ -74,6 +74,10 @@ class DiverseQuery:
         )
 
     def __post_init__(self) -> None:
+        self.check()
+
+    def check(self) -> None:
+        """Raise ValueError unless the fields fit together; they may have been set since."""
         self._check_features()
         self._check_relations()
         self._check_coverage()

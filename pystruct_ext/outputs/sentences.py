@@ -207,6 +207,16 @@ def as_sentence(x: Any, where: str) -> Sentence:
             raise ValueError(
                 f"{where} has {n} words but {len(column)} {name.replace('_', ' ')}"
             )
+    for name in ("forms", "tags", "fine_tags", "lemmas"):
+        column = getattr(sentence, name)
+        if set(map(type, column)) <= {str}:
+            continue
+        for t, word in enumerate(column):
+            if not isinstance(word, str):
+                raise TypeError(
+                    f"{where}: {name.replace('_', ' ')} hold {shorten(repr(word))} of type "
+                    f"{type(word).__name__} for word {t + 1}, expected a str"
+                )
     return sentence
 
 
@@ -237,7 +247,13 @@ def as_tree(y: Any, n: int, labelled: bool, where: str) -> DependencyTree:
     ):
         heads, labels = tuple(y[0]), tuple(y[1])
     else:
-        heads, labels = tuple(y), ()
+        try:
+            heads, labels = tuple(y), ()
+        except Exception as error:  # whatever reading a foreign object brings about
+            raise TypeError(
+                f"{where} must be a DependencyTree, heads, or a pair (heads, labels), got "
+                f"{type(y).__name__} ({type(error).__name__} at reading it)"
+            ) from error
     heads = _whole(heads, where)
     if len(heads) != n:
         raise ValueError(

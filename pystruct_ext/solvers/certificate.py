@@ -71,6 +71,9 @@ class Audit:
             the example.
         """
         oracle = self.oracle
+        w = np.zeros(
+            oracle.size_psi, dtype=oracle.dtype
+        )  # the one weight vector of this
         for i in self.blocks:
             truth = oracle.truth(i)
             loss = oracle.loss(i, truth)
@@ -79,7 +82,7 @@ class Audit:
                     f"example {i}: the loss of its true output is {loss:g}, expected 0"
                 )
             self.known[i] = {truth.tobytes(): (truth, 0.0)}
-            w = np.zeros(oracle.size_psi, dtype=oracle.dtype)
+            w[:] = 0
             self._ask(i, w)
             # Half a margin towards the truth and away from it: there the loss and the score
             # pull in different directions, at whatever scale the features are.
@@ -87,7 +90,7 @@ class Audit:
                 size = oracle.psi_diff_sqnorm(i, truth, code)
                 if loss > 0 and size > 0:
                     for sign in (0.5, -0.5):
-                        w = np.zeros(oracle.size_psi, dtype=oracle.dtype)
+                        w[:] = 0
                         oracle.add_psi_diff(w, i, truth, code, sign * loss / size)
                         self._ask(i, w)
                     break

@@ -149,6 +149,7 @@ class SlateSpace(OutputSpace):
                 raise TypeError(
                     f"X: example {i} must be a DiverseQuery, got {type(x).__name__}"
                 )
+            x.check()
         for i, y in enumerate(() if Y is None else Y):
             if not isinstance(y, Slate):
                 raise TypeError(

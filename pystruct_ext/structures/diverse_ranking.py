@@ -89,7 +89,7 @@ def prepare(
 
 def check(model: Any) -> None:
     """Refuse models that were not trained from text."""
-    if not hasattr(model, "text_features_"):
+    if not isinstance(getattr(model, "text_features_", None), QueryTextFeatures):
         raise ValueError(
             f"holds a {type(model).__name__} that was not trained from text; use it from "
             "Python"

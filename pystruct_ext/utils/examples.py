@@ -114,6 +114,18 @@ def as_examples(values: Any, name: str = "X") -> Any:
             f"{name} is a {type(values).__name__}, whose keys are no examples; pass "
             f"list({name}.values())"
         )
+    try:
+        n = len(values)
+    except TypeError:  # sparse matrices
+        return values
+    if n and hasattr(values, "__getitem__"):
+        try:
+            values[0]
+        except (KeyError, IndexError) as error:
+            raise TypeError(
+                f"{name} is a {type(values).__name__}, which has the length {n} but "
+                f"no entry 0 ({type(error).__name__}); pass a list"
+            ) from error
     return values
 
 
