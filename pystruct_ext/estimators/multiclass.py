@@ -19,6 +19,7 @@ from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import MulticlassSpace, OutputSpace
+from pystruct_ext.spaces._wide import as_csr
 from pystruct_ext.utils.examples import as_examples, is_frame, refuse_iterator
 from pystruct_ext.utils.fitted import Fitted
 
@@ -68,10 +69,9 @@ n_oracle_calls_, history_
     probabilities of the classes, or dicts; see `calibrate`.
 
     Weights are dense: ``n_features * K * 8`` bytes, K padded to a multiple of 8 (64 bytes a
-    column for up to 8 classes, 6.4 GB for 10^8 columns), which a fit holds up to three times.
-    Nothing else is as long as the width. Renumber the columns of wider matrices by those
-    that occur: ``columns = np.unique(X.indices)``, then
-    ``csr_matrix((X.data, np.searchsorted(columns, X.indices), X.indptr))``.
+    column for up to 8 classes), which a fit holds up to three times. Of sparse matrices with
+    more than 2^20 columns, of which at most a quarter occur at fit, only the columns that
+    occur have weights (``space_.columns_``); ``coef_`` is as wide as X once it is asked for.
 
     References
     ----------
@@ -184,7 +184,12 @@ n_oracle_calls_, history_
     def coef_(self) -> NDArray[np.floating]:
         """Weights of the features, (K, n_features)."""
         w = self._fitted_weights()
-        return self.space_.split(w)[0]
+        table, columns = self.space_.split(w)[0], getattr(self.space_, "columns_", None)
+        if columns is None:
+            return table
+        wide = np.zeros((len(table), self.n_features_in_), dtype=w.dtype)
+        wide[:, columns[: table.shape[1]]] = table
+        return wide
 
     @property
     def intercept_(self) -> NDArray[np.floating]:
@@ -204,7 +209,10 @@ n_oracle_calls_, history_
         check_is_fitted(self)
         rows = self._rows(X)
         coef, intercept = self.space_.split(self._w)
-        if hasattr(rows, "indptr"):
+        if getattr(self.space_, "columns_", None) is not None:
+            kept = as_csr(self.space_.pack(rows).rows)
+            scores = (kept @ self._w.reshape(-1, self.space_.stride_))[:, : len(coef)]
+        elif hasattr(rows, "indptr"):
             # SciPy would copy coef.T, which is as long as the width, to have it contiguous.
             table = self._w.reshape(-1, self.space_.stride_)[: rows.shape[1]]
             scores = (rows @ table)[:, : len(intercept)] + intercept

@@ -28,6 +28,7 @@ from pystruct_ext.outputs.rankings import RankedRows
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import OutputSpace
+from pystruct_ext.spaces._wide import as_csr, renumbered
 from pystruct_ext.spaces.ranking import (
     PackedQueries,
     RankingSpace,
@@ -108,9 +109,10 @@ status_, n_iter_, n_oracle_calls_, history_
     "ndcg" 9 bytes for each of ``prod_l (min(n_l, top) + 1)`` states, n_l documents of level
     l.
 
-    Weights are dense, 8 bytes a column (0.8 GB for 10^8), which a fit holds up to three
-    times; nothing else is as long as the width. Renumber the columns of wider matrices by
-    those that occur, as in `MulticlassSVM`.
+    Weights are dense, 8 bytes a column, which a fit holds up to three times. Of sparse
+    matrices with more than 2^20 columns, of which at most a quarter occur at fit, only the
+    columns that occur have weights (``space_.columns_``); ``coef_`` is as wide as X once it is
+    asked for.
 
     Scale the features (`sklearn.preprocessing.StandardScaler`): the regulariser treats them
     alike. For curved relations put a feature map before it, such as
@@ -308,8 +310,19 @@ status_, n_iter_, n_oracle_calls_, history_
         self.n_queries_ = len(lengths)
         self._long = len(order) > _LONG * len(lengths)
         self.space_ = space
-        space.fit_pack(packed)
+        packed = space.fit_pack(packed)
         return packed, None if weight is None else weight[keep]
+
+    @property
+    def coef_(self) -> NDArray[np.floating]:
+        """Weights of the features, (n_features,)."""
+        w = self._fitted_weights()
+        columns = getattr(self.space_, "columns_", None)
+        if columns is None:
+            return w
+        wide = np.zeros(self.n_features_in_, dtype=w.dtype)
+        wide[columns] = w
+        return wide
 
     def check_loaded(self) -> None:
         """Raise unless the fitted attributes fit together."""
@@ -319,7 +332,10 @@ status_, n_iter_, n_oracle_calls_, history_
     def predict(self, X: ArrayLike) -> NDArray[np.float64]:
         """Score of every document, (n_documents,): larger is better."""
         check_is_fitted(self, "_w")
-        rows = self._rows(X)
+        rows, columns = self._rows(X), getattr(self.space_, "columns_", None)
+        if columns is not None:
+            packed = packed_rows(rows, np.array([rows.shape[0]]), np.dtype(np.float64))
+            rows = as_csr(renumbered(packed, columns))
         return np.asarray(
             rows @ self._w.astype(np.float64, copy=False), dtype=np.float64
         )
@@ -456,18 +472,16 @@ status_, n_iter_, n_oracle_calls_, history_
             raise ValueError(f"n must be None or an int >= 1, got {n!r}")
         if feature_names is None:
             feature_names = getattr(self, "feature_names_in_", None)
-        size = len(self._w)
+        size, columns = self.n_features_in_, getattr(self.space_, "columns_", None)
         if feature_names is not None and len(feature_names) != size:
             raise ValueError(
                 f"feature_names has {len(feature_names)} names, expected {size}"
             )
         best = np.argsort(-np.abs(self._w), kind="stable")[:n]
+        named = best if columns is None else columns[best]
         return [
-            (
-                f"x{j}" if feature_names is None else str(feature_names[j]),
-                float(self._w[j]),
-            )
-            for j in best.tolist()
+            (f"x{j}" if feature_names is None else str(feature_names[j]), float(weight))
+            for j, weight in zip(named.tolist(), self._w[best], strict=True)
         ]
 
     # Held-out queries.

@@ -15,6 +15,7 @@ from pystruct_ext._core.features import (
 )
 from pystruct_ext._core.ragged import PackedRows
 from pystruct_ext.persistence.registry import storable
+from pystruct_ext.spaces._wide import occurring, renumbered
 from pystruct_ext.utils.examples import (
     check_unmasked,
     frame_is_numeric,
@@ -28,10 +29,6 @@ _STATE = (
     *("template", "min_count", "hash_bits", "dtype", "kind", "n_features"),
     *("width", "columns", "column_names"),
 )
-# Sparse rows of more columns than this are renumbered by those that occur, where that leaves a
-# quarter of them or less: a weight vector as long as the width would be nearly all zeros.
-_WIDE = 1 << 20
-
 # Dense rows with fewer nonzeros than this are faster, and smaller, as sparse rows.
 _SPARSE_BELOW = 0.4
 
@@ -148,11 +145,10 @@ class FeatureEncoder:
         packed = self._pack(X, grow=True)
         self.width, self.columns = packed.n_features, None
         numbered = self.vocabulary is not None
-        if packed.indices is not None and self.width > _WIDE and not numbered:
-            columns = np.unique(packed.indices)
-            if 4 * len(columns) <= self.width:
-                self.columns = columns
-                packed = renumbered(packed, columns)
+        if not numbered:
+            self.columns = occurring(packed)
+            if self.columns is not None:
+                packed = renumbered(packed, self.columns)
         self.n_features = packed.n_features
         return packed
 
@@ -286,10 +282,9 @@ class FeatureEncoder:
                 "FeatureEncoder.template is None, expected text for columns"
             )
         if self.columns is not None:
-            width = fitted.integer("width", 0, INT32_MAX)
-            columns = fitted.array("columns", (d,), "int32", low=0, high=width - 1)
-            if (np.diff(columns) <= 0).any():
-                raise ValueError("FeatureEncoder.columns do not rise")
+            fitted.equal(
+                "n_features", fitted.columns("columns", fitted.integer("width", 0))
+            )
         if self.column_names is not None:
             fitted.labels("column_names", d, str, d)
         self.check_width(d)
@@ -332,29 +327,6 @@ def _cast(packed: PackedRows, dtype: np.dtype[Any]) -> PackedRows:
         packed.indices,
         packed.values.astype(dtype),
         packed.n_features,
-    )
-
-
-def renumbered(packed: PackedRows, columns: np.ndarray) -> PackedRows:
-    """Rows in terms of some columns, which rise; entries of others are left out.
-
-    Costs memory for the entries there are, not for the width.
-    """
-    indptr, indices, values = packed.indptr, packed.indices, packed.values
-    if indptr is None or indices is None:
-        dense: np.ndarray = packed.values  # type: ignore[assignment]
-        kept = dense.reshape(packed.n_rows, -1)[:, columns].reshape(-1)
-        return PackedRows(packed.offsets, None, None, kept, len(columns))
-    place = np.searchsorted(columns, indices)
-    place[place == len(columns)] = 0
-    known = columns[place] == indices if len(columns) else np.zeros(len(place), bool)
-    ends = np.concatenate([[0], np.cumsum(known)])
-    return PackedRows(
-        packed.offsets,
-        ends[indptr].astype(np.int64),
-        place[known].astype(np.int32),
-        None if values is None else values[known],
-        len(columns),
     )
 
 

@@ -15,6 +15,7 @@ from pystruct_ext.losses import cost_matrix
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import multiclass as _multiclass
 from pystruct_ext.spaces._labels import UnseenLabelError, padded
+from pystruct_ext.spaces._wide import occurring, renumbered
 from pystruct_ext.spaces.compiled import CompiledSpace
 from pystruct_ext.utils.examples import as_examples, is_missing
 from pystruct_ext.utils.fitted import INT32_MAX, Fitted
@@ -54,6 +55,9 @@ class MulticlassSpace(CompiledSpace):
     classes_ : list of K labels, sorted
     n_features_ : int
         Without the constant.
+    columns_ : int32 array or None
+        The columns that have weights, of sparse rows of more than 2^20 columns of which at most
+        a quarter occur at fit; the constant is column ``n_features_``. None is all.
     size_psi_ : int
 
     Examples
@@ -103,7 +107,9 @@ class MulticlassSpace(CompiledSpace):
             )
         self.classes_ = labels.tolist()
         rows = self._rows(X)
+        last = rows.n_features - 1 if self.fit_intercept else None
         self.n_features_ = rows.n_features - bool(self.fit_intercept)
+        self.columns_ = occurring(rows, always=last)
         if rows.n_examples != len(codes):
             raise ValueError(
                 f"X and y must have the same number of examples, got {rows.n_examples} "
@@ -111,6 +117,7 @@ class MulticlassSpace(CompiledSpace):
             )
         self.stride_ = padded(len(labels))
         self.cost_ = cost_matrix(self.task_loss, self.classes_)
+        rows = self._kept(rows)
         self.size_psi_ = rows.n_features * self.stride_
         return PackedClasses(rows, np.ascontiguousarray(codes, dtype=np.int32))
 
@@ -125,7 +132,8 @@ class MulticlassSpace(CompiledSpace):
         d = fitted.integer("n_features_", 0, INT32_MAX)
         stride = fitted.equal("stride_", padded(k))
         fitted.array("cost_", (k, k), "float64", low=0)
-        fitted.equal("size_psi_", (d + bool(self.fit_intercept)) * stride)
+        kept = fitted.columns("columns_", d + bool(self.fit_intercept))
+        fitted.equal("size_psi_", kept * stride)
 
     def pack(self, X: Sequence[Any], Y: Sequence[Any] | None = None) -> PackedClasses:
         """Pack rows, and classes if given."""
@@ -136,6 +144,7 @@ class MulticlassSpace(CompiledSpace):
                 f"X has {n_features} features, but the model was fitted on "
                 f"{self.n_features_}"
             )
+        rows = self._kept(rows)
         if Y is None:
             return PackedClasses(rows)
         index = {label: k for k, label in enumerate(self.classes_)}
@@ -156,6 +165,11 @@ class MulticlassSpace(CompiledSpace):
         if self.fit_intercept:
             X = _with_constant(X, self.intercept_scaling)
         return PackedRows.from_matrix(X, np.dtype(self.dtype))
+
+    def _kept(self, rows: PackedRows) -> PackedRows:
+        """Rows in terms of the columns that have weights."""
+        columns = getattr(self, "columns_", None)
+        return rows if columns is None else renumbered(rows, columns)
 
     def bind(self, packed: PackedClasses) -> Oracle:
         """The oracle over packed rows."""
@@ -207,10 +221,13 @@ class MulticlassSpace(CompiledSpace):
     def input_feature(self, j: int) -> int | None:
         """The column of X behind entry j of psi; None for the intercept."""
         column = j // self.stride_
+        columns = getattr(self, "columns_", None)
+        if columns is not None:
+            column = int(columns[column])
         return column if column < self.n_features_ else None
 
     def split(self, w: NDArray[np.floating]) -> tuple[NDArray, NDArray]:
-        """``coef`` (K, n_features) and ``intercept`` (K,) as they stand in w."""
+        """``coef`` (K, columns that have weights) and ``intercept`` (K,) as in w."""
         k = len(self.classes_)
         table = w.reshape(-1, self.stride_)[:, :k].T
         if not self.fit_intercept:

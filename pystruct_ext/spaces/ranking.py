@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise, permutations
 from typing import Any
 
@@ -19,6 +19,7 @@ from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._in_pieces import decode_in_pieces
 from pystruct_ext.spaces._kernels import ranking as _ranking
 from pystruct_ext.spaces._kernels.ranking import descending_order
+from pystruct_ext.spaces._wide import occurring, renumbered
 from pystruct_ext.spaces.base import OutputSpace, SpaceTags
 from pystruct_ext.utils.fitted import INT32_MAX, Fitted
 from pystruct_ext.utils.gains import discounts, gain_of
@@ -82,12 +83,17 @@ class RankingSpace(OutputSpace):
     Attributes
     ----------
     size_psi_, n_features_ : int
+    columns_ : int32 array or None
+        The columns that have weights, of sparse documents of more than 2^20 features of
+        which at most a quarter occur at fit; None is all.
 
     References
     ----------
     Joachims, KDD 2002 and 2006. Yue, Finley, Radlinski and Joachims, SIGIR 2007.
     Chakrabarti, Khanna, Sawant and Bhattacharyya, KDD 2008.
     """
+
+    columns_: NDArray | None
 
     @renamed_parameters(label_loss="task_loss")
     def __init__(
@@ -124,7 +130,8 @@ class RankingSpace(OutputSpace):
         self.check()
         if hasattr(self, "size_psi_"):
             fitted = Fitted(self)
-            fitted.equal("size_psi_", fitted.integer("n_features_", 0, INT32_MAX))
+            width = fitted.integer("n_features_", 0, INT32_MAX)
+            fitted.equal("size_psi_", fitted.columns("columns_", width))
 
     def fit_domain(
         self, X: Sequence[RankingQuery], Y: Sequence[Ranking] | None = None
@@ -138,12 +145,23 @@ class RankingSpace(OutputSpace):
         if not isinstance(X, PackedQueries):
             return super().fit_pack(X, Y)  # type: ignore[no-any-return]
         self._fit_width(X.rows.n_features)
-        return X
+        self.columns_ = occurring(X.rows)
+        packed = self._kept(X)
+        self.size_psi_ = packed.rows.n_features
+        return packed
 
     def _fit_width(self, n_features: int) -> None:
         self.check()
         self.n_features_ = n_features
         self.size_psi_ = n_features
+        self.columns_ = None
+
+    def _kept(self, packed: PackedQueries) -> PackedQueries:
+        """Queries in terms of the columns that have weights."""
+        if getattr(self, "columns_", None) is None:
+            return packed
+        rows = renumbered(packed.rows, self.columns_)  # type: ignore[arg-type]
+        return replace(packed, rows=rows)
 
     def validate(
         self, X: Sequence[RankingQuery], Y: Sequence[Ranking] | None = None
@@ -191,11 +209,12 @@ class RankingSpace(OutputSpace):
         if any(map(sparse.issparse, features)):
             features = [sparse.csr_array(f) for f in features]
             make = PackedRows.from_csr
-        return PackedQueries(
+        packed = PackedQueries(
             make(features, np.dtype(self.dtype)),
             np.concatenate(judged),
             None if X[0].weight is None else np.concatenate([x.weight for x in X]),
         )
+        return self._kept(packed)
 
     def bind(self, packed: PackedQueries) -> Oracle:
         """The oracle over packed queries."""
@@ -281,6 +300,11 @@ class RankingSpace(OutputSpace):
 
     # One query in domain language.
 
+    def _features(self, x: RankingQuery) -> Any:
+        """Features that have weights."""
+        columns = getattr(self, "columns_", None)
+        return x.features if columns is None else x.features[:, columns]
+
     def joint_feature(
         self, x: RankingQuery, y: Ranking | SwappedPairs
     ) -> NDArray[np.float64]:
@@ -289,7 +313,7 @@ class RankingSpace(OutputSpace):
         pairs = pair_weights(grade, x.weight)
         # Of every document: what its pairs weigh in which it is the better or worse one.
         share = 0.5 * (pairs.sum(axis=1) - pairs.sum(axis=0)) - _shift(y, grade, pairs)
-        psi: NDArray[np.float64] = np.asarray(x.features.T @ share) / pairs.sum()
+        psi: NDArray[np.float64] = np.asarray(self._features(x).T @ share) / pairs.sum()
         return psi
 
     def loss(self, y: Ranking, y_hat: Ranking | SwappedPairs) -> float:
@@ -321,7 +345,7 @@ class RankingSpace(OutputSpace):
     ) -> list[Ranking]:
         """Best ranking of every query; those without judged pairs just by score."""
         own = self._own(w)
-        scores = [np.asarray(x.features @ own, dtype=np.float64) for x in X]
+        scores = [np.asarray(self._features(x) @ own, dtype=np.float64) for x in X]
         if not all(np.isfinite(s).all() for s in scores):
             raise ValueError("w or the features hold NaN or infinity")
         found: list[Any] = [
@@ -353,7 +377,7 @@ class RankingSpace(OutputSpace):
         """The output that a code of packed query i stands for."""
         a, b = packed.rows.offsets[i : i + 2].tolist()
         weight = None if packed.weight is None else packed.weight[a:b]
-        blank = np.zeros((b - a, self.n_features_))
+        blank = np.zeros((b - a, packed.rows.n_features))
         return self._output(code, RankingQuery(blank, packed.relevance[a:b], weight))
 
     def _output(

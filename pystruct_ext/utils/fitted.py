@@ -180,6 +180,15 @@ class Fitted:
             raise self._error(name, "is no such list", f"to rise from {low} to {high}")
         return value
 
+    def columns(self, name: str, width: int) -> int:
+        """How many columns of a width are kept: in an int32 array that rises, or all."""
+        if getattr(self.owner, name, None) is None:  # older files have none
+            return width
+        value = self.array(name, (None,), "int32", low=0, high=width - 1)
+        if (np.diff(value) <= 0).any():
+            raise self._error(name, "does not rise", "distinct columns in their order")
+        return len(value)
+
 
 def _plain(label: Any) -> bool:
     if isinstance(label, tuple):

@@ -19,8 +19,7 @@ from pystruct_ext import (
 )
 from pystruct_ext._core.ragged import PackedRows, check_sparse
 from pystruct_ext.outputs import RankingQuery
-from pystruct_ext.spaces import MulticlassSpace, Product
-from pystruct_ext.spaces import _encoding as encoding
+from pystruct_ext.spaces import MulticlassSpace, Product, _wide
 
 
 def make(**arrays):
@@ -186,7 +185,7 @@ def test_renumbered_rows_are_the_same_model(monkeypatch):
     X = [sp.csr_matrix(dense[a : a + 6]) for a in range(0, 24, 6)]
     y = [["a" if v[3] > v[17] else "b" for v in x.toarray()] for x in X]
     plain = SequenceSVM(random_state=0).fit(X, y)
-    monkeypatch.setattr(encoding, "_WIDE", 10)
+    monkeypatch.setattr(_wide, "WIDE", 10)
     narrow = SequenceSVM(random_state=0).fit(X, y)
     assert narrow.space_.n_features_ == 4
     np.testing.assert_array_equal(narrow.coef_, plain.coef_[:, [3, 17, 18, 39]])
@@ -206,3 +205,56 @@ def test_matrices_cost_their_weights_and_no_more(estimator):
     assert used < 2.2 * model._w.nbytes + 500_000
     _, used = peak(lambda: model.predict(X))
     assert used < 500_000
+
+
+@pytest.mark.parametrize("estimator", [MulticlassSVM, RankingSVM])
+def test_wide_matrices_cost_the_columns_that_occur(estimator, tmp_path):
+    import pystruct_ext
+
+    X, y = wide(), np.arange(12) % 3
+    model, used = peak(lambda: estimator().fit(X, y))
+    assert used < 2_000_000
+    _, used = peak(lambda: model.predict(X))
+    assert used < 500_000
+    assert model.n_features_in_ == WIDTH
+    if estimator is MulticlassSVM:
+        assert model.score(X, y) == 1
+        assert model.predict(X).tolist() == y.tolist()
+    else:
+        best = dict(model.top_features(9))
+        assert set(best) <= {"x5", "x77000001", f"x{WIDTH - 1}"}
+    # A column that training never saw says nothing.
+    new = wide(3)
+    new.indices[1] = 6
+    assert len(model.predict(new)) == 3
+    model.save(tmp_path / "m")
+    assert (tmp_path / "m").stat().st_size < 100_000
+    again = pystruct_ext.load(tmp_path / "m")
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+    with pytest.raises(ValueError, match="3 features"):
+        model.predict(sp.csr_matrix(GOOD))
+
+
+@pytest.mark.parametrize("estimator", [MulticlassSVM, RankingSVM])
+def test_renumbered_matrices_are_the_same_model(estimator, monkeypatch):
+    rng = np.random.default_rng(0)
+    dense = np.zeros((24, 40))
+    dense[:, [3, 17, 18, 39]] = rng.normal(size=(24, 4))
+    X, y = sp.csr_matrix(dense), np.arange(24) % 3
+    plain = estimator(random_state=0).fit(X, y)
+    monkeypatch.setattr(_wide, "WIDE", 10)
+    narrow = estimator(random_state=0).fit(X, y)
+    assert len(narrow._w) < len(plain._w)
+    np.testing.assert_allclose(narrow.coef_, plain.coef_, atol=1e-7)
+    for given in (X, dense):
+        np.testing.assert_allclose(
+            narrow.predict(given), plain.predict(given), atol=1e-6
+        )
+    if estimator is MulticlassSVM:
+        np.testing.assert_allclose(narrow.intercept_, plain.intercept_, atol=1e-7)
+        decision = narrow.decision_function(dense)
+        np.testing.assert_allclose(decision, plain.decision_function(X), atol=1e-6)
+        both = [m.predict_marginals(X)[0] for m in (narrow, plain)]
+        np.testing.assert_allclose(*both, atol=1e-6)
+    else:
+        assert narrow.top_features(4)[0][0] == plain.top_features(4)[0][0]
