@@ -10,11 +10,14 @@ from typing import Any
 import numpy as np
 
 from pystruct_ext.io._files import read_lines, write_lines
+from pystruct_ext.io._records import BadRecords
 from pystruct_ext.outputs.ambiguous import AmbiguousQuery, distinct, query_of
 from pystruct_ext.utils.messages import shorten
 
 
-def read_ambiguous_queries(path: str | os.PathLike[str]) -> list[AmbiguousQuery]:
+def read_ambiguous_queries(
+    path: str | os.PathLike[str], on_error: str = "raise"
+) -> list[AmbiguousQuery]:
     """Read queries in the format of `load_ambiguous_queries`: one JSON object per line.
 
     ``intents`` and ``grades`` may be missing where nothing is judged: relevance then has no
@@ -25,6 +28,8 @@ def read_ambiguous_queries(path: str | os.PathLike[str]) -> list[AmbiguousQuery]
     ----------
     path : path
         Plain or gzip; "-" is standard input.
+    on_error : {"raise", "skip"}, default="raise"
+        "skip" leaves bad queries out, counted and named in a warning.
 
     Raises
     ------
@@ -37,11 +42,16 @@ def read_ambiguous_queries(path: str | os.PathLike[str]) -> list[AmbiguousQuery]
         for number, line in read_lines(path):
             if line.strip():
                 where = f"{path}:{number}"
-                yield where, query_of(_parse(line, where), where)
+                try:
+                    query = query_of(_parse(line, where), where)
+                except ValueError as error:
+                    bad.add(error)
+                else:
+                    yield where, query
 
+    bad = BadRecords(on_error, "queries")
     queries = distinct(found())
-    if not queries:
-        raise ValueError(f"{path}: holds no queries")
+    bad.finish(path, len(queries))
     return queries
 
 

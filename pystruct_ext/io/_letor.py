@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from pystruct_ext.io._files import read_lines, write_lines
+from pystruct_ext.io._records import BadRecords
 from pystruct_ext.utils.callers import user_stacklevel
 from pystruct_ext.utils.messages import shorten
 from pystruct_ext.utils.queries import check_qid, check_relevance
@@ -46,55 +47,68 @@ class LetorData:
     comments: list[str]
 
 
+_Document = tuple[str, float, str, NDArray, NDArray, str]
+
+
 def _parse(
-    path: Any, n_features: int | None = None
-) -> Iterator[tuple[str, float, str, NDArray, NDArray, str]]:
+    path: Any, n_features: int | None = None, bad: BadRecords | None = None
+) -> Iterator[_Document]:
     """``(where, grade, qid, indices, values, comment)`` of every document."""
-    limit = _MAX_INDEX if n_features is None else n_features
     for number, line in read_lines(path):
         body, _, comment = line.partition("#")
         words = body.split()
         if not words:
             continue
-        where = f"{path}:{number}"
         try:
-            grade = _numbers([words[0]], float)[0]
-        except ValueError:
-            raise ValueError(
-                f"{where}: the grade {shorten(words[0])!r} is not a number"
-            ) from None
-        if not (np.isfinite(grade) and grade >= 0):
-            raise ValueError(
-                f"{where}: the grade is {shorten(words[0])}, expected a number >= 0"
+            document = _document(words, comment.strip(), f"{path}:{number}", n_features)
+        except ValueError as error:
+            if bad is None:
+                raise
+            bad.add(error)
+        else:
+            yield document
+
+
+def _document(
+    words: list[str], comment: str, where: str, n_features: int | None
+) -> _Document:
+    limit = _MAX_INDEX if n_features is None else n_features
+    try:
+        grade = _numbers([words[0]], float)[0]
+    except ValueError:
+        raise ValueError(
+            f"{where}: the grade {shorten(words[0])!r} is not a number"
+        ) from None
+    if not (np.isfinite(grade) and grade >= 0):
+        raise ValueError(
+            f"{where}: the grade is {shorten(words[0])}, expected a number >= 0"
+        )
+    if len(words) < 2 or not words[1].startswith("qid:") or len(words[1]) == 4:
+        raise ValueError(f"{where}: expected qid:ID after the grade")
+    flat = " ".join(words[2:]).replace(":", " ").split()
+    if len(flat) != 2 * (len(words) - 2) or any(w.count(":") != 1 for w in words[2:]):
+        raise ValueError(f"{where}: features must be INDEX:VALUE")
+    try:
+        index = _numbers(flat[::2], np.int64)
+        value = _numbers(flat[1::2], np.float64)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(
+            f"{where}: features must be INDEX:VALUE ({shorten(str(error))})"
+        ) from None
+    if index.size and (index[0] < 1 or (np.diff(index) <= 0).any()):
+        raise ValueError(f"{where}: feature indices must start at 1 and increase")
+    if not np.isfinite(value).all():
+        raise ValueError(f"{where}: a feature is NaN or infinite")
+    if index.size and index[-1] > limit:
+        raise ValueError(
+            f"{where}: feature index {index[-1]} is beyond "
+            + (
+                f"{limit}; pass n_features if it is meant"
+                if n_features is None
+                else f"n_features={n_features}"
             )
-        if len(words) < 2 or not words[1].startswith("qid:") or len(words[1]) == 4:
-            raise ValueError(f"{where}: expected qid:ID after the grade")
-        flat = " ".join(words[2:]).replace(":", " ").split()
-        if len(flat) != 2 * (len(words) - 2) or any(
-            w.count(":") != 1 for w in words[2:]
-        ):
-            raise ValueError(f"{where}: features must be INDEX:VALUE")
-        try:
-            index = _numbers(flat[::2], np.int64)
-            value = _numbers(flat[1::2], np.float64)
-        except (ValueError, OverflowError) as error:
-            raise ValueError(
-                f"{where}: features must be INDEX:VALUE ({shorten(str(error))})"
-            ) from None
-        if index.size and (index[0] < 1 or (np.diff(index) <= 0).any()):
-            raise ValueError(f"{where}: feature indices must start at 1 and increase")
-        if not np.isfinite(value).all():
-            raise ValueError(f"{where}: a feature is NaN or infinite")
-        if index.size and index[-1] > limit:
-            raise ValueError(
-                f"{where}: feature index {index[-1]} is beyond "
-                + (
-                    f"{limit}; pass n_features if it is meant"
-                    if n_features is None
-                    else f"n_features={n_features}"
-                )
-            )
-        yield where, float(grade), words[1][4:], index - 1, value, comment.strip()
+        )
+    return where, float(grade), words[1][4:], index - 1, value, comment
 
 
 def _numbers(words: list[str], dtype: Any) -> NDArray[Any]:
@@ -108,6 +122,7 @@ def read_letor(
     path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     n_features: int | None = None,
     sparse_output: bool = False,
+    on_error: str = "raise",
 ) -> LetorData:
     """Read ``grade qid:ID INDEX:VALUE ... # comment`` lines.
 
@@ -119,6 +134,8 @@ def read_letor(
         Columns; by default the largest index seen, which may not be above 16,777,216 then.
     sparse_output : bool, default=False
         X as a csr_array.
+    on_error : {"raise", "skip"}, default="raise"
+        "skip" leaves bad documents out, counted and named in a warning.
 
     Returns
     -------
@@ -141,10 +158,11 @@ def read_letor(
     ):
         raise ValueError(f"n_features must be None or an int >= 1, got {n_features!r}")
     grades, ids, comments, indices, values, ends = [], [], [], [], [], [0]
+    bad = BadRecords(on_error, "documents")
     last_file: dict[str, int] = {}
     apart: list[str] = []
     for f, one in enumerate(paths):
-        for _, grade, qid, index, value, comment in _parse(one, n_features):
+        for _, grade, qid, index, value, comment in _parse(one, n_features, bad):
             if last_file.setdefault(qid, f) != f:
                 apart.append(f"{qid} of {paths[last_file[qid]]} and {one}")
                 last_file[qid] = f
@@ -154,8 +172,7 @@ def read_letor(
             indices.append(index)
             values.append(value)
             ends.append(ends[-1] + len(index))
-    if not grades:
-        raise ValueError(f"{paths[0] if paths else path}: no documents")
+    bad.finish(paths[0] if paths else path, len(grades))
     if apart:
         warnings.warn(
             f"{len(apart)} query ids occur in two files and are taken for one query each: "

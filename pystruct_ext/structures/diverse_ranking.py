@@ -28,12 +28,12 @@ from pystruct_ext.structures.samples import diverse_ranking as problems
 from pystruct_ext.utils.messages import shorten
 
 
-def read(path: str) -> Examples:
+def read(path: str, on_error: str = "raise") -> Examples:
     """Search results as JSON Lines, or a folder in AMBIENT's format."""
     queries: list[Any] = (
         list(read_ambient(path))
         if Path(path).is_dir()
-        else list(read_ambiguous_queries(path))
+        else list(read_ambiguous_queries(path, on_error))
     )
 
     def write_slates(out: str, slates: Any) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -11,26 +13,24 @@ from sklearn.datasets import dump_svmlight_file, load_svmlight_file
 from sklearn.metrics import classification_report
 
 from pystruct_ext.estimators import MulticlassSVM
+from pystruct_ext.io import BadRecords
 from pystruct_ext.spaces import MulticlassSpace
 from pystruct_ext.structures.base import Examples, Structure
 from pystruct_ext.structures.samples import multiclass as problems
 from pystruct_ext.utils.files import atomic_file
-from pystruct_ext.utils.inputs import InputError, open_input
+from pystruct_ext.utils.inputs import read_input
+from pystruct_ext.utils.messages import shorten
 
 
-def read(path: str) -> Examples:
+def read(path: str, on_error: str = "raise") -> Examples:
     """LIBSVM lines; column numbers start at 1."""
+    data, bad = read_input(path), BadRecords(on_error, "rows")
     try:
-        with open_input(path) as file:
-            X, y = load_svmlight_file(file, zero_based=False)
-    except InputError:
-        raise
-    except ValueError as error:
-        raise ValueError(
-            f"{path}: {error}; expected lines 'class 1:value 2:value ...'"
-        ) from None
-    if X.shape[0] == 0:
-        raise ValueError(f"{path}: holds no rows")
+        X, y = load_svmlight_file(BytesIO(data), zero_based=False)
+    except (ValueError, OverflowError):
+        good = b"\n".join(_good_rows(data, path, bad))
+        X, y = load_svmlight_file(BytesIO(good), zero_based=False)
+    bad.finish(path, X.shape[0])
     if (y == np.round(y)).all():
         y = y.astype(np.int64)
     return Examples(
@@ -41,6 +41,22 @@ def read(path: str) -> Examples:
         f"{X.shape[0]} rows, {X.shape[1]} features, {len(np.unique(y))} classes",
         lambda out, predicted: write(out, X, predicted),
     )
+
+
+def _good_rows(data: bytes, path: str, bad: BadRecords) -> Iterator[bytes]:
+    """Lines that can be read alone; scikit-learn does not say which one it cannot read."""
+    for number, line in enumerate(data.split(b"\n"), 1):
+        try:
+            load_svmlight_file(BytesIO(line), zero_based=False)
+        except (ValueError, OverflowError) as error:
+            bad.add(
+                ValueError(
+                    f"{path}:{number}: {shorten(str(error))}; expected 'class 1:value "
+                    "2:value ...'"
+                )
+            )
+        else:
+            yield line
 
 
 def write(path: str, X: Any, y: Any) -> None:

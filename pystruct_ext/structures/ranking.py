@@ -22,9 +22,9 @@ from pystruct_ext.structures.samples import ranking as problems
 from pystruct_ext.utils.queries import group_queries
 
 
-def read(*paths: str) -> Examples:
+def read(*paths: str, on_error: str = "raise") -> Examples:
     """LETOR lines."""
-    data = read_letor(list(paths), sparse_output=True)
+    data = read_letor(list(paths), sparse_output=True, on_error=on_error)
 
     def write_scores(out: str, scores: Any) -> None:
         order, offsets = group_queries(data.qid, len(scores))

@@ -56,7 +56,7 @@ def test_a_narrow_file_from_stdin(files, monkeypatch, capfdbinary, tmp_path):
     ("text", "message"),
     [
         ("", "holds no rows"),
-        ("a 1:2\n", "expected lines 'class 1:value 2:value ...'"),
+        ("a 1:2\n", "expected 'class 1:value 2:value ...'"),
         ("1 0:2\n", "Invalid index 0"),
         ("1 1:2\n1 1:3\n", "single class 1"),
     ],

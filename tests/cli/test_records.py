@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import inspect
 import json
 
 import pytest
@@ -18,6 +19,7 @@ from pystruct_ext.io import (
     write_brackets,
     write_folds,
 )
+from pystruct_ext.structures import STRUCTURES
 
 SMALL = ["--bits", "8", "--max-iter", "3", "--quiet"]
 
@@ -95,15 +97,59 @@ def test_learning_skips_too(models, tmp_path, capsys):
     assert main([*args, *short[:2], "--skip-bad"]) == 0
     assert "records left out" in (err := capsys.readouterr().err)
     assert f": has {longest} words, more than max_length" in err
-    rows = tmp_path / "rows"
-    rows.write_text("1 1:2\n2 1:3\n")
-    assert (
-        main(
-            ["learn", "multiclass", str(rows), "-o", str(tmp_path / "m"), "--skip-bad"]
-        )
-        == 2
-    )
-    assert "--skip-bad: the reader of multiclass files" in capsys.readouterr().err
+
+
+def test_every_structure_can_leave_bad_records_out():
+    for structure in STRUCTURES.values():
+        assert "on_error" in inspect.signature(structure.read).parameters, structure
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "bad", "said"),
+    [
+        ("multiclass", ["1 1:2", "2 1:3", "1 1:1.5 # x"], "2 1:x", "rows"),
+        ("multiclass", ["1 1:2", "2 1:3", ""], "2 0:1", "rows"),
+        (
+            "ranking",
+            ["1 qid:a 1:2", "0 qid:a 1:1", "2 qid:b 1:3", "0 qid:b 1:0"],
+            "1 qid:a 2:1 1:2",
+            "documents",
+        ),
+        (
+            "diverse-ranking",
+            [
+                json.dumps(
+                    {
+                        "query": f"jaguar {k}",
+                        "results": [
+                            {"title": "cars and more", "grades": {"car": 1}},
+                            {"title": "cats and more", "grades": {"cat": 1}},
+                            {"title": "something else", "grades": {}},
+                        ],
+                    }
+                )
+                for k in range(4)
+            ],
+            '{"query": "jaguar"',
+            "queries",
+        ),
+    ],
+)
+def test_lines_that_are_left_out(kind, good, bad, said, tmp_path, capsys):
+    path, model = tmp_path / "data", str(tmp_path / "m")
+    path.write_text("\n".join([*good[:2], bad, *good[2:]]) + "\n")
+    args = ["learn", kind, str(path), "-o", model, "--max-iter", "3"]
+    assert main(args) == 2
+    assert "data:3: " in capsys.readouterr().err
+    n = len([line for line in good if line])
+    for verb in (args, ["evaluate", model, str(path)]):
+        assert main([*verb, "--skip-bad"]) == 0
+        err = capsys.readouterr().err
+        assert f"1 of {n + 1} {said} left out" in err
+        assert "data:3: " in err
+    path.write_text(bad + "\n")
+    assert main([*args, "--skip-bad"]) == 2
+    assert f"holds no {said}; all 1 are bad" in capsys.readouterr().err
 
 
 def test_constraints(models, tmp_path, capsys):

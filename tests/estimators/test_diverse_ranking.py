@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import warnings
 from dataclasses import replace
 from itertools import combinations
@@ -219,7 +218,7 @@ def test_the_model_follows_the_topics(queries):
     """Text has topics, which the mixture needs; a query made by hand need not have any."""
     train, test = queries[0][:6], queries[1][:3]
     model = DiverseRankingSVM(max_iter=3, rounds=1, random_state=0)
-    bare = [dataclasses.replace(q, topics=None, topic_features=None) for q in train]
+    bare = [replace(q, topics=None, topic_features=None) for q in train]
     for data, kind in ((train, "mixture"), (bare, "sequential")):
         model.fit(data)
         assert (model.model, model.model_) == ("auto", kind)
@@ -383,3 +382,20 @@ def test_baselines_keep_the_order_where_relevance_teaches_nothing(queries, ranke
     ranker(C=C).fit([*train, queries[0][0]]).predict(queries[1][:1])
     with pytest.raises(ValueError, match="has no relevance, needed to fit"):
         ranker().fit([replace(train[0], relevance=None, intents=None)])
+
+
+def test_fields_that_were_set_since(queries):
+    """A query is checked where it is made, and again where it is used."""
+    q = replace(queries[0][0])
+    q.element_features = 3
+    with pytest.raises(ValueError, match="element_features must be 2-D"):
+        DiverseRankingSVM(model="sequential").fit([q, *queries[0][1:3]])
+
+
+def test_topics_of_a_foreign_class_are_refused(queries, tmp_path):
+    model = DiverseRankingSVM(max_iter=2, rounds=1).fit(queries[0][:6])
+    assert model.model_ == "mixture"
+    model.topics_ = model.space_
+    model.save(tmp_path / "m")
+    with pytest.raises(pystruct_ext.ModelFileError, match=r"topics_ is a SlateSpace"):
+        pystruct_ext.load(tmp_path / "m")

@@ -155,3 +155,25 @@ def test_lemmas_are_optional_at_predict():
     assert without.fit([lemmas], [tree]).predict([bare]) == [tree]
     plain = without.coef_.copy()
     assert np.array_equal(plain, without.fit([bare], [tree]).coef_)
+
+
+class NoEntries:
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, i):
+        raise KeyError(i)
+
+
+def test_what_is_no_tree_and_no_word():
+    with pytest.raises(TypeError, match=r"y: example 0 must be a .* got NoEntries"):
+        as_tree(NoEntries(), 2, False, "y: example 0")
+    bank = [Sentence(("a", "b"), ("X", "X"))] * 3
+    odd = Sentence(("a", b"b"), ("X", "X"))
+    trees = [DependencyTree((0, 1))] * 4
+    with pytest.raises(TypeError, match=r"X: example 3: forms hold b'b' of type bytes"):
+        DependencySVM(labelled=False, bits=6).fit([*bank, odd], trees)
+    odd = Sentence(("a", "b"), ("X", np.datetime64("2020-01-01")))
+    phrase = Tree("S", (Tree("X", ("a",)), Tree("X", ("b",))))
+    with pytest.raises(TypeError, match=r"X: example 3: tags hold .* for word 2"):
+        ConstituencySVM(bits=6).fit([*bank, odd], [phrase] * 4)

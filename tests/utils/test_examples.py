@@ -152,3 +152,22 @@ def test_real_numbers(values):
     for bad in (np.array(values) * 1j, [str(v) for v in values], [object()] * 2):
         with pytest.raises(ValueError, match="w must hold real numbers"):
             real_numbers(bad, "w")
+
+
+class NoEntries:
+    """Has a length, but nothing at any index."""
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, i):
+        raise KeyError(i)
+
+
+def test_containers_without_entries_are_refused():
+    with pytest.raises(
+        TypeError, match=r"X is a NoEntries, .* no entry 0 \(KeyError\)"
+    ):
+        as_examples(NoEntries())
+    matrix = csr_matrix(np.eye(2))
+    assert as_examples(matrix) is matrix
