@@ -55,11 +55,11 @@ cdef object _key_of(object y):
         hash(y)
     except TypeError:
         if isinstance(y, (list, tuple)):
-            return (type(y).__name__, tuple([_key_of(v) for v in y]))
+            return (type(y).__name__, tuple([_key_of(part) for part in y]))
         if isinstance(y, dict):
-            return ("dict", frozenset([(k, _key_of(v)) for k, v in y.items()]))
+            return ("dict", frozenset([(k, _key_of(part)) for k, part in y.items()]))
         if isinstance(y, (set, frozenset)):
-            return ("set", frozenset([_key_of(v) for v in y]))
+            return ("set", frozenset([_key_of(part) for part in y]))
         raise TypeError(
             "an output must be a numpy array, a hashable object, or a list, tuple, dict or set of "
             f"such, got {type(y).__name__}") from None
@@ -74,7 +74,7 @@ cdef extern from "pystruct_ext/psi_store.hpp" namespace "pystruct_ext" nogil:
     cdef cppclass Psi:
         double dot(const double* w) noexcept
         void add_to(double* w, double a) noexcept
-    double psi_difference(const Psi*, const Psi*, double, double*, const double*) noexcept
+    double psi_difference(const Psi*, const Psi*, double, double*) noexcept
     cdef cppclass PsiStore:
         PsiStore(int64_t, int64_t, int64_t, cbool) except +
         const Psi* find(int64_t, int32_t) noexcept
@@ -180,8 +180,11 @@ cdef class PythonOracle:
         cdef const Psi* found = self.store.find(i, code)
         if found != NULL:
             return found
-        cdef cnp.ndarray v = np.ascontiguousarray(
-            self.psi_fn(self.X[i], self.output(i, code)), dtype=np.float64)
+        given = self.psi_fn(self.X[i], self.output(i, code))
+        if not (isinstance(given, np.ndarray) and cnp.PyArray_ISCARRAY_RO(given)
+                and (<cnp.ndarray>given).descr.type_num == cnp.NPY_DOUBLE):
+            given = np.ascontiguousarray(given, dtype=np.float64)
+        cdef cnp.ndarray v = given
         if v.ndim != 1 or v.shape[0] != self.c.size_psi:
             raise ValueError(
                 f"joint_feature of example {i} has shape {(<object>v).shape}, expected "
@@ -318,13 +321,20 @@ cdef int _py_psi_axpy(void* ctx, int worker, int64_t i, const int32_t* y, double
         return _fail(self, e)
 
 
+# The difference of two vectors is added to `to`, if there is one. *out is its inner product with w,
+# as `score` would give it, or without w its squared norm.
+cdef inline double _differ(const Psi* p, const Psi* q, double a, double* to,
+                           const double* w) noexcept nogil:
+    return psi_difference(p, q, a, to) if w == NULL else p.dot(w) - q.dot(w)
+
+
 cdef int _difference(void* ctx, int64_t i, const int32_t* y, const int32_t* z, double a,
                      double* to, const double* w, double* out) noexcept nogil:
     cdef const Psi* p = _known(<PythonOracle>ctx, i, y[0])
     cdef const Psi* q = _known(<PythonOracle>ctx, i, z[0])
     if p == NULL or q == NULL:
         return _ask_difference(ctx, i, y[0], z[0], a, to, w, out)
-    out[0] = psi_difference(p, q, a, to, w)
+    out[0] = _differ(p, q, a, to, w)
     return PSX_OK
 
 
@@ -340,7 +350,7 @@ cdef int _ask_difference(void* ctx, int64_t i, int32_t y, int32_t z, double a, d
         PsiStore.retain(p)
         try:
             q = self.psi(i, z)
-            out[0] = psi_difference(p, q, a, to, w)
+            out[0] = _differ(p, q, a, to, w)
         finally:
             PsiStore.release(p)
         return PSX_OK

@@ -22,6 +22,8 @@ namespace pystruct_ext {
 
 // A copy of one psi in one piece of memory: its nonzero entries, or all of them where that is smaller.
 struct Psi {
+  static constexpr int32_t kEnd = std::numeric_limits<int32_t>::max();  // behind the last index
+
   int64_t n;             // entries kept
   int32_t users;         // the store, and whoever works with it while user code runs
   bool dense;            // entry k is number k, and there is no index
@@ -29,9 +31,8 @@ struct Psi {
 
   double* value() noexcept { return reinterpret_cast<double*>(this + 1); }
   const double* value() const noexcept { return reinterpret_cast<const double*>(this + 1); }
-  int32_t* index() noexcept { return reinterpret_cast<int32_t*>(value() + n); }
-  const int32_t* index() const noexcept { return reinterpret_cast<const int32_t*>(value() + n); }
-  int64_t at(int64_t k) const noexcept { return dense ? k : index()[k]; }
+  int32_t* index() noexcept { return reinterpret_cast<int32_t*>(value() + n + 1); }
+  const int32_t* index() const noexcept { return reinterpret_cast<const int32_t*>(value() + n + 1); }
 
   double dot(const double* w) const noexcept {
     const double* v = value();
@@ -46,42 +47,55 @@ struct Psi {
   }
   void add_to(double* w, double a) const noexcept {
     const double* v = value();
-    for (int64_t k = 0; k < n; ++k) w[at(k)] += a * v[k];
+    if (dense) {
+      for (int64_t k = 0; k < n; ++k) w[k] += a * v[k];
+    } else {
+      const int32_t* j = index();
+      for (int64_t k = 0; k < n; ++k) w[j[k]] += a * v[k];
+    }
   }
 };
 
-// to += a (p - q) if there is a `to`; then <w, p - q>, or the squared norm without w. Entry by
-// entry: what both have cancels exactly.
-inline double psi_difference(const Psi* p, const Psi* q, double a, double* to,
-                             const double* w) noexcept {
+// to += a (p - q) if there is a `to`; the squared norm of p - q. Entry by entry: what both have
+// cancels exactly.
+inline double psi_difference(const Psi* p, const Psi* q, double a, double* to) noexcept {
   const double *x = p->value(), *y = q->value();
   double total = 0;
   if (p->dense && q->dense) {
     for (int64_t k = 0; k < p->n; ++k) {
       const double v = x[k] - y[k];
       if (to) to[k] += a * v;
-      total += v * (w ? w[k] : v);
+      total += v * v;
     }
     return total;
   }
-  const int64_t last = std::numeric_limits<int64_t>::max();
-  int64_t i = 0, k = 0;
-  int64_t at = p->n ? p->at(0) : last, other = q->n ? q->at(0) : last;
-  while (at != other || at != last) {
-    double v = 0;
-    const int64_t here = at < other ? at : other;
-    if (at == here) {
-      v += x[i++];
-      at = i < p->n ? p->at(i) : last;
+  if (p->dense || q->dense) {
+    int64_t k = 0;  // of the sparse one
+    const int64_t d = p->dense ? p->n : q->n;
+    const Psi* sparse = p->dense ? q : p;
+    for (int64_t j = 0; j < d; ++j) {
+      const double other = k < sparse->n && sparse->index()[k] == j ? sparse->value()[k++] : 0.0;
+      const double v = p->dense ? x[j] - other : other - y[j];
+      if (to) to[j] += a * v;
+      total += v * v;
     }
-    if (other == here) {
-      v -= y[k++];
-      other = k < q->n ? q->at(k) : last;
-    }
-    if (to) to[here] += a * v;
-    total += v * (w ? w[here] : v);
+    return total;
   }
-  return total;
+  // Without branches on the data: which of the two comes next cannot be predicted. Each list ends
+  // with an index beyond all others and a value of 0.
+  const int32_t *i = p->index(), *k = q->index();
+  for (;;) {
+    const int32_t at = *i, other = *k, here = at < other ? at : other;
+    if (here == Psi::kEnd) return total;
+    const double left = *x, right = *y;
+    const double v = (at == here ? left : 0.0) - (other == here ? right : 0.0);
+    x += at == here;
+    i += at == here;
+    y += other == here;
+    k += other == here;
+    if (to) to[here] += a * v;
+    total += v * v;
+  }
 }
 
 // Not thread-safe: the door asks with the GIL held. Code 0 is the truth where `has_truth`.
@@ -207,12 +221,20 @@ class PsiStore {
     }
     passing_.clear();
   }
-  Psi* copy(const double* v) const {
+  Psi* copy(const double* v) {
+    const bool countable = d_ < std::numeric_limits<int32_t>::max();
     int64_t nonzero = 0;
-    for (int64_t j = 0; j < d_; ++j) nonzero += v[j] != 0;
-    const bool dense = 3 * nonzero > 2 * d_ || d_ >= std::numeric_limits<int32_t>::max();
+    if (countable) {
+      where_.resize(static_cast<std::size_t>(d_) + 1);
+      int32_t* where = where_.data();
+      for (int64_t j = 0; j < d_; ++j) {
+        where[nonzero] = static_cast<int32_t>(j);
+        nonzero += v[j] != 0;
+      }
+    }
+    const bool dense = !countable || 3 * nonzero > 2 * d_;
     const int64_t n = dense ? d_ : nonzero, size = n * (dense ? 8 : 12);
-    Psi* p = static_cast<Psi*>(::operator new(sizeof(Psi) + static_cast<std::size_t>(size)));
+    Psi* p = static_cast<Psi*>(::operator new(sizeof(Psi) + static_cast<std::size_t>(size) + 16));
     p->n = n;
     p->users = 1;
     p->dense = dense;
@@ -221,12 +243,10 @@ class PsiStore {
       std::memcpy(p->value(), v, sizeof(double) * static_cast<std::size_t>(n));
       return p;
     }
-    int64_t k = 0;
-    for (int64_t j = 0; j < d_; ++j)
-      if (v[j] != 0) {
-        p->value()[k] = v[j];
-        p->index()[k++] = static_cast<int32_t>(j);
-      }
+    for (int64_t k = 0; k < n; ++k) p->value()[k] = v[where_[static_cast<std::size_t>(k)]];
+    p->value()[n] = 0;
+    std::memcpy(p->index(), where_.data(), sizeof(int32_t) * static_cast<std::size_t>(n));
+    p->index()[n] = Psi::kEnd;
     return p;
   }
 
@@ -236,6 +256,7 @@ class PsiStore {
   std::deque<std::pair<int64_t, int32_t>> idle_;  // kept, but nobody's; the oldest first
   std::vector<int32_t> passing_;                  // of passing_block_, and not kept
   int64_t passing_block_ = -1;
+  std::vector<int32_t> where_;  // the nonzero entries of what is being copied
 };
 
 }  // namespace pystruct_ext
