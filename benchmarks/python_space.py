@@ -2,7 +2,7 @@
 
 Trains spaces that are written in Python and counts the calls of their methods: how often
 `joint_feature` and `loss` are asked for each loss-augmented decode, and how long the fit takes
-against the time that is spent inside the decoder ("the bare oracle").
+against the same calls in a plain loop: of the decoder ("the bare oracle"), and of all methods.
 
 * matching: the sixteen lines of examples/matching_space.py, 6 by 6 and 20 by 20 (where nearly
   every decode is an output never seen, which has to be scored once);
@@ -15,10 +15,11 @@ Usage: python benchmarks/python_space.py [--quick]
 from __future__ import annotations
 
 import argparse
+import copy
 import importlib.util
+import math
 import time
 import warnings
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -122,53 +123,78 @@ class Classes(OutputSpace):
         return int(np.argmax(w.reshape(10, -1) @ x + self.cost_[y]))
 
 
-def counted(space: Any) -> tuple[Counter[str], Counter[str]]:
-    """Count calls and seconds of the methods of one object."""
-    calls: Counter[str] = Counter()
-    seconds: Counter[str] = Counter()
+# A copy of the weights is taken once in so many decodes, so that the copies stay in the cache.
+STRETCH = 64
+
+
+def recorded(space: Any) -> dict[str, list[tuple[Any, ...]]]:
+    """Keep the arguments of every call of the methods of one object."""
+    calls: dict[str, list[tuple[Any, ...]]] = {name: [] for name in METHODS}
 
     def wrap(name: str) -> None:
-        inner = getattr(space, name)
+        inner, kept, decodes = getattr(space, name), calls[name], "decode" in name
 
         def method(*args: Any) -> Any:
-            began = time.process_time()
-            out = inner(*args)
-            seconds[name] += time.process_time() - began
-            calls[name] += 1
-            return out
+            if decodes:
+                fresh = len(kept) % STRETCH == 0
+                w = args[0].copy() if fresh else kept[-1][0]
+                kept.append((w, *args[1:]))
+            else:
+                kept.append(args)
+            return inner(*args)
 
         setattr(space, name, method)
 
     for name in METHODS:
         wrap(name)
-    return calls, seconds
+    return calls
+
+
+def seconds_of(work: Any) -> float:
+    """Processor time of a call."""
+    began = time.process_time()
+    work()
+    return time.process_time() - began
 
 
 def measure(name: str, space: Any, X: Any, Y: Any, lam: float) -> dict[str, Any]:
-    """One row of the table."""
+    """One row of the table; all times are of plain calls, the best of five rounds."""
     packed = space.fit_pack(X, Y)
     solver = BCFW(tol=1e-3, max_iter=60)
+
+    def fit(of: Any = space) -> Any:
+        return solver.solve(of.bind(packed), lam)
+
+    def again(method: str) -> None:
+        ask = getattr(space, method)
+        for args in calls[method]:
+            ask(*args)
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        began = time.process_time()
-        solver.solve(space.bind(packed), lam)
-        plain = time.process_time() - began
-        calls, seconds = counted(space)
-        result = solver.solve(space.bind(packed), lam)
-    asked = calls["loss_augmented_decode"]
-    bare = seconds["loss_augmented_decode"]
+        watched = copy.copy(space)
+        calls = recorded(watched)
+        result = fit(watched)
+        whole, seconds = math.inf, dict.fromkeys(METHODS, math.inf)
+        for _ in range(5):
+            whole = min(whole, seconds_of(fit))
+            for method in METHODS:
+                took = seconds_of(lambda: again(method))  # noqa: B023
+                seconds[method] = min(seconds[method], took)
+    asked = len(calls["loss_augmented_decode"])
+    bare, every = seconds["loss_augmented_decode"], sum(seconds.values())
+    psi = len(calls["joint_feature"])
     return {
         "space": name,
         "oracle calls": asked,
         "us per oracle call": round(1e6 * bare / asked, 1),
-        "joint_feature per oracle call": round(calls["joint_feature"] / asked, 3),
-        "us per joint_feature": round(
-            1e6 * seconds["joint_feature"] / calls["joint_feature"], 1
-        ),
-        "loss per oracle call": round(calls["loss"] / asked, 3),
-        "us per call of a fit": round(1e6 * plain / asked, 1),
-        "fit / bare oracle": round(plain / bare, 2),
-        "fit / all of the space": round(plain / sum(seconds.values()), 2),
+        "joint_feature per oracle call": round(psi / asked, 3),
+        "us per joint_feature": round(1e6 * seconds["joint_feature"] / psi, 1),
+        "loss per oracle call": round(len(calls["loss"]) / asked, 3),
+        "us per call of a fit": round(1e6 * whole / asked, 1),
+        "of which our own": round(1e6 * (whole - every) / asked, 1),
+        "fit / bare oracle": round(whole / bare, 2),
+        "fit / all of the space": round(whole / every, 2),
         "relative gap": result.relative_gap,
     }
 

@@ -8,17 +8,17 @@ code is one integer: 0 is the truth, k the k-th output seen. An exception in use
 C call returns PSX_PYTHON_ERROR, the solver unwinds, and the very exception is raised again at the
 surface. A call costs a GIL check, one method call and one dictionary look-up on top of the user's.
 
-psi and the loss of an output are asked for once, as long as they can be used again: those of the truths
-and of the cuts that a solver holds (the verb ``hold``) are kept as sparse copies, the others for the
-time of one visit. Kept are at most `cache_bytes` in all, 12 bytes per nonzero entry (8 D where more than
-two thirds are nonzero) and about 250 per vector; what does not fit is asked for again at each visit. A
-loss is a number per output, kept with the output itself.
+psi and the loss of an output are asked for once and answered from a store (csrc psi_store.hpp) that
+no Python object is part of: after the decoder a visit costs nothing but inner products. psi is kept as
+a copy, 12 bytes per nonzero entry (8 D where more than two thirds are nonzero) and about 250, at most
+`cache_bytes` in all: those of the truths and of the cuts that a solver holds (the verb ``hold``), then
+those last let go. What does not fit is asked for again at each visit. A loss is a number per output.
 """
 
-from libc.math cimport isfinite
+from libc.math cimport isfinite, isnan
 from libc.stdint cimport int32_t, int64_t, uint32_t
-from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
+from libcpp cimport bool as cbool
 
 import numpy as np
 
@@ -32,112 +32,60 @@ from pystruct_ext._core.oracle cimport (
 cnp.import_array()
 
 
+# A byte for each kind and width of whole numbers.
+cdef list _WIDTH = [bytes([k]) for k in range(48)]
+
+
 cdef object _key_of(object y):
     """Something hashable that is equal if and only if the outputs are."""
-    if isinstance(y, np.ndarray) and y.dtype.kind != "O":
+    cdef cnp.ndarray v
+    cdef char kind
+    if isinstance(y, np.ndarray) and (<cnp.ndarray>y).descr.kind != c"O":
+        v = <cnp.ndarray>y
+        kind = v.descr.kind
+        if v.ndim == 1 and kind in (c"b", c"i", c"u") and v.descr.byteorder != c">":
+            # Bytes alone, which the garbage collector does not visit. The same bytes may stand for
+            # other numbers in an array of another width: one more byte tells them apart.
+            return v.tobytes() + <bytes>_WIDTH[
+                (16 if kind == c"i" else 32 if kind == c"u" else 0) + v.descr.itemsize]
         return (y.shape, y.dtype.str, y.tobytes())
+    if type(y) is int or type(y) is str:
+        return y  # no other key is equal to it
     try:
         hash(y)
     except TypeError:
         if isinstance(y, (list, tuple)):
-            return (type(y).__name__, tuple([_key_of(v) for v in y]))
+            return (type(y).__name__, tuple([_key_of(part) for part in y]))
         if isinstance(y, dict):
-            return ("dict", frozenset([(k, _key_of(v)) for k, v in y.items()]))
+            return ("dict", frozenset([(k, _key_of(part)) for k, part in y.items()]))
         if isinstance(y, (set, frozenset)):
-            return ("set", frozenset([_key_of(v) for v in y]))
+            return ("set", frozenset([_key_of(part) for part in y]))
         raise TypeError(
             "an output must be a numpy array, a hashable object, or a list, tuple, dict or set of "
             f"such, got {type(y).__name__}") from None
     return (type(y).__name__, y)
 
 
-# What a kept vector costs beside its entries: an object, two blocks of memory, a place in a list.
-cdef int64_t OVERHEAD = 250
+cdef extern from "Python.h":
+    int PyGILState_Check() nogil
 
 
-cdef class Vector:
-    """A copy of one psi: its nonzero entries, or all of them where that is smaller."""
-
-    cdef int64_t n, bytes
-    cdef int holds
-    cdef int32_t* index  # NULL: entry k is number k
-    cdef double* value
-
-    def __dealloc__(self):
-        free(self.index)
-        free(self.value)
-
-    cdef inline int64_t at(self, int64_t k) noexcept:
-        return k if self.index == NULL else self.index[k]
-
-    cdef double dot(self, const double* w) noexcept:
-        cdef double total = 0
-        cdef int64_t k
-        if self.index == NULL:
-            for k in range(self.n):
-                total += w[k] * self.value[k]
-        else:
-            for k in range(self.n):
-                total += w[self.index[k]] * self.value[k]
-        return total
-
-    cdef void add_to(self, double* w, double a) noexcept:
-        cdef int64_t k
-        if self.index == NULL:
-            for k in range(self.n):
-                w[k] += a * self.value[k]
-        else:
-            for k in range(self.n):
-                w[self.index[k]] += a * self.value[k]
-
-
-cdef Vector copy_of(const double* v, int64_t d):
-    cdef Vector out = Vector.__new__(Vector)
-    cdef int64_t j, k = 0, nonzero = 0
-    for j in range(d):
-        nonzero += v[j] != 0
-    cdef bint dense = 3 * nonzero > 2 * d or d >= 2147483647
-    out.n = d if dense else nonzero
-    out.bytes = OVERHEAD + out.n * (8 if dense else 12)
-    out.value = <double*>malloc(max(out.n, 1) * sizeof(double))
-    if out.value == NULL:
-        raise MemoryError
-    if dense:
-        memcpy(out.value, v, d * sizeof(double))
-        return out
-    out.index = <int32_t*>malloc(max(out.n, 1) * sizeof(int32_t))
-    if out.index == NULL:
-        raise MemoryError
-    for j in range(d):
-        if v[j] != 0:
-            out.index[k] = <int32_t>j
-            out.value[k] = v[j]
-            k += 1
-    return out
-
-
-cdef double difference(Vector p, Vector q, double a, double* to, const double* w) noexcept:
-    """``to += a (p - q)`` if there is a `to`; then ``<w, p - q>``, or the squared norm without w.
-
-    Entry by entry: what both have cancels exactly.
-    """
-    cdef double total = 0, v
-    cdef int64_t i = 0, k = 0, at, other, last = 1 << 62
-    while i < p.n or k < q.n:
-        at = p.at(i) if i < p.n else last
-        other = q.at(k) if k < q.n else last
-        v = 0
-        if at <= other:
-            v += p.value[i]
-            i += 1
-        if other <= at:
-            v -= q.value[k]
-            k += 1
-        at = min(at, other)
-        if to != NULL:
-            to[at] += a * v
-        total += v * (v if w == NULL else w[at])
-    return total
+cdef extern from "pystruct_ext/psi_store.hpp" namespace "pystruct_ext" nogil:
+    cdef cppclass Psi:
+        double dot(const double* w) noexcept
+        void add_to(double* w, double a) noexcept
+    double psi_difference(const Psi*, const Psi*, double, double*) noexcept
+    cdef cppclass PsiStore:
+        PsiStore(int64_t, int64_t, int64_t, cbool) except +
+        const Psi* find(int64_t, int32_t) noexcept
+        double loss(int64_t, int32_t) noexcept
+        void put_loss(int64_t, int32_t, double) except +
+        const Psi* put(int64_t, int32_t, const double*) except +
+        void hold(int64_t, int32_t, cbool) except +
+        @staticmethod
+        void retain(const Psi*) noexcept
+        @staticmethod
+        void release(const Psi*) noexcept
 
 
 cdef class PythonOracle:
@@ -147,12 +95,9 @@ cdef class PythonOracle:
     cdef public object error
     cdef object X, Y, decode, separate, loss_fn, psi_fn, bound_fn
     cdef list keys, outputs          # per block: dict key -> code, list code -> output
-    cdef list losses                 # per block: list code -> Delta, or None
-    cdef list kept                   # per block: list code -> Vector, or None; as far as needed
-    cdef int64_t kept_bytes, cache_bytes
-    cdef dict recent                 # the same of one block, for the time of a visit
-    cdef int64_t recent_block
+    cdef PsiStore* store             # psi and Delta of the outputs seen
     cdef object w                    # the weights of the last load, as the user's methods get them
+    cdef const double* weights       # their address
     cdef int32_t zero
 
     def __init__(self, space, X, Y, int64_t size_psi, uint32_t flags, int64_t cache_bytes):
@@ -166,12 +111,8 @@ cdef class PythonOracle:
         n = len(X)
         self.keys = [None] * n
         self.outputs = [None] * n
-        self.losses = [None] * n
-        self.kept = [None] * n
-        self.kept_bytes = 0
-        self.cache_bytes = cache_bytes
-        self.recent = {}
-        self.recent_block = -1
+        self.store = new PsiStore(n, size_psi, cache_bytes, Y is not None)
+        self.weights = NULL
         self.zero = 0
         memset(&self.c, 0, sizeof(psx_oracle))
         self.c.struct_size = sizeof(psx_oracle)
@@ -198,20 +139,21 @@ cdef class PythonOracle:
         self.c.check_code = _py_check_code
         self.c.hold = _py_hold
 
+    def __dealloc__(self):
+        del self.store
+
     cdef int32_t intern(self, int64_t i, object y) except -1:
         cdef dict keys = self.keys[i]
         if keys is None:
             keys = {} if self.Y is None else {_key_of(self.Y[i]): 0}
             self.keys[i] = keys
             self.outputs[i] = [None if self.Y is None else self.Y[i]]
-            self.losses[i] = [None]
         key = _key_of(y)
         code = keys.get(key)
         if code is None:
             code = len(<list>self.outputs[i])
             keys[key] = code
             (<list>self.outputs[i]).append(y)
-            (<list>self.losses[i]).append(None)
         return code
 
     cdef int64_t n_codes(self, int64_t i):
@@ -221,15 +163,10 @@ cdef class PythonOracle:
     cdef double loss(self, int64_t i, int32_t code) except? -1:
         if self.Y is None:
             return 0.0
-        cdef list known = self.losses[i]
-        if known is None:
-            known = self.losses[i] = [None]
-            self.outputs[i] = [self.Y[i]]
-            self.keys[i] = {_key_of(self.Y[i]): 0}
-        value = known[code]
-        if value is None:
+        cdef double value = self.store.loss(i, code)
+        if isnan(value):
             value = float(self.loss_fn(self.Y[i], self.output(i, code)))
-            known[code] = value
+            self.store.put_loss(i, code, value)
         return value
 
     def output(self, int64_t i, int32_t code):
@@ -238,66 +175,21 @@ cdef class PythonOracle:
             return self.Y[i]
         return self.outputs[i][code]
 
-    cdef Vector known(self, int64_t i, int32_t code):
-        """The vector that is kept of an output, or None."""
-        row = self.kept[i]
-        if row is None or code >= len(<list>row):
-            return None
-        return <Vector>(<list>row)[code]
-
-    cdef Vector psi(self, int64_t i, int32_t code):
-        cdef Vector found = self.known(i, code)
-        if found is not None:
+    cdef const Psi* psi(self, int64_t i, int32_t code) except NULL:
+        """Of an output of block i; valid until user code runs again, unless retained."""
+        cdef const Psi* found = self.store.find(i, code)
+        if found != NULL:
             return found
-        if self.recent_block != i:
-            self.recent = {}
-            self.recent_block = i
-        hit = self.recent.get(code)
-        if hit is not None:
-            return <Vector>hit
-        cdef cnp.ndarray v = np.ascontiguousarray(
-            self.psi_fn(self.X[i], self.output(i, code)), dtype=np.float64)
+        given = self.psi_fn(self.X[i], self.output(i, code))
+        if not (isinstance(given, np.ndarray) and cnp.PyArray_ISCARRAY_RO(given)
+                and (<cnp.ndarray>given).descr.type_num == cnp.NPY_DOUBLE):
+            given = np.ascontiguousarray(given, dtype=np.float64)
+        cdef cnp.ndarray v = given
         if v.ndim != 1 or v.shape[0] != self.c.size_psi:
             raise ValueError(
                 f"joint_feature of example {i} has shape {(<object>v).shape}, expected "
                 f"({self.c.size_psi},)")
-        found = copy_of(<const double*>cnp.PyArray_DATA(v), self.c.size_psi)
-        if code == 0 and self.keep(i, code, found):
-            return found
-        if len(self.recent) > 64:
-            self.recent.clear()
-        self.recent[code] = found
-        return found
-
-    cdef bint keep(self, int64_t i, int32_t code, Vector v):
-        """Keep a vector beyond this visit, if there is room."""
-        if self.kept_bytes + v.bytes > self.cache_bytes:
-            return False
-        cdef list row = self.kept[i]
-        if row is None:
-            row = self.kept[i] = []
-        while len(row) <= code:
-            row.append(None)
-        row[code] = v
-        self.kept_bytes += v.bytes
-        return True
-
-    cdef int hold(self, int64_t i, int32_t code, bint held) except -1:
-        """A solver holds a cut, or lets it go."""
-        cdef Vector v = self.known(i, code)
-        if held:
-            if v is None and self.recent_block == i:
-                v = self.recent.get(code)
-                if v is None or not self.keep(i, code, v):
-                    return 0
-            if v is not None:
-                v.holds += 1
-        elif v is not None:
-            v.holds -= 1
-            if v.holds <= 0 and code != 0:
-                (<list>self.kept[i])[code] = None
-                self.kept_bytes -= v.bytes
-        return 0
+        return self.store.put(i, code, <const double*>cnp.PyArray_DATA(v))
 
     cdef object view(self, const void* w):
         cdef cnp.npy_intp d = self.c.size_psi
@@ -305,7 +197,7 @@ cdef class PythonOracle:
             return self.w
         out = cnp.PyArray_SimpleNewFromData(1, &d, cnp.NPY_DOUBLE, <void*>w)
         out.flags.writeable = False
-        self.w = out
+        self.w, self.weights = out, <const double*>w
         return out
 
 
@@ -327,7 +219,21 @@ cdef const int32_t* _py_truth(void* ctx, int64_t i) noexcept nogil:
     return &(<PythonOracle>ctx).zero
 
 
-cdef int _py_load(void* ctx, int worker, const void* w, int64_t i) noexcept with gil:
+# The verbs that are asked often come in two: what is known is answered at once, and `_ask_...` goes
+# to the user's methods. Both with the GIL, which guards the store; a solver holds it throughout.
+
+
+cdef inline const Psi* _known(PythonOracle self, int64_t i, int32_t code) noexcept nogil:
+    return self.store.find(i, code) if PyGILState_Check() else NULL
+
+
+cdef int _py_load(void* ctx, int worker, const void* w, int64_t i) noexcept nogil:
+    if PyGILState_Check() and (<PythonOracle>ctx).weights == w:
+        return PSX_OK
+    return _ask_load(ctx, w)
+
+
+cdef int _ask_load(void* ctx, const void* w) noexcept with gil:
     cdef PythonOracle self = <PythonOracle>ctx
     try:
         self.view(w)
@@ -369,34 +275,40 @@ cdef int _py_bound(void* ctx, int worker, int64_t i, double loss_scale,
 
 
 cdef int _py_score(void* ctx, int worker, int64_t i, const int32_t* code,
-                   double* out) noexcept with gil:
+                   double* out) noexcept nogil:
+    cdef const Psi* p = _known(<PythonOracle>ctx, i, code[0])
+    if p == NULL:
+        return _ask_score(ctx, i, code[0], out)
+    out[0] = p.dot((<PythonOracle>ctx).weights)
+    return PSX_OK if isfinite(out[0]) else PSX_NONFINITE
+
+
+cdef int _ask_score(void* ctx, int64_t i, int32_t code, double* out) noexcept with gil:
     cdef PythonOracle self = <PythonOracle>ctx
     try:
-        out[0] = self.psi(i, code[0]).dot(<const double*>cnp.PyArray_DATA(<cnp.ndarray>self.w))
+        out[0] = self.psi(i, code).dot(self.weights)
         return PSX_OK if isfinite(out[0]) else PSX_NONFINITE
     except BaseException as e:
         return _fail(self, e)
 
 
-cdef int _py_loss(void* ctx, int64_t i, const int32_t* code, double* out) noexcept with gil:
+cdef int _py_loss(void* ctx, int64_t i, const int32_t* code, double* out) noexcept nogil:
+    if PyGILState_Check():
+        out[0] = (<PythonOracle>ctx).store.loss(i, code[0])
+        if isfinite(out[0]):
+            return PSX_OK
+    return _ask_loss(ctx, i, code[0], out)
+
+
+cdef int _ask_loss(void* ctx, int64_t i, int32_t code, double* out) noexcept with gil:
     cdef PythonOracle self = <PythonOracle>ctx
     try:
-        out[0] = self.loss(i, code[0])
+        out[0] = self.loss(i, code)
         if isfinite(out[0]):
             return PSX_OK
         raise ValueError(f"loss of example {i} is {out[0]}, expected a finite number >= 0")
     except BaseException as e:
         return _fail(self, e)
-
-
-cdef int _add_diff(PythonOracle self, double* to, int64_t i, const int32_t* y, const int32_t* z,
-                   double a) except -7:
-    # Both vectors before the first change: joint_feature may raise, or be interrupted, and the
-    # weights must then still belong to the dual variables.
-    cdef Vector p = self.psi(i, y[0])
-    cdef Vector q = self.psi(i, z[0])
-    difference(p, q, a, to, NULL)
-    return 0
 
 
 cdef int _py_psi_axpy(void* ctx, int worker, int64_t i, const int32_t* y, double a,
@@ -409,44 +321,64 @@ cdef int _py_psi_axpy(void* ctx, int worker, int64_t i, const int32_t* y, double
         return _fail(self, e)
 
 
-cdef int _py_psi_diff_axpy(void* ctx, int worker, int64_t i, const int32_t* y, const int32_t* z,
-                           double a, void* w) noexcept with gil:
+# The difference of two vectors is added to `to`, if there is one. *out is its inner product with w,
+# as `score` would give it, or without w its squared norm.
+cdef inline double _differ(const Psi* p, const Psi* q, double a, double* to,
+                           const double* w) noexcept nogil:
+    return psi_difference(p, q, a, to) if w == NULL else p.dot(w) - q.dot(w)
+
+
+cdef int _difference(void* ctx, int64_t i, const int32_t* y, const int32_t* z, double a,
+                     double* to, const double* w, double* out) noexcept nogil:
+    cdef const Psi* p = _known(<PythonOracle>ctx, i, y[0])
+    cdef const Psi* q = _known(<PythonOracle>ctx, i, z[0])
+    if p == NULL or q == NULL:
+        return _ask_difference(ctx, i, y[0], z[0], a, to, w, out)
+    out[0] = _differ(p, q, a, to, w)
+    return PSX_OK
+
+
+cdef int _ask_difference(void* ctx, int64_t i, int32_t y, int32_t z, double a, double* to,
+                         const double* w, double* out) noexcept with gil:
     cdef PythonOracle self = <PythonOracle>ctx
+    cdef const Psi* p
+    cdef const Psi* q
     try:
-        _add_diff(self, <double*>w, i, y, z, a)
+        # Both vectors before the first change: joint_feature may raise, or be interrupted, and the
+        # weights must then still belong to the dual variables.
+        p = self.psi(i, y)
+        PsiStore.retain(p)
+        try:
+            q = self.psi(i, z)
+            out[0] = _differ(p, q, a, to, w)
+        finally:
+            PsiStore.release(p)
         return PSX_OK
     except BaseException as e:
         return _fail(self, e)
+
+
+cdef int _py_psi_diff_axpy(void* ctx, int worker, int64_t i, const int32_t* y, const int32_t* z,
+                           double a, void* w) noexcept nogil:
+    cdef double unused
+    return _difference(ctx, i, y, z, a, <double*>w, NULL, &unused)
 
 
 cdef int _py_psi_diff_accumulate(void* ctx, int worker, int64_t i, const int32_t* y,
-                                 const int32_t* z, double a, double* acc) noexcept with gil:
-    cdef PythonOracle self = <PythonOracle>ctx
-    try:
-        _add_diff(self, acc, i, y, z, a)
-        return PSX_OK
-    except BaseException as e:
-        return _fail(self, e)
+                                 const int32_t* z, double a, double* acc) noexcept nogil:
+    cdef double unused
+    return _difference(ctx, i, y, z, a, acc, NULL, &unused)
 
 
 cdef int _py_psi_diff_sqnorm(void* ctx, int worker, int64_t i, const int32_t* y,
-                             const int32_t* z, double* out) noexcept with gil:
-    cdef PythonOracle self = <PythonOracle>ctx
-    try:
-        out[0] = difference(self.psi(i, y[0]), self.psi(i, z[0]), 0, NULL, NULL)
-        return PSX_OK if isfinite(out[0]) else PSX_NONFINITE
-    except BaseException as e:
-        return _fail(self, e)
+                             const int32_t* z, double* out) noexcept nogil:
+    cdef int rc = _difference(ctx, i, y, z, 0, NULL, NULL, out)
+    return PSX_NONFINITE if rc == PSX_OK and not isfinite(out[0]) else rc
 
 
 cdef int _py_psi_diff_dot(void* ctx, int worker, const void* w, int64_t i, const int32_t* y,
-                          const int32_t* z, double* out) noexcept with gil:
-    cdef PythonOracle self = <PythonOracle>ctx
-    try:
-        out[0] = difference(self.psi(i, y[0]), self.psi(i, z[0]), 0, NULL, <const double*>w)
-        return PSX_OK
-    except BaseException as e:
-        return _fail(self, e)
+                          const int32_t* z, double* out) noexcept nogil:
+    return _difference(ctx, i, y, z, 0, NULL, <const double*>w, out)
 
 
 cdef int64_t _py_check_code(void* ctx, int64_t i, const int32_t* code,
@@ -459,7 +391,7 @@ cdef int64_t _py_check_code(void* ctx, int64_t i, const int32_t* code,
 
 cdef void _py_hold(void* ctx, int64_t i, const int32_t* code, int held) noexcept with gil:
     try:
-        (<PythonOracle>ctx).hold(i, code[0], held)
+        (<PythonOracle>ctx).store.hold(i, code[0], <cbool>(held != 0))
     except BaseException:
         pass  # a hint: without it the vector is asked for again
 

@@ -31,10 +31,11 @@ class SpaceTags:
     compiled : bool
         Whether ``bind`` gives an oracle that runs without the GIL.
     psi_cache_bytes : int
-        Python spaces: most memory for vectors of ``joint_feature`` that are kept, those of the
-        truths and of the cuts that a solver holds. Each takes 12 bytes per nonzero entry (8 D
-        where more than two thirds are nonzero) and about 250. What does not fit is computed
-        again when it is needed; 0 keeps nothing.
+        Python spaces: most memory for vectors of ``joint_feature`` that are kept, as long as
+        the oracle lives. Each takes 12 bytes per nonzero entry (8 D where more than two thirds
+        are nonzero) and about 250. Those of the truths and of the cuts that a solver holds
+        stay; the others make room, the first let go first. What does not fit is computed again
+        when it is needed; 0 keeps nothing.
 
     Examples
     --------
@@ -87,7 +88,7 @@ class OutputSpace(BaseEstimator, ABC):
     `SpaceTags`: a decoder that may miss the maximum has to say so), ``input_feature``.
 
     ``joint_feature`` and ``loss`` are functions of their arguments: what they return for an
-    output is kept, as long as a solver works with it, and not asked for again.
+    output is kept while there is room, and not asked for again.
 
     Parts. To be put into `Constrained` or `CostShifted`, a space sees its outputs as sets
     of parts, numbered over an array for each example, and has three more methods:
