@@ -388,6 +388,8 @@ cdef class Oracle:
         _check_temperature(temperature)
         if n < 1:
             raise ValueError(f"n must be at least 1, got {n}")
+        if n * max(<int64_t>self.ptr.code_len(self.ptr.ctx, i), 1) >= (<int64_t>1 << 38):
+            raise ValueError(f"n must be a number of samples that fit into memory, got {n}")
         if not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**64:
             raise ValueError(f"seed must be a whole number in [0, 2^64), got {seed!r}")
         self._load(w, scores, i)
@@ -546,7 +548,7 @@ cdef class Oracle:
             ``<w, psi(x, code)>``, ``Delta``, and ``<w, psi(x, y) - psi(x, code)>``.
         """
         codes, offsets, *numbers = self._sweep(w, ids, loss_scale, n_threads, True)
-        each = np.split(codes, offsets[1:-1]) if len(offsets) > 1 else []
+        each = np.split(codes, offsets[1:len(offsets) - 1]) if len(offsets) > 1 else []
         return (each, *numbers)
 
     def decode_flat(self, w, ids=None, n_threads=1):

@@ -288,7 +288,10 @@ cdef Index index_of(object vocabulary, bint grow) except *:
 
 
 cdef str short_repr(object value):
-    text = repr(value)
+    try:
+        text = repr(value)
+    except Exception as error:  # the value is what is wrong, its text only says so
+        text = f"a {type(value).__name__} without text ({type(error).__name__})"
     return text if len(text) <= 60 else text[:57] + "..."
 
 
@@ -298,4 +301,9 @@ cdef list as_list(object value, str what):
         hasattr(value, "__len__") and hasattr(value, "__getitem__")
     ):
         raise TypeError(f"{what}, got {type(value).__name__} ({short_repr(value)})")
-    return list(value)
+    try:
+        return list(value)
+    except (KeyError, IndexError) as error:
+        raise TypeError(
+            f"{what}, got {type(value).__name__}, which has a length but no entries "
+            f"({type(error).__name__})") from error

@@ -340,7 +340,13 @@ n_iter_, n_oracle_calls_, history_
         fitted.instance("space_", own)
         fitted.array("_w", (int(space.size_psi_),), ("float32", "float64"))
         if self.n_jobs is not None:
-            fitted.integer("n_jobs", -(1 << 15), 1 << 15)
+            fitted.integer("n_jobs", -(1 << 62))
+        for name in ("status_", "certificate_"):
+            fitted.instance(name, str)
+        for name in ("n_iter_", "n_oracle_calls_"):
+            fitted.integer(name, 0)
+        for name in ("primal_objective_", "dual_objective_", "relative_gap_"):
+            fitted.instance(name, float)  # NaN where a solver knows none
         if hasattr(self, "temperature_"):
             fitted.number("temperature_", np.finfo(np.float64).tiny)
 

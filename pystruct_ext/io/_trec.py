@@ -280,8 +280,12 @@ def _judged(docs: Mapping[Any, Any], what: str) -> Iterator[tuple[str, Any]]:
 
 
 def _grade(grade: Any, where: str) -> int:
-    if not float(grade).is_integer():
-        raise ValueError(f"{where}: the grade {grade} is not a whole number")
+    try:
+        whole = float(grade).is_integer()
+    except OverflowError:
+        whole = False
+    if not whole:
+        raise ValueError(f"{where}: the grade {shorten(grade)} is not a whole number")
     return int(grade)
 
 

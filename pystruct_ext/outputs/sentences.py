@@ -209,8 +209,14 @@ def as_sentence(x: Any, where: str) -> Sentence:
             )
     for name in ("forms", "tags", "fine_tags", "lemmas"):
         column = getattr(sentence, name)
-        if set(map(type, column)) <= {str}:
-            continue
+        try:
+            if set(map(type, column)) <= {str}:
+                continue
+        except (KeyError, IndexError) as error:
+            raise TypeError(
+                f"{where}: {name.replace('_', ' ')} are a {type(column).__name__} without "
+                f"entries ({type(error).__name__})"
+            ) from error
         for t, word in enumerate(column):
             if not isinstance(word, str):
                 raise TypeError(

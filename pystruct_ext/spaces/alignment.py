@@ -331,7 +331,8 @@ def _codes(
             )
         before = -1
         for t, j in enumerate(y):
-            if not -1 <= int(j) < m:
+            number = isinstance(j, (int, float, np.integer, np.floating))
+            if not number or not -1 <= j < m or j != int(j):
                 raise ValueError(
                     f"y: example {i} aligns position {t} with {j}, expected -1 .. {m - 1}"
                 )

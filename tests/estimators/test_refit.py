@@ -11,7 +11,13 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from pystruct_ext import DiverseRankingSVM, MulticlassSVM, RankingSVM, StructuralSVM
+from pystruct_ext import (
+    DiverseRankingSVM,
+    MulticlassSVM,
+    RankingSVM,
+    SequenceSVM,
+    StructuralSVM,
+)
 from pystruct_ext.datasets import load_ambiguous_queries
 from pystruct_ext.diversify import QueryTextFeatures
 from pystruct_ext.solvers import BCFW, SOLVERS
@@ -241,3 +247,16 @@ def test_documents_of_one_query_are_repeated():
     for ids in (np.repeat(np.arange(4), 3), np.repeat([7, 3], 6), times / 2):
         with pytest.raises(ValueError, match="by the keyword qid"):
             RankingSVM().fit(X, y, ids)
+
+
+def test_lists_without_an_end_are_refused_by_name():
+    deep = inner = []
+    for _ in range(20_000):
+        inner.append([])
+        inner = inner[0]
+    model = SequenceSVM(random_state=deep)
+    with pytest.raises(
+        ValueError, match="random_state holds lists nested more than 100"
+    ):
+        model.fit([[["a"]]] * 2, [["A"], ["A"]])
+    assert not hasattr(model, "coef_")

@@ -379,8 +379,12 @@ def same(a: Any, b: Any) -> bool:
     stack = [(a, b)]
     while stack:
         a, b = stack.pop()
-        if sparse.issparse(a):
-            a, b = a.toarray(), b.toarray()
+        if sparse.issparse(a):  # as wide as one index says; never made dense
+            if not sparse.issparse(b) or a.shape != b.shape:
+                return False
+            a, b = (sparse.csr_array(m) for m in (a, b))
+            stack += [(a.indptr, b.indptr), (a.indices, b.indices)]
+            a, b = a.data, b.data
         if isinstance(a, np.ndarray):
             a, b = a.tolist(), b.tolist()
         if isinstance(a, (list, tuple)):

@@ -7,7 +7,14 @@ from functools import partial
 import numpy as np
 import pytest
 
-from pystruct_ext import ConstituencySVM, DependencySVM, DependencyTree, Sentence, Tree
+from pystruct_ext import (
+    AlignmentSVM,
+    ConstituencySVM,
+    DependencySVM,
+    DependencyTree,
+    Sentence,
+    Tree,
+)
 from pystruct_ext.metrics import bracket_report
 from pystruct_ext.outputs.phrase_trees import as_phrase_tree
 from pystruct_ext.outputs.segments import segments_from_bio, segments_to_bio
@@ -177,3 +184,12 @@ def test_what_is_no_tree_and_no_word():
     phrase = Tree("S", (Tree("X", ("a",)), Tree("X", ("b",))))
     with pytest.raises(TypeError, match=r"X: example 3: tags hold .* for word 2"):
         ConstituencySVM(bits=6).fit([*bank, odd], [phrase] * 4)
+
+
+@pytest.mark.parametrize("odd", [2.5, float("inf"), float("nan"), "1", None, 3])
+def test_alignments_are_whole_numbers(odd):
+    X, y = [("ABC", "ABC")] * 3, [[0, 1, 2], [0.0, 1.0, -1.0], [0, odd, 2]]
+    with pytest.raises(
+        ValueError, match=r"y: example 2 aligns position 1 with .*, expec"
+    ):
+        AlignmentSVM().fit(X, y)
