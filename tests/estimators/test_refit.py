@@ -258,5 +258,5 @@ def test_lists_without_an_end_are_refused_by_name():
     with pytest.raises(
         ValueError, match="random_state holds lists nested more than 100"
     ):
-        model.fit([[["a"]]] * 2, [["A"], ["A"]])
+        model.fit([[["a"]]] * 2, [["A"], ["B"]])
     assert not hasattr(model, "coef_")
