@@ -19,7 +19,7 @@ from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import MulticlassSpace, OutputSpace
-from pystruct_ext.spaces._wide import as_csr
+from pystruct_ext.spaces.wide import as_csr
 from pystruct_ext.utils.examples import as_examples, is_frame, refuse_iterator
 from pystruct_ext.utils.fitted import Fitted
 

@@ -28,13 +28,13 @@ from pystruct_ext.outputs.rankings import RankedRows
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import OutputSpace
-from pystruct_ext.spaces._wide import as_csr, renumbered
 from pystruct_ext.spaces.ranking import (
     PackedQueries,
     RankingSpace,
     descending_order,
     informative,
 )
+from pystruct_ext.spaces.wide import as_csr, renumbered
 from pystruct_ext.utils.callers import user_stacklevel
 from pystruct_ext.utils.examples import refuse_iterator
 from pystruct_ext.utils.fitted import Fitted

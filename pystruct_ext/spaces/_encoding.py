@@ -15,7 +15,7 @@ from pystruct_ext._core.features import (
 )
 from pystruct_ext._core.ragged import PackedRows
 from pystruct_ext.persistence.registry import storable
-from pystruct_ext.spaces._wide import occurring, renumbered
+from pystruct_ext.spaces.wide import occurring, renumbered
 from pystruct_ext.utils.examples import (
     check_unmasked,
     frame_is_numeric,

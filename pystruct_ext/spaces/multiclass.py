@@ -15,8 +15,8 @@ from pystruct_ext.losses import cost_matrix
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import multiclass as _multiclass
 from pystruct_ext.spaces._labels import UnseenLabelError, padded
-from pystruct_ext.spaces._wide import occurring, renumbered
 from pystruct_ext.spaces.compiled import CompiledSpace
+from pystruct_ext.spaces.wide import occurring, renumbered
 from pystruct_ext.utils.examples import as_examples, is_missing
 from pystruct_ext.utils.fitted import INT32_MAX, Fitted
 from pystruct_ext.utils.renamed import renamed_parameters

@@ -19,8 +19,8 @@ from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._in_pieces import decode_in_pieces
 from pystruct_ext.spaces._kernels import ranking as _ranking
 from pystruct_ext.spaces._kernels.ranking import descending_order
-from pystruct_ext.spaces._wide import occurring, renumbered
 from pystruct_ext.spaces.base import OutputSpace, SpaceTags
+from pystruct_ext.spaces.wide import occurring, renumbered
 from pystruct_ext.utils.fitted import INT32_MAX, Fitted
 from pystruct_ext.utils.gains import discounts, gain_of
 from pystruct_ext.utils.renamed import renamed_parameters

@@ -19,7 +19,7 @@ from pystruct_ext import (
 )
 from pystruct_ext._core.ragged import PackedRows, check_sparse
 from pystruct_ext.outputs import RankingQuery
-from pystruct_ext.spaces import MulticlassSpace, Product, _wide
+from pystruct_ext.spaces import MulticlassSpace, Product
 
 
 def make(**arrays):
@@ -185,7 +185,7 @@ def test_renumbered_rows_are_the_same_model(monkeypatch):
     X = [sp.csr_matrix(dense[a : a + 6]) for a in range(0, 24, 6)]
     y = [["a" if v[3] > v[17] else "b" for v in x.toarray()] for x in X]
     plain = SequenceSVM(random_state=0).fit(X, y)
-    monkeypatch.setattr(_wide, "WIDE", 10)
+    monkeypatch.setattr(wide_columns, "WIDE", 10)
     narrow = SequenceSVM(random_state=0).fit(X, y)
     assert narrow.space_.n_features_ == 4
     np.testing.assert_array_equal(narrow.coef_, plain.coef_[:, [3, 17, 18, 39]])
@@ -242,7 +242,7 @@ def test_renumbered_matrices_are_the_same_model(estimator, monkeypatch):
     dense[:, [3, 17, 18, 39]] = rng.normal(size=(24, 4))
     X, y = sp.csr_matrix(dense), np.arange(24) % 3
     plain = estimator(random_state=0).fit(X, y)
-    monkeypatch.setattr(_wide, "WIDE", 10)
+    monkeypatch.setattr(wide_columns, "WIDE", 10)
     narrow = estimator(random_state=0).fit(X, y)
     assert len(narrow._w) < len(plain._w)
     np.testing.assert_allclose(narrow.coef_, plain.coef_, atol=1e-7)
