@@ -20,6 +20,7 @@ from pystruct_ext import (
 from pystruct_ext._core.ragged import PackedRows, check_sparse
 from pystruct_ext.outputs import RankingQuery
 from pystruct_ext.spaces import MulticlassSpace, Product
+from pystruct_ext.spaces import wide as wide_columns
 
 
 def make(**arrays):
