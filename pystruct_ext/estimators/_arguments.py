@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pystruct_ext.utils.examples import as_examples
+from pystruct_ext.utils.messages import shorten
 from pystruct_ext.utils.weights import check_range, real_numbers
 
 
@@ -33,9 +34,11 @@ def effective_n_jobs(n_jobs: int | None) -> int:
     """Threads meant by scikit-learn's n_jobs."""
     if n_jobs is None:
         return 1
-    if n_jobs == 0:
+    whole = isinstance(n_jobs, (int, np.integer)) and not isinstance(n_jobs, bool)
+    if not whole or n_jobs == 0:
         raise ValueError(
-            "n_jobs must be an integer other than 0 (-1: all processors), got 0"
+            "n_jobs must be an integer other than 0 (-1: all processors), got "
+            f"{shorten(n_jobs)}"
         )
     from joblib import effective_n_jobs as count
 

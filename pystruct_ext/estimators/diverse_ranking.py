@@ -242,6 +242,7 @@ status_, n_iter_, n_oracle_calls_, history_
         prefer = [-np.arange(len(q), dtype=float) for q in queries]
         steps = self.training == "steps"
         paths: list[list[list[int]]] = [[] for _ in queries]
+        trained: set[Any] = set()
         for _ in range(self.rounds):
             metrics = [
                 slate_metric(q, self.loss, self.top, self.alpha) for q in queries
@@ -249,6 +250,15 @@ status_, n_iter_, n_oracle_calls_, history_
             truths = [
                 m.greedy(self.top, p) for m, p in zip(metrics, prefer, strict=True)
             ]
+            # A round with the slates of an earlier one would learn the same again.
+            slates: Any = map(tuple, truths)
+            if steps:
+                both = zip(paths, truths, strict=True)
+                slates = (frozenset(map(tuple, [*path, one])) for path, one in both)
+            problem = tuple(slates)
+            if problem in trained:
+                break
+            trained.add(problem)
             packed = self.space_.fit_pack(PackedSlates(queries, truths))
             if steps:
                 for path, truth in zip(paths, truths, strict=True):

@@ -144,9 +144,12 @@ class SegmentSpace(CompiledSpace):
             longest.update({k: int(v) for k, v in self.max_length.items()})
         elif self.max_length is not None:
             longest = dict.fromkeys(self.classes_, int(self.max_length))
-        self.longest_ = np.array([longest[c] for c in self.classes_], dtype=np.int32)
-        if self.longest_.min() < 1:
-            raise ValueError(f"max_length must be >= 1, got {self.max_length!r}")
+        allowed = [longest[c] for c in self.classes_]
+        if not 1 <= min(allowed) <= max(allowed) <= INT32_MAX:
+            raise ValueError(
+                f"max_length must be from 1 to {INT32_MAX}, got {self.max_length!r}"
+            )
+        self.longest_ = np.array(allowed, dtype=np.int32)
         k = len(self.classes_)
         self.stride_ = padded(k)
         parts = (3 if self.boundary else 1) * self.n_features_

@@ -559,6 +559,7 @@ class _Structure:
 
     def _model(self, case: Case, wrong: float) -> str:
         rng = case.rng
+        self._foreign = False
         if rng.random() >= wrong:
             choice = (
                 self.seeds.models[0]
@@ -569,6 +570,7 @@ class _Structure:
         if rng.random() < 0.1:
             others = [m for s in self.all_seeds.structures.values() for m in s.models]
             case.note("model: of any structure")
+            self._foreign = True  # it may read, and write, another format
             return case.write(
                 "m.psx", rng.choice([*others, *self.all_seeds.old_models]).data
             )
@@ -656,7 +658,7 @@ class _Structure:
         if to_file and not os.path.exists(out):
             raise Finding("output", "succeeded without writing its output", "predict")
         # Flags may leave records out.
-        if to_file and path != "-" and plain:
+        if to_file and path != "-" and plain and not self._foreign:
             self._check_predictions(path, out)
         elif not to_file and not said.out:
             raise Finding("output", "succeeded and wrote nothing to stdout", "predict")
