@@ -96,6 +96,11 @@ class MulticlassSpace(CompiledSpace):
             raise ValueError(
                 f"dtype must be 'float32' or 'float64', got {self.dtype!r}"
             )
+        value = self.intercept_scaling
+        if not isinstance(value, (int, float, np.number)) or not np.isfinite(value):
+            raise ValueError(
+                f"intercept_scaling must be a finite number, got {value!r}"
+            )
         if Y is None:
             raise ValueError("y is needed to learn the classes, got None")
         labels, codes = np.unique(_checked_classes(Y), return_inverse=True)

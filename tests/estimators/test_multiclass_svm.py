@@ -100,3 +100,9 @@ def test_held_out_score_keeps_the_best_weights():
     )
     scores = model.history_.column("score")
     assert np.nanmax(scores) == pytest.approx(dev.best_score_)
+
+
+@pytest.mark.parametrize("value", [np.inf, np.nan, "1", None])
+def test_intercept_scaling_is_a_finite_number(value):
+    with pytest.raises(ValueError, match="intercept_scaling must be a finite number"):
+        MulticlassSVM(intercept_scaling=value).fit(np.eye(3), [0, 1, 2])
