@@ -347,10 +347,10 @@ cdef class Kernel:
         rule = self._rules[k]
         wanted, dims = rule.range, rule.shape[0]
         columns = {
-            n: given[n[:-2]] for side in (wanted.low, wanted.high) if side is not None
+            n: given[n.removesuffix("[]")] for side in (wanted.low, wanted.high) if side is not None
             for _, names in side.terms for n in names
             if n.endswith("[]") and len(dims) > 1
-            and self._dims(n[:-2])[0].text == dims[len(dims) - 1].text}
+            and self._dims(n.removesuffix("[]"))[0].text == dims[len(dims) - 1].text}
         if columns:
             names = {n: v.astype(np.int64) for n, v in columns.items()}
             table = array.reshape(-1, len(next(iter(names.values()))))
@@ -367,7 +367,7 @@ cdef class Kernel:
                         if n.startswith("#"):
                             names[n] = np.diff(given[n[1:]])
                         elif n.endswith("[]"):
-                            names[n] = given[n[:-2]].astype(np.int64)
+                            names[n] = given[n.removesuffix("[]")].astype(np.int64)
             n_blocks = len(next(iter(names.values())))
             flat = array.reshape(-1)
             # Entry k of an array along the examples belongs to block k, with its columns.

@@ -71,7 +71,7 @@ cdef class Oracle:
     cdef object _ids(self, object ids)
     cdef tuple _sweep(self, object w, object ids, double loss_scale, object n_threads, bint numbers)
     cdef int _require(self, str verb, bint there) except -1
-    cdef int _require_room(self, int64_t n, int64_t i, what) except -1
+    cdef int _require_room(self, int64_t n, int64_t i, name) except -1
     cdef int _load(self, object w, object scores, int64_t i) except -1
     cdef object _scores(self, object scores, int64_t i)
 

@@ -316,12 +316,12 @@ cdef class Oracle:
         self.ptr.parts(self.ptr.ctx, i, p, <int64_t*>out.data, n)
         return out
 
-    cdef int _require_room(self, int64_t n, int64_t i, what) except -1:
-        """Refuse a number of codes that no memory holds (a tebibyte and more)."""
-        cdef int64_t length = max(
-            self.ptr.code_len(self.ptr.ctx, self._checked_block(i)), 1)
-        if n > (<int64_t>1 << 38) // length:
-            raise ValueError(f"{what} that fit into memory, got {n}")
+    cdef int _require_room(self, int64_t n, int64_t i, name) except -1:
+        """Refuse less than one code, and more than memory holds (a tebibyte)."""
+        if n < 1:
+            raise ValueError(f"{name} must be at least 1, got {n}")
+        if n > (<int64_t>1 << 38) // max(<int64_t>self.code_len(i), 1):
+            raise ValueError(f"{name} must be a number of codes that memory holds, got {n}")
         return 0
 
     def k_best(self, w, int64_t i, int64_t k, scores=None):
@@ -340,9 +340,7 @@ cdef class Oracle:
         scores : (m,) float64
         """
         self._require("k_best", self.ptr.k_best != NULL)
-        if k < 1:
-            raise ValueError(f"k must be at least 1, got {k}")
-        self._require_room(k, i, "k must be a number of codes")
+        self._require_room(k, i, "k")
         self._load(w, scores, i)
         cdef cnp.ndarray[int32_t, ndim=2] codes = np.zeros(
             (k, self.ptr.code_len(self.ptr.ctx, i)), dtype=np.int32)
@@ -395,9 +393,7 @@ cdef class Oracle:
         """
         self._require("sample", self.ptr.sample != NULL)
         _check_temperature(temperature)
-        if n < 1:
-            raise ValueError(f"n must be at least 1, got {n}")
-        self._require_room(n, i, "n must be a number of samples")
+        self._require_room(n, i, "n")
         if not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**64:
             raise ValueError(f"seed must be a whole number in [0, 2^64), got {seed!r}")
         self._load(w, scores, i)

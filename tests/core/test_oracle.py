@@ -338,3 +338,12 @@ def test_loss_scale_scales_the_loss():
     # Block 3 is (0.5, class 1): 0.3 for the truth against the scaled loss of others.
     assert oracle.argmax(w, 3, 0.1).tolist() == [0]
     assert oracle.argmax(w, 3, 1.0).tolist() != [0]
+
+
+def test_numbers_of_codes_that_no_memory_holds():
+    oracle = MulticlassSpace().fit_domain(np.eye(3), [0, 1, 2])
+    oracle = oracle.bind(oracle.pack(np.eye(3)))
+    w = np.zeros(oracle.size_psi)
+    for n in (0, 1 << 40):
+        with pytest.raises(ValueError, match=rf"n must be .* got {n}"):
+            oracle.sample(w, 0, n, seed=0)
