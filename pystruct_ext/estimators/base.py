@@ -647,4 +647,4 @@ n_iter_, n_oracle_calls_, history_
         save_model(self, path)
 
 
-__all__ = ["BaseStructuralSVM", "all_or_nothing"]
+__all__ = ["BaseStructuralSVM"]

@@ -93,21 +93,7 @@ class Tree(NamedTuple):
         >>> Tree.parse("(S (NP (NNS dogs)) (VP (VBP bark)))").spans()
         [(0, 2, 'S'), (0, 1, 'NP'), (1, 2, 'VP')]
         """
-        found: list[tuple[int, int, str]] = []
-        end = 0
-        # A number stands for the end of that constituent.
-        stack: list[Any] = [self]
-        while stack:
-            node = stack.pop()
-            if isinstance(node, int):
-                found[node] = (found[node][0], end, found[node][2])
-            elif node.is_preterminal:
-                end += 1
-            else:
-                stack.append(len(found))
-                found.append((end, end, node.label))
-                stack.extend(reversed(node.children))
-        return found
+        return constituents(self, lambda node: (node.label, node))
 
     def __eq__(self, other: object) -> bool:
         """Whether labels, words and shape are the same."""
@@ -287,6 +273,35 @@ class Tree(NamedTuple):
 
 def _is_nltk(node: Any) -> bool:
     return callable(getattr(node, "label", None)) and hasattr(node, "__iter__")
+
+
+def constituents(
+    tree: Tree, named: Callable[[Tree], tuple[str, Tree]]
+) -> list[tuple[int, int, str]]:
+    """Constituents (start, end, label) in preorder, without recursion.
+
+    Parameters
+    ----------
+    tree : Tree
+    named : callable
+        ``named(node) -> (label, low)``: what a node is called, and whose children are its own.
+    """
+    found: list[tuple[int, int, str]] = []
+    end = 0
+    # A number stands for the end of that constituent.
+    stack: list[Any] = [tree]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, int):
+            found[node] = (found[node][0], end, found[node][2])
+        elif node.is_preterminal:
+            end += 1
+        else:
+            label, low = named(node)
+            stack.append(len(found))
+            found.append((end, end, label))
+            stack.extend(reversed(low.children))
+    return found
 
 
 def _flat(tree: Tree) -> tuple[tuple[Any, ...], tuple[int, ...]]:
@@ -513,6 +528,7 @@ __all__ = [
     "Tree",
     "as_phrase_tree",
     "built",
+    "constituents",
     "located_trees",
     "parse_brackets",
     "strip_tree",

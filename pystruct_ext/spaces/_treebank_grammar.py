@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pystruct_ext.outputs.phrase_trees import Tree
+from pystruct_ext.outputs.phrase_trees import Tree, constituents
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.utils.fitted import Fitted
 
@@ -28,22 +28,7 @@ def collapse(tree: Tree) -> tuple[str, Tree]:
 
 def brackets(tree: Tree) -> list[tuple[int, int, str]]:
     """Constituents (start, end, collapsed label) in preorder."""
-    found: list[tuple[int, int, str]] = []
-    end = 0
-    # A number stands for the end of that constituent.
-    stack: list[Any] = [tree]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, int):
-            found[node] = (found[node][0], end, found[node][2])
-        elif node.is_preterminal:
-            end += 1
-        else:
-            label, low = collapse(node)
-            stack.append(len(found))
-            found.append((end, end, label))
-            stack.extend(reversed(low.children))
-    return found
+    return constituents(tree, collapse)
 
 
 def tree_of_brackets(
