@@ -23,7 +23,7 @@ struct AscentLimits {
   int32_t rounds = 500;        // sweeps there and back
   double tolerance = 1e-9;     // gap that counts as none, relative to 1 + |score|
   double stall = 2e-3;         // of `dual`
-  double quick_stall = 0.05;   // of `automatic` and `expansion`
+  double quick_stall = 0.12;   // of `automatic` and `expansion`
   double lp_tolerance = 4e-9;  // of the value of `lp`, relative to 1 + |score|
 };
 
@@ -48,7 +48,7 @@ class GraphDecoder {
 
   // The score of the labels; NaN where scores are not finite, and then the labels are zeros.
   double decode(const PairwiseProblem<R>& p, Inference how, int32_t* labels) noexcept {
-    exact_ = false;
+    exact_ = forest_found_ = false;
     if (!finite(p)) {
       for (int32_t v = 0; v < p.n_nodes; ++v) labels[v] = 0;
       return value_ = bound_ = std::numeric_limits<double>::quiet_NaN();
@@ -63,7 +63,8 @@ class GraphDecoder {
     }
     graph_.build(p.n_nodes, p.n_edges, p.edges);
     if (how == Inference::automatic || how == Inference::forest) {
-      if (forest_.walk(p.n_nodes, p.n_edges, graph_)) {
+      forest_found_ = forest_.walk(p.n_nodes, p.n_edges, graph_);
+      if (forest_found_) {
         forest_.decode(p, labels);
         return proven(p.score(labels));
       }
@@ -92,6 +93,13 @@ class GraphDecoder {
 
   double bound() const noexcept { return bound_; }  // of the last decode: >= the maximum
   bool exact() const noexcept { return exact_; }    // whether its labels are proven the best
+  // Whether `forest` or `automatic` has found one.
+  bool forest() const noexcept { return forest_found_; }
+  // Entries of the tables that elimination of all nodes would need; allocates.
+  double entries(const PairwiseProblem<R>& p) {
+    graph_.build(p.n_nodes, p.n_edges, p.edges);
+    return search_.entries(p, graph_);
+  }
   // After `lp`: its marginals, or null where its labels are its maximiser.
   const LocalPolytope* relaxed() const noexcept { return exact_ ? nullptr : &polytope_; }
 
@@ -213,7 +221,7 @@ class GraphDecoder {
   AlignedBuffer<int32_t> rounded_;
   AlignedBuffer<double> row_;
   double value_ = 0, bound_ = 0;
-  bool exact_ = false;
+  bool exact_ = false, forest_found_ = false;
 };
 
 }  // namespace pystruct_ext

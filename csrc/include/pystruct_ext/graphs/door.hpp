@@ -98,24 +98,41 @@ struct GraphDoor {
 
 struct GraphAnswer {
   double value = 0, bound = 0;
-  bool exact = false;
-  int fault = 0;      // of the edges
-  int32_t where = 0;  // the edge
+  bool exact = false, forest = false;
+  int fault = 0;       // of the edges
+  int32_t where = 0;   // the edge
+  double entries = 0;  // of the tables that a proof by elimination would need, where `exact` failed
 };
 
+// `nodes` and `pairs_out` are the marginals of `lp`, (n, stride) and (m, stride, stride), or null.
 template <class R, class I>
 GraphAnswer decode_graph(int32_t n, int32_t m, int32_t stride, const int32_t* counts,
                          const R* unary, const I* edges, const R* pairs, int shape, int inference,
-                         int32_t* labels) {
+                         int32_t* labels, double* nodes, double* pairs_out) {
   const int64_t size = (int64_t(n) + 2 * int64_t(m)) * stride;
   GraphDoor<R>& door = GraphDoor<R>::of_thread(size);
   GraphAnswer answer;
   answer.fault = int(door.take_edges(edges, n, m, &answer.where));
   if (answer.fault) return answer;
   door.fill(n, m, stride, counts, unary, pairs, shape);
-  answer.value = door.decoder.decode(door.problem, Inference(inference), labels);
-  answer.bound = door.decoder.bound();
-  answer.exact = door.decoder.exact();
+  const PairwiseProblem<R>& p = door.problem;
+  GraphDecoder<R>& decoder = door.decoder;
+  answer.value = decoder.decode(p, Inference(inference), labels);
+  answer.bound = decoder.bound();
+  answer.exact = decoder.exact();
+  answer.forest = decoder.forest();
+  const bool known = answer.value == answer.value;
+  if (known && Inference(inference) == Inference::exact && !answer.exact)
+    answer.entries = decoder.entries(p);
+  if (known && nodes && decoder.relaxed()) {
+    decoder.relaxed()->nodes(p, stride, nodes);
+    decoder.relaxed()->edges(p, stride, pairs_out);
+    answer.value = decoder.relaxed()->value();
+  } else if (known && nodes) {
+    for (int32_t v = 0; v < n; ++v) nodes[int64_t(v) * stride + labels[v]] = 1;
+    for (int32_t e = 0; e < m; ++e)
+      pairs_out[(int64_t(e) * stride + labels[p.a(e)]) * stride + labels[p.b(e)]] = 1;
+  }
   return answer;
 }
 

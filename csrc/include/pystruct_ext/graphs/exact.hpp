@@ -66,6 +66,16 @@ class ExactSearch {
   }
   double value() const noexcept { return value_; }
   int32_t branches() const noexcept { return branches_; }
+  // Entries of the tables that elimination would need with all labels.
+  double entries(const PairwiseProblem<R>& p, const Incidence& graph) {
+    choices_.begin.assign(1, 0);
+    choices_.choices.clear();
+    for (int32_t v = 0; v < p.n_nodes; ++v) {
+      for (int32_t l = 0; l < p.n_labels[v]; ++l) choices_.choices.push_back(l);
+      choices_.begin.push_back(int32_t(choices_.choices.size()));
+    }
+    return choices_.plan(p, graph, std::numeric_limits<double>::max());
+  }
 
  private:
   struct Frame {
