@@ -19,14 +19,14 @@ cdef extern from "pystruct_ext/graphs/door.hpp" namespace "pystruct_ext" nogil:
         int32_t where
         double entries
     GraphAnswer decode_graph[R, I](
-        int32_t, int32_t, int32_t, const int32_t*, const R*, const I*, const R*, int, int, int32_t*,
-        double*, double*
+        int32_t, int32_t, int32_t, const int32_t*, const R*, const I*, const R*, int, int, int32_t,
+        int32_t*, double*, double*
     ) except +
 
 
 def decode(
     cnp.ndarray unary, cnp.ndarray edges, cnp.ndarray pairs, int inference, counts=None,
-    marginals=None
+    int32_t branches=1, marginals=None
 ):
     """Labels, value, bound, exact, forest, fault of the edges, the edge, entries of tables.
 
@@ -92,17 +92,17 @@ def decode(
         if kind == cnp.NPY_DOUBLE and index == cnp.NPY_INT64:
             a = decode_graph[double, int64_t](
                 n, m, width, n_labels, <const double*>u, <const int64_t*>e, <const double*>p,
-                shape, inference, out, node_out, edge_out)
+                shape, inference, branches, out, node_out, edge_out)
         elif kind == cnp.NPY_DOUBLE:
             a = decode_graph[double, int32_t](
                 n, m, width, n_labels, <const double*>u, <const int32_t*>e, <const double*>p,
-                shape, inference, out, node_out, edge_out)
+                shape, inference, branches, out, node_out, edge_out)
         elif index == cnp.NPY_INT64:
             a = decode_graph[float, int64_t](
                 n, m, width, n_labels, <const float*>u, <const int64_t*>e, <const float*>p,
-                shape, inference, out, node_out, edge_out)
+                shape, inference, branches, out, node_out, edge_out)
         else:
             a = decode_graph[float, int32_t](
                 n, m, width, n_labels, <const float*>u, <const int32_t*>e, <const float*>p,
-                shape, inference, out, node_out, edge_out)
+                shape, inference, branches, out, node_out, edge_out)
     return labels, a.value, a.bound, bool(a.exact), a.forest, a.fault, a.where, a.entries

@@ -46,7 +46,7 @@ class GraphDecoder {
     row_.reserve(std::size_t(stride) + 8);
   }
 
-  // The score of the labels; NaN where scores are not finite, and then the labels are zeros.
+  // The score of the labels; NaN where a score is not finite, or beyond 1e80, and then the labels are zeros.
   double decode(const PairwiseProblem<R>& p, Inference how, int32_t* labels) noexcept {
     exact_ = forest_found_ = false;
     if (!finite(p)) {
@@ -104,20 +104,18 @@ class GraphDecoder {
   const LocalPolytope* relaxed() const noexcept { return exact_ ? nullptr : &polytope_; }
 
  private:
+  static constexpr double kLargestScore = 1e80;
   double proven(double value) noexcept {
     exact_ = true;
     return value_ = bound_ = value;
   }
 
+  // Numbers that sums can be made of, far above what labels that were taken out score.
   static bool finite(const R* x, int64_t n) noexcept {
-    R sums[8] = {};
-    int64_t k = 0;
-    for (; k + 8 <= n; k += 8)
-      for (int j = 0; j < 8; ++j) sums[j] += x[k + j] - x[k + j];
-    R sum = 0;
-    for (; k < n; ++k) sum += x[k] - x[k];
-    for (int j = 0; j < 8; ++j) sum += sums[j];
-    return sum == 0;
+    const R most = sizeof(R) < 8 ? std::numeric_limits<R>::max() : R(kLargestScore);
+    bool ok = true;
+    for (int64_t k = 0; k < n; ++k) ok &= std::fabs(x[k]) <= most;
+    return ok;
   }
   static bool finite(const PairwiseProblem<R>& p) noexcept {
     if (p.potts && !finite(p.potts, p.n_edges)) return false;

@@ -108,7 +108,7 @@ struct GraphAnswer {
 template <class R, class I>
 GraphAnswer decode_graph(int32_t n, int32_t m, int32_t stride, const int32_t* counts,
                          const R* unary, const I* edges, const R* pairs, int shape, int inference,
-                         int32_t* labels, double* nodes, double* pairs_out) {
+                         int32_t branches, int32_t* labels, double* nodes, double* pairs_out) {
   const int64_t size = (int64_t(n) + 2 * int64_t(m)) * stride;
   GraphDoor<R>& door = GraphDoor<R>::of_thread(size);
   GraphAnswer answer;
@@ -117,6 +117,7 @@ GraphAnswer decode_graph(int32_t n, int32_t m, int32_t stride, const int32_t* co
   door.fill(n, m, stride, counts, unary, pairs, shape);
   const PairwiseProblem<R>& p = door.problem;
   GraphDecoder<R>& decoder = door.decoder;
+  decoder.search_limits().branches = branches;
   answer.value = decoder.decode(p, Inference(inference), labels);
   answer.bound = decoder.bound();
   answer.exact = decoder.exact();
