@@ -123,7 +123,7 @@ def decode_graph(
     how = _INFERENCE.get(inference)
     if how is None:
         raise ValueError(f"inference={inference!r}, expected one of {list(_INFERENCE)}")
-    got = None
+    got: Any = None
     if (
         n_labels is None
         and type(unary) is np.ndarray
@@ -153,10 +153,10 @@ def relax_graph(
     pairwise: ArrayLike,
     n_labels: ArrayLike | None = None,
 ) -> GraphMarginals:
-    """Marginals that maximise the scores over the local polytope.
+    r"""Marginals that maximise the scores over the local polytope.
 
     They are 0 or 1 where the relaxation is tight, fractional elsewhere. Value and bound meet
-    to 4e-9 (1 + \\|value\\|) unless rounding prevents it, and both are returned.
+    to 4e-9 (1 + \|value\|) unless rounding prevents it, and both are returned.
 
     Parameters
     ----------
@@ -188,9 +188,10 @@ def relax_graph(
     n, width = arrays[0].shape
     m = len(arrays[1])
     nodes, both = np.zeros((n, width)), np.zeros((m, width, width))
-    got = _graphs.decode(*arrays[:3], _INFERENCE["lp"], arrays[3], 1, (nodes, both))
+    got: Any = _graphs.decode(
+        *arrays[:3], _INFERENCE["lp"], arrays[3], 1, (nodes, both)
+    )
     _check(got, arrays)
-    assert got is not None
     return GraphMarginals(nodes, both, got[1], got[2])
 
 

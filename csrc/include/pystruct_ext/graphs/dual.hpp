@@ -16,9 +16,7 @@
 
 #include "pystruct_ext/graphs/pairwise.hpp"
 
-namespace pystruct_ext {
-
-namespace dual {
+namespace pystruct_ext::dual {
 
 constexpr double kDead = -1e100;  // score of a label that is not there
 
@@ -202,7 +200,9 @@ Sweep choose(Isa isa) noexcept {
   return sweep_baseline<kLanes>;
 }
 
-}  // namespace dual
+}  // namespace pystruct_ext::dual
+
+namespace pystruct_ext {
 
 class DualAscent {
  public:

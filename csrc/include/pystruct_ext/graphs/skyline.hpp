@@ -8,9 +8,7 @@
 
 #include "pystruct_ext/simd.hpp"
 
-namespace pystruct_ext {
-
-namespace skyline {
+namespace pystruct_ext::skyline {
 
 PSX_INLINE double dot(const double* a, const double* b, std::size_t n) noexcept {
   using V = Vec<double, 8>;
@@ -64,7 +62,9 @@ inline Factor choose(Isa isa) noexcept {
   return factor_baseline;
 }
 
-}  // namespace skyline
+}  // namespace pystruct_ext::skyline
+
+namespace pystruct_ext {
 
 class SkylineCholesky {
  public:
