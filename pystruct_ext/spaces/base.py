@@ -210,12 +210,12 @@ class OutputSpace(BaseEstimator, ABC):
 
     def complete_part(
         self, X: Sequence[Any], Y: Sequence[Any]
-    ) -> tuple[Any, Any, Sequence[int]] | None:
+    ) -> tuple[Any, Any, Any] | None:
         """Complete examples to learn the first weights from: ``(X', Y', parents)``, or None.
 
         By default those among the examples that are complete. A space that can cut complete
-        examples out of others may return more; ``parents[k]`` is the position in X of what
-        example k was cut from. None begins with `guess`.
+        examples out of others may return more; ``parents[k]``, an int, is the position in X of
+        what example k was cut from. None begins with `guess`.
         """
         kept = [i for i, y in enumerate(Y) if self.is_complete(y)]
         return (pick(X, kept), pick(Y, kept), kept) if kept else None
@@ -224,27 +224,33 @@ class OutputSpace(BaseEstimator, ABC):
         """Examples in a form that ``pack`` and ``impute_batch`` take again with less work."""
         return X
 
+    def pack_observed(
+        self, X: Sequence[Any], Y: Sequence[Any], observed: Sequence[Any], **more: Any
+    ) -> Any:
+        """``pack`` with complete outputs Y, of which only `observed` is known.
+
+        By default ``pack(X, Y, observed=observed)`` of a space with a ``pack`` of its own.
+        Other arguments are what else ``pack`` takes for each example.
+        """
+        if type(self).pack is OutputSpace.pack:
+            return PackedObjects(X, Y, observed)
+        own: Any = self
+        return own.pack(X, Y, observed=observed, **more)
+
     def rebind(self, packed: Any, oracle: Oracle) -> Oracle:
         """The oracle over the examples of `oracle`, packed with other complete outputs.
 
         A code stands for the same output as before, so that the working set of a solve on
         the one oracle warm-starts a solve on the other.
         """
-        if isinstance(packed, PackedObjects) and packed.observed is not None:
-            if move_truth(oracle, packed.Y):
-                return oracle
-        return self.bind(packed)
+        latent = isinstance(packed, PackedObjects) and packed.observed is not None
+        return oracle if latent and move_truth(oracle, packed.Y) else self.bind(packed)
 
     # The way to the oracle. A compiled space overrides these.
 
-    def pack(
-        self,
-        X: Sequence[Any],
-        Y: Sequence[Any] | None = None,
-        observed: Sequence[Any] | None = None,
-    ) -> Any:
+    def pack(self, X: Sequence[Any], Y: Sequence[Any] | None = None) -> Any:
         """Examples as what ``bind`` takes; compiled spaces pack them into arrays."""
-        return PackedObjects(X, Y, observed)
+        return PackedObjects(X, Y)
 
     def fit_pack(self, X: Sequence[Any], Y: Sequence[Any]) -> Any:
         """``fit_domain`` and ``pack`` at once; override where that saves a pass.
