@@ -25,6 +25,7 @@ from pystruct_ext.estimators import (
     SegmentSVM,
     SequenceSVM,
     StructuralSVM,
+    SubclassSVM,
 )
 from pystruct_ext.model_selection import c_path
 from pystruct_ext.outputs import DependencyTree, DiverseQuery, Sentence, Tree
@@ -45,8 +46,8 @@ __all__ = [
     "FoldingSVM",
     "HeldOutScore",
     "Kernel",
-    "ModelFileError",
     "LatentStructuralSVM",
+    "ModelFileError",
     "MulticlassSVM",
     "Oracle",
     "OutputSpace",
@@ -57,6 +58,7 @@ __all__ = [
     "SequenceSVM",
     "SpaceTags",
     "StructuralSVM",
+    "SubclassSVM",
     "Tree",
     "__version__",
     "c_path",

@@ -15,6 +15,7 @@ from pystruct_ext.estimators.ranking import RankingSVM
 from pystruct_ext.estimators.segments import SegmentSVM
 from pystruct_ext.estimators.sequence import SequenceSVM
 from pystruct_ext.estimators.structural import StructuralSVM
+from pystruct_ext.estimators.subclass import SubclassSVM
 
 __all__ = [
     "AlignmentSVM",
@@ -31,5 +32,6 @@ __all__ = [
     "SegmentSVM",
     "SequenceSVM",
     "StructuralSVM",
+    "SubclassSVM",
     "c_to_lam",
 ]

@@ -142,7 +142,8 @@ class Rounds:
 
     def limit(self) -> float | None:
         """Seconds that the next solve may take."""
-        left, limit = self.clock.left(), self.solver_time
+        left = self.clock.left()
+        limit: float | None = self.solver_time
         if left is None:
             return limit
         left = max(left, 1e-3)
@@ -238,7 +239,7 @@ class Rounds:
                 worse.append(i)
                 continue
             n_changed += 1
-            gain += self.data.weight[i] * better
+            gain += float(self.data.weight[i]) * better
         if worse:
             # Imputation found less than what is known already: rounding, or a search that is
             # not exact.
@@ -267,7 +268,7 @@ class Rounds:
                 vars(self.estimator).clear()
                 vars(self.estimator).update(state)
                 raise
-            after = self.log[-1]["primal"] - gain
+            after = float(self.log[-1]["primal"] - gain)
             self.path.append(after)
             self.n_rounds += 1
             self.log[-1].update(accepted=True, objective=after, n_changed=n_changed)

@@ -316,7 +316,8 @@ class LatentStructuralSVM(BaseEstimator):
                 inner.set_params(callback=callback, max_time=limit)
                 run.start_at(result.coef)
                 return
-        run.bind(space.guess(data.X, data.observed, rng))
+        fixed = restart == 0 and self.init == "complete"
+        run.bind(space.guess(data.X, data.observed, None if fixed else rng))
 
     def _set_result(self, run: Rounds, log: list[dict[str, Any]], batch: Batch) -> None:
         self.estimator_ = run.estimator
@@ -396,32 +397,32 @@ class LatentStructuralSVM(BaseEstimator):
         """The estimator's ``score`` on complete held-out examples; larger is better."""
         return float(self._fitted().score(X, y, sample_weight))
 
-    @available_if(_offers("decision_function"))
+    @available_if(_offers("decision_function"))  # type: ignore[untyped-decorator]
     def decision_function(self, X: Any) -> Any:
         """See the estimator's ``decision_function``."""
         return self._fitted().decision_function(X)
 
-    @available_if(_offers("predict_k_best"))
+    @available_if(_offers("predict_k_best"))  # type: ignore[untyped-decorator]
     def predict_k_best(self, X: Any, k: int) -> Any:
         """The k best outputs of every example; see the estimator's."""
         return self._fitted().predict_k_best(X, k)
 
-    @available_if(_offers("predict_marginals"))
+    @available_if(_offers("predict_marginals"))  # type: ignore[untyped-decorator]
     def predict_marginals(self, X: Any, *args: Any, **kwargs: Any) -> Any:
         """Probabilities of parts; see the estimator's ``predict_marginals``."""
         return self._fitted().predict_marginals(X, *args, **kwargs)
 
-    @available_if(_offers("log_partition"))
+    @available_if(_offers("log_partition"))  # type: ignore[untyped-decorator]
     def log_partition(self, X: Any, temperature: float | None = None) -> Any:
         """See the estimator's ``log_partition``."""
         return self._fitted().log_partition(X, temperature)
 
-    @available_if(_offers("sample"))
+    @available_if(_offers("sample"))  # type: ignore[untyped-decorator]
     def sample(self, X: Any, *args: Any, **kwargs: Any) -> Any:
         """Outputs at random; see the estimator's ``sample``."""
         return self._fitted().sample(X, *args, **kwargs)
 
-    @available_if(_offers("calibrate"))
+    @available_if(_offers("calibrate"))  # type: ignore[untyped-decorator]
     def calibrate(self, X: Any, y: Any, *args: Any, **kwargs: Any) -> Self:
         """Find the temperature of probabilities; see the estimator's ``calibrate``."""
         self._fitted().calibrate(X, y, *args, **kwargs)

@@ -135,25 +135,25 @@ class KnownLabels:
 
     def is_label(self) -> NDArray[np.bool_]:
         """Whether the label of a token is known, (n_tokens,)."""
-        return self.kinds < self.allowed.shape[1]
+        return np.asarray(self.kinds < self.allowed.shape[1])
 
     def agree(self, codes: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Whether labels are among the allowed ones, (n_tokens,)."""
-        return self.allowed[self.kinds, codes]
+        return np.asarray(self.allowed[self.kinds, codes])
 
     def some(self) -> NDArray[np.int32]:
         """The first allowed label of every token."""
-        return self.allowed.argmax(axis=1).astype(np.int32)[self.kinds]
+        return np.asarray(self.allowed.argmax(axis=1)[self.kinds], dtype=np.int32)
 
 
 def runs(flags: NDArray[np.bool_], offsets: NDArray[np.int64]) -> NDArray[np.int64]:
     """Maximal runs of true flags within examples: (n_runs, 2), begin and end."""
     inside = np.concatenate([[0], flags.astype(np.int8), [0]])
     # A run ends where its example does.
-    before = flags & np.concatenate([[False], flags[:-1]])
+    before: NDArray[np.bool_] = flags & np.concatenate([[False], flags[:-1]])
     before[offsets[:-1]] = False
     begins = np.flatnonzero(flags & ~before)
-    after = flags & (inside[2:] == 1)
+    after: NDArray[np.bool_] = flags & (inside[2:] == 1)
     after[offsets[1:] - 1] = False
     ends = np.flatnonzero(flags & ~after) + 1
     return np.stack([begins, ends], axis=1).astype(np.int64)

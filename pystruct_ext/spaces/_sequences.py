@@ -112,7 +112,7 @@ def seen_pairs(
     """Pairs (feature, label) that occur in the data, as a CSR pattern."""
     k = known.allowed.shape[1]
     keys = np.empty(0, dtype=np.int64)
-    missing = known.allowed.all(axis=1)
+    missing: NDArray[np.bool_] = np.asarray(known.allowed.all(axis=1))
     missing[:k] = False
     for count in range(1, k + 1):
         # Kinds that allow `count` labels; labels are kinds that allow one.

@@ -203,9 +203,13 @@ class OutputSpace(BaseEstimator, ABC):
         ]
 
     def guess(
-        self, X: Sequence[Any], Y: Sequence[Any], rng: np.random.Generator
+        self, X: Sequence[Any], Y: Sequence[Any], rng: np.random.Generator | None
     ) -> list[Any]:
-        """Complete outputs to begin with, at random; by default those of random weights."""
+        """Complete outputs to begin with: at random, or without rng always the same.
+
+        By default those of random weights.
+        """
+        rng = np.random.default_rng(0) if rng is None else rng
         return self.impute_batch(rng.standard_normal(self.size_psi_), X, Y)
 
     def complete_part(
@@ -218,10 +222,18 @@ class OutputSpace(BaseEstimator, ABC):
         what example k was cut from. None begins with `guess`.
         """
         kept = [i for i, y in enumerate(Y) if self.is_complete(y)]
-        return (pick(X, kept), pick(Y, kept), kept) if kept else None
+        if not kept:
+            return None
+        encoded: Any = X
+        plain = isinstance(X, (list, np.ndarray)) or not hasattr(X, "take")
+        part = pick(X, kept) if plain else encoded.take(kept)
+        return part, pick(Y, kept), kept
 
     def encode(self, X: Sequence[Any]) -> Any:
-        """Examples in a form that ``pack`` and ``impute_batch`` take again with less work."""
+        """Examples in a form that ``pack`` and ``impute_batch`` take again with less work.
+
+        It has a length, and is a list, an array or has a method ``take(positions)``.
+        """
         return X
 
     def pack_observed(

@@ -177,8 +177,7 @@ class SequenceSpace(PartlyLabelled):
         self.cost_ = cost_matrix(self.task_loss, self.classes_)
         self.allowed_ = allowed_transitions(self.constraints, self.classes_)
         if partly and labels is not None:
-            known = KnownLabels.of(labels, self.classes_)
-            packed = PackedSequences(rows, known=known)
+            packed = PackedSequences(rows, known=KnownLabels.of(labels, self.classes_))
         else:
             packed = self._packed(
                 rows, Y if coded is not None else labels, token_weight
