@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -10,7 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pystruct_ext._core import Oracle
 from pystruct_ext.spaces._labels import UnseenLabelError, label_classes
+from pystruct_ext.spaces._parts import FORBIDDEN
 
 _SETS = (set, frozenset)
 
@@ -159,6 +162,29 @@ def runs(flags: NDArray[np.bool_], offsets: NDArray[np.int64]) -> NDArray[np.int
     return np.stack([begins, ends], axis=1).astype(np.int64)
 
 
+def best_agreeing(
+    oracle: Oracle,
+    w: NDArray[np.floating],
+    ids: Sequence[int] | None,
+    n_threads: int,
+    nothing: Callable[[int], str],
+) -> list[NDArray[np.int32]]:
+    """Codes of the best outputs that cost nothing: a cost counts as PSX_FORBIDDEN.
+
+    Raises
+    ------
+    ValueError
+        ``nothing(i)``, where block i has no output at all.
+    """
+    try:
+        return oracle.argmax_batch(w, ids, FORBIDDEN, n_threads)[0]
+    except ValueError as error:
+        at = re.match(r"block (\d+):", str(error))
+        if at is None or not np.all(np.isfinite(w)):
+            raise
+        raise ValueError(nothing(int(at[1]))) from error
+
+
 def _hashable(value: Any) -> bool:
     try:
         hash(value)
@@ -167,4 +193,11 @@ def _hashable(value: Any) -> bool:
     return True
 
 
-__all__ = ["KnownLabels", "all_known", "is_open", "known_classes", "runs"]
+__all__ = [
+    "KnownLabels",
+    "all_known",
+    "best_agreeing",
+    "is_open",
+    "known_classes",
+    "runs",
+]

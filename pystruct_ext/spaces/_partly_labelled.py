@@ -12,8 +12,12 @@ from pystruct_ext._core import Oracle
 from pystruct_ext._core.ragged import PackedRows
 from pystruct_ext.spaces._encoding import FeatureEncoder
 from pystruct_ext.spaces._labels import as_lists, check_lengths
-from pystruct_ext.spaces._partial import KnownLabels, all_known, runs
-from pystruct_ext.spaces._parts import FORBIDDEN
+from pystruct_ext.spaces._partial import (
+    KnownLabels,
+    all_known,
+    best_agreeing,
+    runs,
+)
 from pystruct_ext.spaces._sequences import CodedLabels, PackedSequences, cut
 from pystruct_ext.spaces.compiled import CompiledSpace
 from pystruct_ext.spaces.constraints import Allowed
@@ -63,9 +67,9 @@ class PartlyLabelled(CompiledSpace):
         rows = self._rows_of(X)
         known = self._known(rows, Y)
         packed = PackedSequences(rows, known.some(), None, known)
-        # What y rules out costs 1, and a cost counts as PSX_FORBIDDEN.
+        # What y rules out costs 1.
         oracle = self._bound(packed, (~known.allowed).astype(np.float64))
-        codes = oracle.argmax_batch(self._own(w), None, FORBIDDEN, n_threads)[0]
+        codes = best_agreeing(oracle, self._own(w), None, n_threads, self._nothing)
         flat = np.concatenate(codes)
         self._check_agreement(flat, known, rows.offsets)
         return self.labels_of(flat, rows.offsets)
@@ -111,11 +115,15 @@ class PartlyLabelled(CompiledSpace):
         if len(odd):
             i = int(np.searchsorted(offsets, odd[0], side="right")) - 1
             raise ValueError(
-                f"y: example {i} has no labels that agree with those given and that "
-                f"constraints={self.constraints!r} allows; see token "
-                f"{int(odd[0] - offsets[i])}"
+                f"{self._nothing(i)}; see token {int(odd[0] - offsets[i])}"
             )
         self._check_legal(labels, offsets)
+
+    def _nothing(self, i: int) -> str:
+        return (
+            f"y: example {i} has no labels that agree with those given and that "
+            f"constraints={self.constraints!r} allows"
+        )
 
     def loss_augmented_decode(self, w: NDArray[np.floating], x: Any, y: Any) -> Any:
         """Most violating output of (x, y); labels of y may be missing."""

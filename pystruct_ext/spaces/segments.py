@@ -20,7 +20,7 @@ from pystruct_ext.spaces._labels import (
     label_classes,
     padded,
 )
-from pystruct_ext.spaces._parts import FORBIDDEN
+from pystruct_ext.spaces._partial import best_agreeing
 from pystruct_ext.spaces.base import refuse_missing
 from pystruct_ext.spaces.compiled import CompiledSpace
 from pystruct_ext.utils.examples import n_rows_of
@@ -229,8 +229,8 @@ class SegmentSpace(CompiledSpace):
             for i, (y, z) in enumerate(zip(observed, Y or (), strict=False)):
                 if labels_in_order(y) != labels_in_order(z):
                     raise ValueError(
-                        f"y: example {i} has no segments with the labels {list(y)!r:.80} in "
-                        "this order that max_length allows"
+                        f"y: example {i} has the labels {list(y)!r:.80} in order, but "
+                        f"{labels_in_order(z)!r:.80} stand for them"
                     )
         return packed
 
@@ -262,20 +262,23 @@ class SegmentSpace(CompiledSpace):
         open_ = [i for i, y in enumerate(Y) if not self.is_complete(y)]
         if not open_:
             return list(Y)
-        # What differs in a label costs 1, and a cost counts as PSX_FORBIDDEN.
+        # What differs in a label costs 1.
         order = self._order(Y, rows.lengths)
         packed = PackedSegments(rows, np.ones(rows.n_rows, dtype=np.int32), order)
-        codes = self.bind(packed).argmax_batch(
-            self._own(w), open_, FORBIDDEN, n_threads
-        )[0]
+
+        def nothing(i: int) -> str:
+            return (
+                f"y: example {i} has no segments with the labels {list(Y[i])!r:.80} in "
+                "this order that max_length allows"
+            )
+
+        oracle = self.bind(packed)
+        codes = best_agreeing(oracle, self._own(w), open_, n_threads, nothing)
         found = list(Y)
         for i, code in zip(open_, codes, strict=True):
             found[i] = self.segments_of(code.tolist())
             if labels_in_order(found[i]) != list(Y[i]):
-                raise ValueError(
-                    f"y: example {i} has no segments with the labels {list(Y[i])!r:.80} in "
-                    "this order that max_length allows"
-                )
+                raise ValueError(nothing(i))
         return found
 
     def guess(
