@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from pystruct_ext._core import Oracle
 from pystruct_ext.solvers import SolverResult, WorkingSet
 
-# How much looser than the last the first inner solves may be.
-_LOOSE = 10.0
+# How much looser than the last the first inner solves may be, and how loose at most.
+_LOOSE, _LOOSEST = 10.0, 0.3
 # A solve that is too loose to go down is made tighter by this factor, so many times at most.
 _TIGHTER, _ATTEMPTS = 4.0, 4
 # How an inner solve ends that ends the rounds, too.
@@ -253,7 +253,8 @@ class Rounds:
 
     def run(self) -> None:
         """Rounds until one of them brings less than `tol`."""
-        tol = loosest = _LOOSE * self.solver_tol
+        tightest = self.solver_tol
+        tol = loosest = max(tightest, min(_LOOSE * tightest, _LOOSEST))
         objective = self.path[-1] if self.path else np.inf
         while self.n_rounds < self.max_rounds:
             state = dict(vars(self.estimator))
@@ -282,12 +283,14 @@ class Rounds:
             if small and result.status == "max_iter":
                 self.status = "max_iter"
                 return
+            # What a round has needed to go down, the next ones need as well.
+            tightest = min(tightest, self.log[-1]["tol"])
             if small and self.log[-1]["tol"] <= self.solver_tol:
                 self.status = "converged"
                 return
             # Half of what the last round brought: tight enough to go down, as a rule.
-            aim = self.solver_tol if small else min(0.5 * decrease, tol)
-            tol = float(np.clip(aim, self.solver_tol, loosest))
+            aim = tightest if small else min(0.5 * decrease, tol)
+            tol = float(np.clip(aim, tightest, loosest))
 
     def keep(self, state: dict[str, Any], objective: float) -> None:
         """Return to the last accepted weights; the last solve gives their certificate."""

@@ -332,8 +332,6 @@ n_iter_, n_oracle_calls_, history_
 
     def check_loaded(self) -> None:
         """Raise unless the fitted attributes fit together; called after loading."""
-        if not set(vars(self)) - set(self.get_params(deep=False)):
-            return  # never fitted: the parameter of another estimator
         fitted = Fitted(self)
         space = fitted.instance("space_", OutputSpace)
         if not hasattr(space, "size_psi_"):

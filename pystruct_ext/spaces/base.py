@@ -247,6 +247,8 @@ class OutputSpace(BaseEstimator, ABC):
         if type(self).pack is OutputSpace.pack:
             return PackedObjects(X, Y, observed)
         own: Any = self
+        if all(map(self.is_complete, observed)):
+            return own.pack(X, observed, **more)
         return own.pack(X, Y, observed=observed, **more)
 
     def rebind(self, packed: Any, oracle: Oracle) -> Oracle:
