@@ -45,7 +45,9 @@ def missing_labels():
     print(f"  all labels known            {full.score(X_test, y_test):.3f}")
     print(f"  60 % of the labels missing  {latent.score(X_test, y_test):.3f}")
     print(f"  objective per round: {np.round(latent.objective_path_, 1)}")
-    print(f"  {latent.rounds_[-1]['certificate']} certificates, gaps of the inner solves:")
+    print(
+        f"  {latent.rounds_[-1]['certificate']} certificates, gaps of the inner solves:"
+    )
     print("   ", ", ".join(f"{row['relative_gap']:.1e}" for row in latent.rounds_))
 
 

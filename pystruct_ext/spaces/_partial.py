@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pystruct_ext._core import Oracle
 from pystruct_ext.spaces._labels import UnseenLabelError, label_classes
 from pystruct_ext.spaces._parts import FORBIDDEN
+from pystruct_ext.spaces.base import LATENT_HINT
 
 _SETS = (set, frozenset)
 
@@ -27,6 +28,18 @@ def all_known(y: Any) -> bool:
     """Whether every label of a sequence is known."""
     kinds = set(map(type, y))
     return not (type(None) in kinds or any(issubclass(kind, _SETS) for kind in kinds))
+
+
+def refuse_open(Y: Sequence[Sequence[Any]]) -> None:
+    """Raise ValueError for labels that are missing or sets, which only a latent fit takes."""
+    for i, y in enumerate(Y):
+        if all_known(y):
+            continue
+        t = next(t for t, label in enumerate(y) if is_open(label))
+        what = f"missing ({y[t]!r})" if y[t] is None else f"a set ({y[t]!r:.80})"
+        raise ValueError(
+            f"y: the label of token {t} of example {i} is {what}; {LATENT_HINT}"
+        )
 
 
 def known_classes(Y: Sequence[Sequence[Any]], unit: str = "token") -> list[Any]:
@@ -199,5 +212,6 @@ __all__ = [
     "best_agreeing",
     "is_open",
     "known_classes",
+    "refuse_open",
     "runs",
 ]

@@ -16,6 +16,8 @@ from pystruct_ext.persistence.registry import storable
 from pystruct_ext.utils.examples import pick
 from pystruct_ext.utils.fitted import Fitted
 
+LATENT_HINT = "LatentStructuralSVM learns from outputs with missing parts"
+
 
 @dataclass(frozen=True)
 class SpaceTags:
@@ -336,6 +338,3 @@ def refuse_missing(space: OutputSpace, Y: Sequence[Any] | None, what: str = "") 
                 f"y: example {i} has missing parts{what and f' ({what})'}; "
                 f"{LATENT_HINT}"
             )
-
-
-LATENT_HINT = "LatentStructuralSVM learns from outputs with missing parts"

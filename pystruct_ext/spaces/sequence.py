@@ -27,6 +27,7 @@ from pystruct_ext.spaces._partial import (
     all_known,
     is_open,
     known_classes,
+    refuse_open,
 )
 from pystruct_ext.spaces._partly_labelled import PartlyLabelled
 from pystruct_ext.spaces._sequences import (
@@ -36,7 +37,6 @@ from pystruct_ext.spaces._sequences import (
     seen_pairs,
     token_weights,
 )
-from pystruct_ext.spaces.base import refuse_missing
 from pystruct_ext.spaces.constraints import Allowed, allowed_transitions
 from pystruct_ext.utils.examples import n_rows_of
 from pystruct_ext.utils.fitted import INT32_MAX, Fitted
@@ -140,7 +140,7 @@ class SequenceSpace(PartlyLabelled):
         """Learn labels, features and sizes, and pack the examples."""
         if Y is not None and not isinstance(Y, CodedLabels):
             Y = as_lists(Y)
-            refuse_missing(self, Y, "labels that are None or sets")
+            refuse_open(Y)
         return self._fit(X, Y, token_weight)
 
     def _fit(
@@ -217,7 +217,7 @@ class SequenceSpace(PartlyLabelled):
         else:
             labels = as_lists(Y)
             check_lengths(rows.lengths, labels)
-            refuse_missing(self, labels, "labels that are None or sets")
+            refuse_open(labels)
             packed = self._packed(rows, labels, token_weight)
         packed.known = known
         if known is not None and packed.labels is not None:
