@@ -254,7 +254,9 @@ class LatentStructuralSVM(BaseEstimator):
             real = isinstance(value, (int, float, np.integer, np.floating))
             if not real or isinstance(value, bool) or not value > low:
                 raise ValueError(f"{name} must be None or a number > 0, got {value!r}")
-        if isinstance(self.init, str) and self.init not in ("complete", "random"):
+        named = self.init if isinstance(self.init, str) else "random"
+        given = isinstance(self.init, (list, tuple, np.ndarray, str))
+        if not given or named not in ("complete", "random"):
             raise ValueError(
                 "init must be 'complete', 'random' or a list of complete outputs, got "
                 f"{self.init!r}"

@@ -16,7 +16,12 @@ from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import SubclassSpace
 from pystruct_ext.spaces.wide import as_csr
-from pystruct_ext.utils.examples import as_examples, is_frame, refuse_iterator
+from pystruct_ext.utils.examples import (
+    as_examples,
+    is_frame,
+    is_missing,
+    refuse_iterator,
+)
 from pystruct_ext.utils.fitted import Fitted
 
 
@@ -140,12 +145,23 @@ n_oracle_calls_, history_
     def _latent_examples(self, X: Any, y: Any) -> tuple[Any, list[Any]]:
         """Rows and classes as `LatentStructuralSVM` hands them to the space."""
         refuse_iterator(X, "X")
+        check_sparse(X)
         if not is_frame(y):
             y = as_examples(y, "y")
-        check_sparse(X)
-        X, y = validate_data(
-            self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], order="C"
-        )
+        if isinstance(y, list):
+            for i, label in enumerate(y):
+                if is_missing(label):
+                    raise ValueError(
+                        f"y: the class of example {i} is missing ({label!r})"
+                    )
+        settings: dict[str, Any] = {
+            "accept_sparse": "csr",
+            "dtype": [np.float64, np.float32],
+            "order": "C",
+        }
+        if isinstance(y, list) and any(isinstance(label, tuple) for label in y):
+            return validate_data(self, X, **settings), y  # some subclasses are known
+        X, y = validate_data(self, X, y, **settings)
         check_classification_targets(y)
         return X, y.tolist()
 

@@ -238,6 +238,8 @@ class SegmentSpace(CompiledSpace):
 
     def is_complete(self, y: Any) -> bool:
         """Whether y is made of segments, not of labels alone."""
+        if not isinstance(y, (list, tuple)):
+            return True  # whatever it is, no list of labels
         return all(isinstance(s, (tuple, list)) and len(s) == 3 for s in y)
 
     def impute(self, w: NDArray[np.float64], x: Any, y: Any) -> Any:
@@ -473,6 +475,10 @@ def check_segmentations(Y: Sequence[Any], lengths: NDArray[np.int64]) -> None:
         raise ValueError(f"y has {len(Y)} segmentations, but X has {len(lengths)}")
     for i, (y, n) in enumerate(zip(Y, lengths.tolist(), strict=True)):
         at = 0
+        if not isinstance(y, Iterable) or isinstance(y, (str, bytes)):
+            raise TypeError(
+                f"y: example {i} must be a list of segments, got {type(y).__name__}"
+            )
         for segment in y:
             if not (isinstance(segment, (tuple, list)) and len(segment) == 3):
                 raise TypeError(

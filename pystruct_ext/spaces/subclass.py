@@ -85,7 +85,10 @@ class SubclassSpace(CompiledSpace):
         rows = MulticlassSpace(
             "zero_one", self.fit_intercept, self.intercept_scaling, self.dtype
         )
-        rows.fit_pack(X, [self._class(y) for y in as_examples(Y, "y")])
+        outputs = as_examples(Y, "y")
+        rows.fit_pack(X, [self._class(y) for y in outputs])
+        for i, y in enumerate(outputs):
+            self._check_subclass(i, y)
         self.classes_ = rows.classes_
         cost = cost_matrix(self.task_loss, self.classes_)
         rows.widen(len(self.classes_) * int(h), np.kron(cost, np.ones((h, h))))
@@ -243,6 +246,14 @@ class SubclassSpace(CompiledSpace):
     def _index(self, label: Any) -> int:
         return int(self.classes_.index(label))
 
+    def _check_subclass(self, i: int, y: Any) -> None:
+        h = int(self.n_subclasses)
+        whole = not self.is_complete(y) or isinstance(y[1], (int, np.integer))
+        if not whole or (self.is_complete(y) and not 0 <= y[1] < h):
+            raise ValueError(
+                f"y: example {i} has the subclass {y[1]!r}, expected one of 0 .. {h - 1}"
+            )
+
     def _codes(
         self, Y: Sequence[Any], observed: Sequence[Any] | None
     ) -> NDArray[np.int32]:
@@ -254,10 +265,7 @@ class SubclassSpace(CompiledSpace):
                     f"y: example {i} has the class {label!r}, which was not seen at fit; "
                     f"known are {self.classes_}"
                 )
-            if not (isinstance(part, (int, np.integer)) and 0 <= part < h):
-                raise ValueError(
-                    f"y: example {i} has the subclass {part!r}, expected one of 0 .. {h - 1}"
-                )
+            self._check_subclass(i, (label, part))
             if observed is not None and self._class(observed[i]) != label:
                 raise ValueError(
                     f"y: example {i} has the class {self._class(observed[i])!r}, but "
