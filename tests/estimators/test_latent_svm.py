@@ -357,7 +357,7 @@ def test_constraints_hold_for_what_is_imputed():
 # How fits end.
 
 
-def many(n=60):
+def many(n=24):
     X, _, known = sequences(n, share=0.6)
     return X, known
 
@@ -408,9 +408,10 @@ def test_a_callback_of_the_estimator_stops_an_inner_solve():
 
 
 def test_a_time_limit_leaves_the_best_model():
-    X, known = many(200)
+    X, known = many()
+    # Rounding alone keeps the gap above this tolerance.
     model = LatentStructuralSVM(
-        SequenceSVM(C=100, tol=1e-9, dtype="float64", max_iter=10**6), max_time=0.3
+        SequenceSVM(C=100, tol=1e-18, dtype="float64", max_iter=10**9), max_time=0.3
     ).fit(X, known)
     assert model.status_ == "max_time"
     assert model.objective_ == pytest.approx(
