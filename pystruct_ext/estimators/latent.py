@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.utils.metaestimators import available_if
@@ -99,8 +99,8 @@ class LatentStructuralSVM(BaseEstimator):
     certificate_ : {"exact", "bounded", "relaxed", "none"}
         What the gaps of the inner solves prove, of their convex problems. Nothing certifies
         that the minimum of the latent objective is a global one.
-    coef_, space_, classes_
-        Of `estimator_`.
+    coef_, space_, classes_, n_features_in_, duality_gap_, history_ and others
+        Those of `estimator_`, which has them from its last solve.
 
     Notes
     -----
@@ -368,28 +368,15 @@ class LatentStructuralSVM(BaseEstimator):
         check_is_fitted(self)
         return self.estimator_
 
-    def _attribute(self, name: str) -> Any:
-        if not hasattr(self, "estimator_"):
-            raise NotFittedError(
-                "this LatentStructuralSVM is not fitted yet; call fit first"
-            )
-        return getattr(self.estimator_, name)
-
-    @property
-    def coef_(self) -> Any:
-        """Weights, as the estimator has them."""
-        return self._attribute("coef_")
-
-    @property
-    def space_(self) -> Any:
-        """The fitted space."""
-        return self._attribute("space_")
-
-    @property
-    def classes_(self) -> NDArray[Any]:
-        """Labels, where the estimator has them."""
-        found: NDArray[Any] = self._attribute("classes_")
-        return found
+    def __getattr__(self, name: str) -> Any:
+        # Fitted attributes that are not its own are the estimator's.
+        if name.endswith("_") and not name.startswith("_"):
+            if "estimator_" not in vars(self):
+                raise NotFittedError(
+                    "this LatentStructuralSVM is not fitted yet; call fit first"
+                )
+            return getattr(self.estimator_, name)
+        raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
 
     def predict(self, X: Any) -> Any:
         """Best output of every example; see the estimator's ``predict``."""
@@ -460,13 +447,8 @@ class LatentStructuralSVM(BaseEstimator):
         save_model(self, path)
 
     def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        inner = self.estimator.__sklearn_tags__()
-        tags.estimator_type = inner.estimator_type
-        tags.target_tags = inner.target_tags
-        tags.input_tags = inner.input_tags
-        tags.no_validation = inner.no_validation
-        return tags
+        own = getattr(self.estimator, "__sklearn_tags__", None)
+        return super().__sklearn_tags__() if own is None else own()
 
 
 def _domain(inner: Any) -> dict[str, Any]:

@@ -163,7 +163,13 @@ n_oracle_calls_, history_
             return validate_data(self, X, **settings), y  # some subclasses are known
         X, y = validate_data(self, X, y, **settings)
         check_classification_targets(y)
-        return X, y.tolist()
+        classes = y.tolist()
+        if len(set(classes)) < 2:
+            raise ValueError(
+                f"y has the single class {classes[0]!r}, expected at least 2 (SubclassSVM "
+                "needs more than one class)"
+            )
+        return X, classes
 
     def _set_domain_attributes(self, X: Any, y: Any) -> None:
         self.classes_ = np.array(self.space_.classes_)

@@ -208,6 +208,9 @@ class SubclassSpace(CompiledSpace):
                     found[i] = (self.classes_[k], int(part))
         return found
 
+    def validate(self, X: Any, Y: Sequence[Any] | None = None) -> None:
+        """Examples are checked while they are packed."""
+
     # One example in domain language.
 
     def loss(self, y: Any, y_hat: Any) -> float:

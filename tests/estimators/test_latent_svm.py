@@ -11,6 +11,7 @@ from sklearn.base import clone
 from sklearn.datasets import make_moons
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.utils.estimator_checks import check_estimator
 
 from pystruct_ext import (
     LatentStructuralSVM,
@@ -296,6 +297,34 @@ def test_known_subclasses_need_no_latent_fit():
     assert model.space_.loss(("a", 0), ("a", 1)) == 0
     with pytest.raises(ValueError, match=r"example 1 .*subclass.*LatentStructuralSVM"):
         SubclassSVM(2).fit(X, [("a", 0), "b", ("a", 1), ("b", 1)])
+
+
+def test_some_subclasses_may_be_known():
+    X, y = make_moons(40, noise=0.1, random_state=0)
+    mixed = [
+        (k, int(x[0] > 0.5)) if i % 2 else k
+        for i, (x, k) in enumerate(zip(X, y, strict=False))
+    ]
+    model = LatentStructuralSVM(SubclassSVM(2, C=10)).fit(X, mixed)
+    assert all(agrees(k, pair) for k, pair in zip(mixed, model.imputed_, strict=True))
+    assert list(model.imputed_[1::2]) == mixed[1::2]
+    with pytest.raises(ValueError, match="class of example 1 is missing"):
+        model.fit(X[:3], [0, None, 1])
+    with pytest.raises(ValueError, match="single class 1"):
+        model.fit(X[:3], [1, 1, 1])
+
+
+def test_scikit_learns_own_checks():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = check_estimator(LatentStructuralSVM(SubclassSVM(2)), on_fail=None)
+    failed = {row["check_name"] for row in found if row["status"] == "failed"}
+    # Not convex: a start from repeated rows may end elsewhere than one from weights.
+    assert failed <= {
+        "check_sample_weight_equivalence_on_dense_data",
+        "check_sample_weight_equivalence_on_sparse_data",
+    }
+    assert len(found) > 40
 
 
 def test_segments_are_found_from_their_labels():
@@ -604,6 +633,12 @@ def test_methods_are_those_of_the_estimator():
     assert model.score(X, full) == inner.score(X, full)
     assert model.classes_.tolist() == list("abc")
     assert np.array_equal(model.coef_, inner.coef_)
+    assert model.duality_gap_ == inner.duality_gap_
+    assert np.array_equal(model.transitions_, inner.transitions_)
+    with pytest.raises(AttributeError, match="nothing_"):
+        _ = model.nothing_
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = model.nothing
     model.calibrate(X, full)
     assert inner.temperature_ > 0
     assert not hasattr(LatentStructuralSVM(SegmentSVM()), "decision_function")
