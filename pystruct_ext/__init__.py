@@ -19,11 +19,13 @@ from pystruct_ext.estimators import (
     DiverseRankingSVM,
     FoldingSVM,
     HeldOutScore,
+    LatentStructuralSVM,
     MulticlassSVM,
     RankingSVM,
     SegmentSVM,
     SequenceSVM,
     StructuralSVM,
+    SubclassSVM,
 )
 from pystruct_ext.model_selection import c_path
 from pystruct_ext.outputs import DependencyTree, DiverseQuery, Sentence, Tree
@@ -44,6 +46,7 @@ __all__ = [
     "FoldingSVM",
     "HeldOutScore",
     "Kernel",
+    "LatentStructuralSVM",
     "ModelFileError",
     "MulticlassSVM",
     "Oracle",
@@ -55,6 +58,7 @@ __all__ = [
     "SequenceSVM",
     "SpaceTags",
     "StructuralSVM",
+    "SubclassSVM",
     "Tree",
     "__version__",
     "c_path",

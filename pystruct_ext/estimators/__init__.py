@@ -1,6 +1,7 @@
 """scikit-learn estimators."""
 
 from pystruct_ext.estimators._arguments import c_to_lam
+from pystruct_ext.estimators._rounds import LatentProgress
 from pystruct_ext.estimators.alignment import AlignmentSVM
 from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.estimators.callbacks import HeldOutScore
@@ -8,11 +9,13 @@ from pystruct_ext.estimators.constituency import ConstituencySVM
 from pystruct_ext.estimators.dependency import DependencySVM
 from pystruct_ext.estimators.diverse_ranking import DiverseRankingSVM
 from pystruct_ext.estimators.folding import FoldingSVM
+from pystruct_ext.estimators.latent import LatentStructuralSVM
 from pystruct_ext.estimators.multiclass import MulticlassSVM
 from pystruct_ext.estimators.ranking import RankingSVM
 from pystruct_ext.estimators.segments import SegmentSVM
 from pystruct_ext.estimators.sequence import SequenceSVM
 from pystruct_ext.estimators.structural import StructuralSVM
+from pystruct_ext.estimators.subclass import SubclassSVM
 
 __all__ = [
     "AlignmentSVM",
@@ -22,10 +25,13 @@ __all__ = [
     "DiverseRankingSVM",
     "FoldingSVM",
     "HeldOutScore",
+    "LatentProgress",
+    "LatentStructuralSVM",
     "MulticlassSVM",
     "RankingSVM",
     "SegmentSVM",
     "SequenceSVM",
     "StructuralSVM",
+    "SubclassSVM",
     "c_to_lam",
 ]

@@ -15,6 +15,7 @@ from pystruct_ext.spaces.ranking import PackedQueries, RankingSpace
 from pystruct_ext.spaces.segments import SegmentSpace
 from pystruct_ext.spaces.sequence import CodedLabels, PackedSequences, SequenceSpace
 from pystruct_ext.spaces.slate import PackedSlates, SlateSpace
+from pystruct_ext.spaces.subclass import SubclassSpace
 
 __all__ = [
     "AlignmentSpace",
@@ -40,6 +41,7 @@ __all__ = [
     "SequenceSpace",
     "SlateSpace",
     "SpaceTags",
+    "SubclassSpace",
     "UnseenLabelError",
     "allowed_transitions",
 ]

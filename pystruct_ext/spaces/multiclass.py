@@ -32,6 +32,10 @@ class PackedClasses:
     def __len__(self) -> int:
         return self.rows.n_examples
 
+    def take(self, positions: Sequence[int]) -> PackedClasses:
+        """Some of the rows."""
+        return PackedClasses(self.rows.take(list(positions)))
+
 
 @storable(renamed={"label_loss": "task_loss"})
 class MulticlassSpace(CompiledSpace):
@@ -125,6 +129,13 @@ class MulticlassSpace(CompiledSpace):
         rows = self._kept(rows)
         self.size_psi_ = rows.n_features * self.stride_
         return PackedClasses(rows, np.ascontiguousarray(codes, dtype=np.int32))
+
+    def widen(self, k: int, cost: NDArray[np.floating]) -> None:
+        """Make the classes of a fitted space 0 .. k - 1, with the given costs (k, k)."""
+        columns = self.size_psi_ // self.stride_
+        self.classes_, self.cost_ = list(range(k)), np.asarray(cost, dtype=np.float64)
+        self.stride_ = padded(k)
+        self.size_psi_ = columns * self.stride_
 
     def check_loaded(self) -> None:
         """Raise unless the fitted attributes are what fitting makes; see `Fitted`."""
