@@ -18,6 +18,7 @@ from pystruct_ext.estimators import (
     DependencySVM,
     DiverseRankingSVM,
     FoldingSVM,
+    GraphSVM,
     HeldOutScore,
     MulticlassSVM,
     RankingSVM,
@@ -26,7 +27,7 @@ from pystruct_ext.estimators import (
     StructuralSVM,
 )
 from pystruct_ext.model_selection import c_path
-from pystruct_ext.outputs import DependencyTree, DiverseQuery, Sentence, Tree
+from pystruct_ext.outputs import DependencyTree, DiverseQuery, Graph, Sentence, Tree
 from pystruct_ext.persistence import ModelFileError, load
 from pystruct_ext.spaces import OutputSpace, SpaceTags
 
@@ -42,6 +43,8 @@ __all__ = [
     "DiverseQuery",
     "DiverseRankingSVM",
     "FoldingSVM",
+    "Graph",
+    "GraphSVM",
     "HeldOutScore",
     "Kernel",
     "ModelFileError",

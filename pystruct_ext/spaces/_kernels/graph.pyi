@@ -1,0 +1,5 @@
+from pystruct_ext._core.binder import Kernel
+
+FOREST: Kernel
+EXACT: Kernel
+BOUNDED: Kernel

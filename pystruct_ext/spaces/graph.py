@@ -1,0 +1,660 @@
+"""Graphs: a label for every node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence, Set
+from itertools import product
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pystruct_ext._core import Oracle
+from pystruct_ext.outputs.graphs import Graph, NodeLabels
+from pystruct_ext.persistence.registry import storable
+from pystruct_ext.spaces import _graph_packing as packing
+from pystruct_ext.spaces._encoding import FeatureEncoder
+from pystruct_ext.spaces._graph_packing import PackedGraphs
+from pystruct_ext.spaces._kernels import graph as _graph
+from pystruct_ext.spaces._labels import UnseenLabelError, label_classes, padded
+from pystruct_ext.spaces.base import SpaceTags
+from pystruct_ext.spaces.compiled import CompiledSpace
+from pystruct_ext.utils.examples import as_sequence, plain
+from pystruct_ext.utils.fitted import INT32_MAX, Fitted
+
+PAIRWISE = ("full", "symmetric", "potts")
+# In the order of the decoder's own list.
+INFERENCE = ("auto", "forest", "cut", "expansion", "dual", "lp", "exact")
+FORBIDDEN = -1e30
+
+
+@storable
+class GraphSpace(CompiledSpace):
+    """Labels of the nodes of graphs, scored by node and by edge.
+
+    ``<w, psi(x, y)> = sum over nodes v of <u_{y_v}, x_v> + sum over edges (a, b) of
+    sum_f f_ab T_f[y_a, y_b]``, f the edge's features (a single 1 where it has none). Nodes of
+    a type, and edges of a kind (types of both ends, and its own type), have weights of their
+    own.
+
+    Parameters
+    ----------
+    task_loss : {"hamming"}, default="hamming"
+        Sum of the costs of the nodes with a wrong label.
+    pairwise : {"full", "symmetric", "potts"}, default="full"
+        Pair scores: a table for every edge feature; the same, where [k, l] and [l, k] share a
+        weight; or one number for every edge feature, for equal labels.
+    attractive : bool, default=False
+        Only with "potts": weights of pair scores are >= 0, and so must edge features be. Two
+        labels are then decoded exactly, by a cut.
+    inference : {"auto", "forest", "cut", "expansion", "dual", "lp", "exact"}, default="auto"
+        How graphs with cycles are decoded; see the notes.
+    labels : list, mapping from node type to list, or None, default=None
+        Labels of the nodes; None: those seen at fit.
+    label_weight : mapping from label to float, "balanced" or None, default=None
+        What the cost of an error is multiplied with, by the true label; "balanced": inversely
+        proportional to how often the labels occur.
+    missing_label : label or None, default=None
+        A label that means that none is known, such as -1; None, NaN always do.
+    bias : bool, default=True
+        A constant feature of every node.
+    dtype : {"float32", "float64"}, default="float32"
+        Type of the weights.
+
+    Attributes
+    ----------
+    classes_ : list of K labels, sorted
+    node_types_ : list
+        Types of nodes; [None] where they have none.
+    type_classes_ : list of lists
+        Labels of each type of nodes.
+    kinds_ : list of (int, int, type)
+        Positions in `node_types_` of both ends, and the type of the edge or None.
+    n_features_, n_edge_features_, size_psi_ : int
+    exact_ : bool
+        Whether the graphs of the fit are decoded to the maximum.
+
+    Notes
+    -----
+    x is a `pystruct_ext.outputs.Graph`, or a tuple (features, edges) or (features, edges,
+    edge_features); y a list of labels, one per node, or an array of the shape of a grid.
+    `pystruct_ext.outputs.NodeLabels` are labels with costs; else costs are those of the graph.
+
+    Inference. "auto": forests by dynamic programming, two labels that attract each other by a
+    cut, Potts terms by expansion moves with a dual bound, all else by ascent on the dual; the
+    latter two say how far off they may be (certificate "bounded"). "exact" branches on the
+    bound, for small graphs.
+
+    Labels may be missing (None, or a set of possible labels) for `impute` and
+    `LatentStructuralSVM`; they have no part in the loss.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> space = GraphSpace().fit_domain([(np.eye(3), [(0, 1), (1, 2)])], [["a", "b", "a"]])
+    >>> space.classes_, space.exact_
+    (['a', 'b'], True)
+    """
+
+    _empty_means_no_length: ClassVar[bool] = False
+    _one_part_along: ClassVar[int | None] = 1
+
+    def __init__(
+        self,
+        task_loss: str = "hamming",
+        pairwise: str = "full",
+        attractive: bool = False,
+        inference: str = "auto",
+        labels: Any = None,
+        label_weight: Any = None,
+        missing_label: Any = None,
+        bias: bool = True,
+        dtype: str = "float32",
+    ) -> None:
+        self.task_loss = task_loss
+        self.pairwise = pairwise
+        self.attractive = attractive
+        self.inference = inference
+        self.labels = labels
+        self.label_weight = label_weight
+        self.missing_label = missing_label
+        self.bias = bias
+        self.dtype = dtype
+
+    # Fitting.
+
+    def fit_domain(
+        self, X: Sequence[Any], Y: Sequence[Any] | None = None
+    ) -> GraphSpace:
+        """Learn labels, types and sizes; labels may be missing."""
+        self._check_parameters()
+        self.validate(X, Y)
+        if Y is None:
+            raise ValueError("y is needed to learn the labels, got None")
+        graphs = packing.graphs_of(X)
+        lists = [
+            packing.labels_of(y, g, i)
+            for i, (y, g) in enumerate(zip(Y, graphs, strict=True))
+        ]
+        encoder = FeatureEncoder(None, 1, None, np.dtype(self.dtype))
+        self.encoder_ = encoder
+        self.n_features_ = encoder.fit(packing.node_features(graphs)).n_features
+        self.n_edge_features_ = packing.edge_width(graphs)
+        self._learn_types(graphs)
+        self._learn_labels(graphs, lists)
+        self.stride_ = padded(max(map(len, self.type_classes_)))
+        self.size_psi_ = self._size()
+        self._check_kinds()
+        self.exact_ = self._is_exact(packing.is_forest(graphs))
+        return self
+
+    def fit_pack(self, X: Sequence[Any], Y: Sequence[Any] | None) -> PackedGraphs:
+        """Learn labels, types and sizes, and pack the examples, whose labels are complete."""
+        return self.fit_domain(X, Y).pack(X, Y)
+
+    def _learn_types(self, graphs: Sequence[Graph]) -> None:
+        seen: set[Any] = set()
+        for g in graphs:
+            seen.update([None] if g.node_types is None else g.node_types)
+        if None in seen and len(seen) > 1:
+            i = next(i for i, g in enumerate(graphs) if g.node_types is None)
+            raise ValueError(
+                f"X: example {i} has no node_types, but other examples have some"
+            )
+        self.node_types_ = (
+            [None] if None in seen else sorted(seen, key=packing.type_order)
+        )
+        types = packing.type_numbers(graphs, self.node_types_)
+        kinds: set[tuple[int, int, Any]] = set()
+        at = 0
+        for g in graphs:
+            kinds.update(packing.kinds_of(g, types[at : at + len(g)]))
+            at += len(g)
+        self.kinds_ = sorted(kinds, key=packing.kind_order)
+
+    def _learn_labels(
+        self, graphs: Sequence[Graph], lists: Sequence[Sequence[Any]]
+    ) -> None:
+        given, missing = self.labels, self.missing_label
+        seen: list[set[Any]] = [set() for _ in self.node_types_]
+        types = packing.type_numbers(graphs, self.node_types_)
+        first = np.concatenate([[0], np.cumsum([len(g) for g in graphs])])
+        for i, v, label in packing.each_label(lists, missing):
+            try:
+                seen[types[first[i] + v]].add(label)
+            except TypeError:
+                raise TypeError(
+                    f"y: node {v} of example {i} has the label {label!r:.80} of type "
+                    f"{type(label).__name__}, expected a string or a number"
+                ) from None
+        if given is not None:
+            per_type = (
+                [given] * len(seen)
+                if not isinstance(given, Mapping)
+                else [given.get(t, ()) for t in self.node_types_]
+            )
+            for k, allowed in enumerate(per_type):
+                own = {plain(v) for v in allowed}
+                if seen[k] - own:
+                    label = min(seen[k] - own, key=str)
+                    at = next(
+                        (i, v)
+                        for i, v, other in packing.each_label(lists, missing)
+                        if other == label and types[first[i] + v] == k
+                    )
+                    raise UnseenLabelError(
+                        f"y: node {at[1]} of example {at[0]} has the label {label!r:.80}, "
+                        f"expected one of {sorted(own, key=str)}, the labels of its type"
+                    )
+                seen[k] = own
+        for k, own in enumerate(seen):
+            if not own:
+                raise ValueError(
+                    "y holds no label"
+                    + (
+                        ""
+                        if len(seen) == 1
+                        else f" for nodes of the type {self.node_types_[k]!r}"
+                    )
+                    + ", expected at least 1; name them with labels=..."
+                )
+        self.classes_ = label_classes([list(own) for own in seen], unit="node")
+        self.type_classes_ = [[c for c in self.classes_ if c in own] for own in seen]
+        self.label_weights_ = self._weights_of_labels(lists)
+
+    def _weights_of_labels(self, lists: Sequence[Sequence[Any]]) -> NDArray[np.float64]:
+        """One number for each of `classes_`."""
+        given, k = self.label_weight, len(self.classes_)
+        weights = np.ones(k)
+        if given is None:
+            return weights
+        index = {c: j for j, c in enumerate(self.classes_)}
+        if isinstance(given, Mapping):
+            for label, value in given.items():
+                if plain(label) not in index:
+                    raise ValueError(
+                        f"label_weight names {label!r:.60}, which is none of {self.classes_}"
+                    )
+                if not (np.isfinite(value) and value >= 0):
+                    raise ValueError(
+                        f"label_weight[{label!r:.60}] is {value!r}, expected a finite "
+                        "number >= 0"
+                    )
+                weights[index[plain(label)]] = float(value)
+            return weights
+        counts = np.zeros(k)
+        for y in lists:
+            for label in y:
+                if not packing.is_unknown(label, self.missing_label):
+                    counts[index[plain(label)]] += 1
+        return np.where(counts > 0, counts.sum() / (k * np.maximum(counts, 1)), 1.0)
+
+    def _size(self) -> int:
+        unary = len(self.node_types_) * (self.n_features_ + bool(self.bias))
+        table = 1 if self.pairwise == "potts" else self._most() * self.stride_
+        pairs = len(self.kinds_) * max(1, self.n_edge_features_) * table
+        return unary * self.stride_ + pairs
+
+    def _most(self) -> int:
+        return max(map(len, self.type_classes_))
+
+    def _check_parameters(self) -> None:
+        for name, allowed in (
+            ("task_loss", ("hamming",)),
+            ("pairwise", PAIRWISE),
+            ("inference", INFERENCE),
+            ("dtype", ("float32", "float64")),
+        ):
+            if getattr(self, name) not in allowed:
+                raise ValueError(
+                    f"{name} must be one of {', '.join(allowed)}, got "
+                    f"{getattr(self, name)!r}"
+                )
+        if self.attractive and self.pairwise != "potts":
+            raise ValueError(
+                f"attractive=True is for pairwise='potts', got {self.pairwise!r}"
+            )
+        given = self.label_weight
+        if not (given is None or given == "balanced" or isinstance(given, Mapping)):
+            raise ValueError(
+                f"label_weight must be None, 'balanced' or a mapping, got {given!r:.60}"
+            )
+
+    def _check_kinds(self) -> None:
+        for a, b, own in self.kinds_ if self.pairwise == "potts" else ():
+            if a != b:
+                what = "" if own is None else f" of the type {own!r}"
+                raise ValueError(
+                    f"pairwise='potts' compares labels of nodes of one type, but an edge{what} "
+                    f"joins nodes of the types {self.node_types_[a]!r} and "
+                    f"{self.node_types_[b]!r}"
+                )
+
+    def check_loaded(self) -> None:
+        """Raise unless the fitted attributes are what fitting makes; see `Fitted`."""
+        self._check_parameters()
+        if not hasattr(self, "size_psi_"):
+            return
+        fitted = Fitted(self)
+        k = fitted.labels("classes_", at_least=1)
+        types = fitted.value("node_types_")
+        if types != [None]:
+            fitted.labels("node_types_", at_least=1)
+        own = fitted.value("type_classes_")
+        if not isinstance(own, list) or len(own) != len(types):
+            raise ValueError("GraphSpace.type_classes_ must be a list, one per type")
+        for labels in own:
+            if not isinstance(labels, list) or not labels:
+                raise ValueError("GraphSpace.type_classes_ must hold lists of labels")
+            if labels != [c for c in self.classes_ if c in labels]:
+                raise ValueError("GraphSpace.type_classes_ must hold some of classes_")
+        kinds = fitted.value("kinds_")
+        if not isinstance(kinds, list) or len(kinds) > 1 << 20:
+            raise ValueError("GraphSpace.kinds_ must be a list")
+        for kind in kinds:
+            if not isinstance(kind, tuple) or len(kind) != 3:
+                raise ValueError("GraphSpace.kinds_ must hold (type, type, edge type)")
+            for t in kind[:2]:
+                if not isinstance(t, int) or not 0 <= t < len(types):
+                    raise ValueError("GraphSpace.kinds_ names a type that is not there")
+        if len(set(kinds)) != len(kinds):
+            raise ValueError("GraphSpace.kinds_ names a kind twice")
+        d = fitted.integer("n_features_", 0, INT32_MAX)
+        fitted.integer("n_edge_features_", 0, INT32_MAX)
+        fitted.instance("encoder_", FeatureEncoder).check_width(d)
+        fitted.equal("stride_", padded(self._most()))
+        fitted.array("label_weights_", (k,), "float64", low=0)
+        fitted.boolean("exact_")
+        fitted.equal("size_psi_", self._size())
+        self._check_kinds()
+
+    # Packing.
+
+    def pack(
+        self,
+        X: Sequence[Any],
+        Y: Sequence[Any] | None = None,
+        observed: Sequence[Any] | None = None,
+    ) -> PackedGraphs:
+        """Pack examples with what was learnt at fit.
+
+        Y is complete. With `observed`, whose labels may be missing, the loss is measured
+        against that.
+        """
+        self.validate(X, Y)
+        graphs = packing.graphs_of(X)
+        rows = self.encoder_.transform(packing.node_features(graphs))
+        width = self.n_edge_features_
+        packing.edge_width(graphs, width if self.kinds_ else None)
+        features = packing.edge_rows(graphs, width, np.dtype(self.dtype))
+        if self.attractive and packing.smallest_entry(features) < 0:
+            self._say_negative(graphs)
+        counts = np.array([g.n_edges for g in graphs], dtype=np.int64)
+        types = packing.type_numbers(graphs, self.node_types_)
+        packed = PackedGraphs(
+            rows,
+            np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+            np.concatenate([g.edges for g in graphs]).reshape(-1, 2),
+            features,
+            types,
+            self._kind_numbers(graphs, types),
+            packing.is_forest(graphs),
+        )
+        self._check_inference(graphs, packed.forest)
+        if Y is not None:
+            self._pack_labels(packed, graphs, Y, observed)
+        return packed
+
+    def _say_negative(self, graphs: Sequence[Graph]) -> None:
+        for i, g in enumerate(graphs):
+            values = g.edge_features
+            if values is None or g.n_edges == 0:
+                continue
+            if hasattr(values, "toarray"):
+                values = values.toarray()
+            bad = np.argwhere(values < 0)
+            if len(bad):
+                e, f = bad[0].tolist()
+                raise ValueError(
+                    f"X: example {i}, edge {e} has the feature {values[e, f]} in column {f}; "
+                    "attractive=True needs edge features >= 0"
+                )
+
+    def _kind_numbers(
+        self, graphs: Sequence[Graph], types: NDArray[np.int32]
+    ) -> NDArray[np.int32]:
+        index = {kind: k for k, kind in enumerate(self.kinds_)}
+        found: list[int] = []
+        at = 0
+        for i, g in enumerate(graphs):
+            for e, kind in enumerate(packing.kinds_of(g, types[at : at + len(g)])):
+                if kind not in index:
+                    names = [self.node_types_[t] for t in kind[:2]]
+                    of = "" if names == [None, None] else f" between types {names}"
+                    own = "" if kind[2] is None else f" of the type {kind[2]!r:.60}"
+                    raise ValueError(
+                        f"X: example {i}, edge {e} is one{own}{of}; none such was seen at "
+                        f"fit, which had {len(index)} kinds of edges"
+                    )
+                found.append(index[kind])
+            at += len(g)
+        return np.array(found, dtype=np.int32)
+
+    def _check_inference(self, graphs: Sequence[Graph], forest: bool) -> None:
+        if self.inference == "forest" and not forest:
+            raise ValueError(
+                f"X: example {packing.with_cycle(graphs)} has a cycle, expected a forest for "
+                "inference='forest'"
+            )
+        if self.inference == "cut" and self._most() > 2:
+            raise ValueError(
+                f"inference='cut' is for two labels, but there are {self._most()}"
+            )
+
+    def _pack_labels(
+        self,
+        packed: PackedGraphs,
+        graphs: Sequence[Graph],
+        Y: Sequence[Any],
+        observed: Sequence[Any] | None,
+    ) -> None:
+        index = [{c: k for k, c in enumerate(own)} for own in self.type_classes_]
+        weight = dict(zip(self.classes_, self.label_weights_.tolist(), strict=True))
+        types, n = packed.types.tolist(), packed.rows.n_rows
+        truths, cost = np.empty(n, dtype=np.int32), np.empty(n)
+        allowed = None
+        if observed is not None:
+            if len(observed) != len(Y):
+                raise ValueError(
+                    f"observed has {len(observed)} examples, but y has {len(Y)}"
+                )
+            allowed = np.zeros((n, self._most()), dtype=np.uint8)
+        at = 0
+        for i, (g, y) in enumerate(zip(graphs, Y, strict=True)):
+            labels = packing.labels_of(y, g, i)
+            seen = labels if observed is None else packing.labels_of(observed[i], g, i)
+            costs = packing.cost_of(y if observed is None else observed[i], g, i)
+            for v, label in enumerate(labels):
+                t = types[at + v]
+                truths[at + v] = self._number(label, index[t], t, i, v)
+                known = seen[v]
+                if allowed is None or not packing.is_unknown(known, self.missing_label):
+                    k = self._number(known, index[t], t, i, v)
+                    cost[at + v] = costs[v] * weight[self.type_classes_[t][k]]
+                    if allowed is not None:
+                        allowed[at + v, k] = 1
+                else:
+                    cost[at + v] = costs[v] if isinstance(known, Set) else 0.0
+                    for k in self._possible(known, index[t], t, i, v):
+                        allowed[at + v, k] = 1
+                if allowed is not None and not allowed[at + v, truths[at + v]]:
+                    raise ValueError(
+                        f"y: node {v} of example {i} has the label {label!r:.60}, but "
+                        f"{known!r:.60} was observed there"
+                    )
+            at += len(g)
+        packed.truths, packed.cost, packed.allowed = truths, cost, allowed
+
+    def _number(
+        self, label: Any, index: Mapping[Any, int], t: int, i: int, v: int
+    ) -> int:
+        if packing.is_unknown(label, self.missing_label):
+            raise ValueError(
+                f"y: the label of node {v} of example {i} is missing ({label!r:.60}); "
+                "LatentStructuralSVM learns from graphs with missing labels"
+            )
+        try:
+            k = index.get(plain(label))
+        except TypeError:
+            raise TypeError(
+                f"y: node {v} of example {i} has the label {label!r:.80} of type "
+                f"{type(label).__name__}, expected a string or a number"
+            ) from None
+        if k is None:
+            own = self.node_types_[t]
+            of = "" if own is None else f" for a node of the type {own!r}"
+            raise UnseenLabelError(
+                f"y: node {v} of example {i} has the label {label!r:.80}, expected one of "
+                f"{list(index)}{of}"
+            )
+        return k
+
+    def _possible(
+        self, label: Any, index: Mapping[Any, int], t: int, i: int, v: int
+    ) -> Iterable[int]:
+        """Numbers of the labels that a node may have."""
+        if not packing.is_unknown(label, self.missing_label):
+            return [self._number(label, index, t, i, v)]
+        if isinstance(label, Set):
+            if not label:
+                raise ValueError(
+                    f"y: node {v} of example {i} has an empty set of labels, expected at "
+                    "least 1"
+                )
+            return sorted(self._number(one, index, t, i, v) for one in label)
+        return range(len(index))
+
+    def _is_exact(self, forest: bool) -> bool:
+        return self.inference == "exact" or (
+            forest and self.inference in ("auto", "forest")
+        )
+
+    def bind(self, packed: PackedGraphs) -> Oracle:
+        """The oracle over packed graphs."""
+        inference, kernel = self.inference, _graph.BOUNDED
+        if packed.forest and inference in ("auto", "forest"):
+            kernel = _graph.FOREST
+        elif self._is_exact(packed.forest):
+            kernel = _graph.EXACT
+        rows, (indptr, indices, values) = packed.rows, packed.edge_rows
+        sizes = [len(own) for own in self.type_classes_]
+        return kernel.bind(
+            {
+                "offsets": rows.offsets,
+                "indptr": rows.indptr,
+                "indices": rows.indices,
+                "values": rows.values,
+                "n_features": rows.n_features,
+                "edge_offsets": packed.edge_offsets,
+                "edges": packed.edges,
+                "edge_indptr": indptr,
+                "edge_indices": indices,
+                "edge_values": values,
+                "n_edge_features": int(self.n_edge_features_),
+                "n_types": len(self.node_types_),
+                "n_kinds": len(self.kinds_),
+                "n_labels": self._most(),
+                "stride": self.stride_,
+                "types": packed.types,
+                "kinds": packed.kinds,
+                "type_labels": np.array(sizes, dtype=np.int32),
+                "kind_ends": np.array(
+                    [kind[:2] for kind in self.kinds_], dtype=np.int32
+                ).reshape(-1, 2),
+                "truths": packed.truths,
+                "cost": packed.cost,
+                "allowed": packed.allowed,
+                "terms": PAIRWISE.index(self.pairwise),
+                "inference": INFERENCE.index(inference),
+                "bias": bool(self.bias),
+                "attractive": bool(self.attractive),
+            },
+            np.dtype(self.dtype),
+        )
+
+    def __space_tags__(self) -> SpaceTags:
+        """Exact where the graphs of the fit are decoded to the maximum."""
+        exact = getattr(self, "exact_", self.inference in ("forest", "exact"))
+        return SpaceTags(exactness="exact" if exact else "none", compiled=True)
+
+    def empty_output(self, x: Any) -> list[Any] | None:
+        """No labels for a graph of no nodes."""
+        return [] if isinstance(x, Graph) and len(x) == 0 else None
+
+    def empty_shape(self, x: Any) -> tuple[int, ...]:
+        """(0, K)."""
+        return 0, self._most()
+
+    def output_of(
+        self, code: Sequence[int], packed: PackedGraphs, i: int
+    ) -> list[Any]:
+        """The output that a code of packed example i stands for."""
+        if len(self.type_classes_) == 1:
+            own = self.type_classes_[0]
+            return [own[k] for k in code]
+        first = int(packed.rows.offsets[i])
+        types = packed.types[first : first + len(code)].tolist()
+        return [self.type_classes_[t][k] for t, k in zip(types, code, strict=True)]
+
+    # One example in domain language.
+
+    def loss(self, y: Any, y_hat: Any) -> float:
+        """Costs of the nodes with a wrong label; what is missing in y costs nothing."""
+        a, b = _flat(y), _flat(y_hat)
+        if len(a) != len(b):
+            raise ValueError(
+                f"y has {len(a)} labels and y_hat {len(b)}, expected the same number"
+            )
+        costs = getattr(y, "weights", None)
+        weight = dict(zip(self.classes_, self.label_weights_.tolist(), strict=True))
+        total = 0.0
+        for v, (p, q) in enumerate(zip(a, b, strict=True)):
+            cost = 1.0 if costs is None else float(costs[v])
+            if isinstance(p, Set):
+                total += 0.0 if q in p else cost
+            elif not packing.is_unknown(p, self.missing_label) and p != q:
+                total += cost * weight.get(plain(p), 1.0)
+        return total
+
+    def parts(self, y: Any) -> tuple[NDArray[np.int64], ...]:
+        """Nodes and their labels, as an index into (nodes, K): for nodes of one type."""
+        index = {c: k for k, c in enumerate(self._only_type())}
+        labels = [index[plain(c)] for c in _flat(y)]
+        return np.arange(len(labels)), np.array(labels, dtype=np.int64)
+
+    def _only_type(self) -> list[Any]:
+        if len(self.type_classes_) > 1:
+            raise NotImplementedError(
+                "nodes of several types have labels of their own: their parts need the graph"
+            )
+        return self.type_classes_[0]
+
+    def marginals_as_dicts(
+        self, marginals: NDArray[np.float64]
+    ) -> list[dict[Any, float]]:
+        """Label -> probability, for every node."""
+        names = self._only_type()
+        return [dict(zip(names, row, strict=True)) for row in marginals.tolist()]
+
+    def enumerate(self, x: Any) -> Iterable[list[Any]]:
+        """All labellings of x."""
+        (graph,) = packing.graphs_of([x])
+        types = packing.type_numbers([graph], self.node_types_).tolist()
+        return map(list, product(*(self.type_classes_[t] for t in types)))
+
+    def validate(self, X: Sequence[Any], Y: Sequence[Any] | None = None) -> None:
+        """Raise unless X is a list of graphs, and Y as long."""
+        if isinstance(X, (str, bytes, Graph)) or not hasattr(X, "__getitem__"):
+            raise TypeError(f"X must be a list of graphs, got {type(X).__name__}")
+        super().validate(X, Y)
+
+    # Labels that are missing.
+
+    def is_complete(self, y: Any) -> bool:
+        """Whether every node has a label."""
+        return not any(packing.is_unknown(c, self.missing_label) for c in _flat(y))
+
+    def impute(self, w: NDArray[np.floating], x: Any, y: Any) -> list[Any]:
+        """The best labels of all nodes among those that agree with what is known of y."""
+        (graph,) = packing.graphs_of([x])
+        packed = self.pack([graph])
+        labels = packing.labels_of(y, graph, 0)
+        index = [{c: k for k, c in enumerate(own)} for own in self.type_classes_]
+        scores = np.full((len(graph), self._most()), FORBIDDEN)
+        for v, label in enumerate(labels):
+            t = int(packed.types[v])
+            scores[v, list(self._possible(label, index[t], t, 0, v))] = 0.0
+        oracle = self.bind(packed)
+        own = scores.astype(np.dtype(self.dtype))
+        code = oracle.argmax(self._own(w), 0, 0.0, scores=own)
+        found = self.output_of(code.tolist(), packed, 0)
+        costs = getattr(y, "weights", None)
+        return found if costs is None else NodeLabels(found, costs)
+
+    def loss_augmented_decode(self, w: NDArray[np.floating], x: Any, y: Any) -> Any:
+        """Most violating output of (x, y); what is missing in y costs nothing."""
+        if self.is_complete(y):
+            return super().loss_augmented_decode(w, x, y)
+        (graph,) = packing.graphs_of([x])
+        filled = self.impute(np.zeros(self.size_psi_), graph, y)
+        packed = self.pack([graph], [filled], observed=[y])
+        return self._best(w, packed, 1.0)
+
+
+def _flat(y: Any) -> list[Any]:
+    if isinstance(y, np.ndarray):
+        return list(y.ravel().tolist())
+    return list(as_sequence(y))
+
+
+__all__ = ["GraphSpace", "PackedGraphs"]
