@@ -618,6 +618,35 @@ class GraphSpace(CompiledSpace):
             raise TypeError(f"X must be a list of graphs, got {type(X).__name__}")
         super().validate(X, Y)
 
+    # Views into w.
+
+    def node_scores(
+        self, w: NDArray[np.floating], node_type: int = 0
+    ) -> NDArray[np.float64]:
+        """Weights of the features (and, last, of the constant) of nodes of a type, (d, K)."""
+        rows = self.n_features_ + bool(self.bias)
+        at = node_type * rows * self.stride_
+        table = np.asarray(w[at : at + rows * self.stride_], dtype=np.float64)
+        return table.reshape(rows, self.stride_)[:, : len(self.type_classes_[node_type])]
+
+    def pair_scores(
+        self, w: NDArray[np.floating], kind: int = 0
+    ) -> NDArray[np.float64]:
+        """Pair scores of a kind of edges for each edge feature: (f, K, K), or (f,) of Potts."""
+        a, b, _ = self.kinds_[kind]
+        width = max(1, self.n_edge_features_)
+        first = len(self.node_types_) * (self.n_features_ + bool(self.bias)) * self.stride_
+        size = width * (1 if self.pairwise == "potts" else self._most() * self.stride_)
+        own = np.asarray(w[first + kind * size : first + (kind + 1) * size], np.float64)
+        if self.pairwise == "potts":
+            return own
+        sizes = [len(self.type_classes_[t]) for t in (a, b)]
+        tables = own.reshape(width, self._most(), self.stride_)
+        tables = tables[:, : sizes[0], : sizes[1]]
+        if self.pairwise == "symmetric" and a == b:
+            tables = np.triu(tables) + np.triu(tables, 1).transpose(0, 2, 1)
+        return tables
+
     # Labels that are missing.
 
     def is_complete(self, y: Any) -> bool:
