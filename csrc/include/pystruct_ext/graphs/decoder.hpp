@@ -4,6 +4,9 @@
 #include <cmath>
 #include <limits>
 
+#include "pystruct_ext/graphs/binary.hpp"
+#include "pystruct_ext/graphs/dual.hpp"
+#include "pystruct_ext/graphs/expansion.hpp"
 #include "pystruct_ext/graphs/forest.hpp"
 #include "pystruct_ext/graphs/local_search.hpp"
 #include "pystruct_ext/graphs/pairwise.hpp"
@@ -12,53 +15,149 @@ namespace pystruct_ext {
 
 enum class Inference { automatic, forest, cut, expansion, dual, lp, exact };
 
-// Scratch of one thread: reserve() grows it, decode() allocates nothing. The labels of a problem
-// depend on the problem and the inference alone, not on what was decoded before.
+// When the dual ascent ends.
+struct AscentLimits {
+  int32_t rounds = 200;      // sweeps there and back
+  double tolerance = 1e-9;   // gap that counts as none, relative to 1 + |score|
+  double stall = 2e-3;       // part of the gap that eight rounds must close
+};
+
+// Scratch of one thread: reserve() grows it, decode() allocates nothing, but for the first tables
+// of a size, and for `lp` and `exact`. The labels of a problem depend on the problem and the
+// inference alone, not on what was decoded before.
 template <class R>
 class GraphDecoder {
  public:
+  AscentLimits limits;
+
   void reserve(int64_t max_nodes, int64_t max_edges, int64_t stride) {
     graph_.reserve(max_nodes, max_edges);
     forest_.reserve(max_nodes, stride);
+    cut_.reserve(max_nodes, max_edges);
+    dual_.reserve(max_nodes, max_edges, stride);
+    rounded_.reserve(std::size_t(max_nodes) + 1);
     row_.reserve(std::size_t(stride) + 8);
   }
 
   // The score of the labels; NaN where scores are not finite, and then the labels are zeros.
   double decode(const PairwiseProblem<R>& p, Inference how, int32_t* labels) noexcept {
-    (void)how;
     exact_ = false;
-    graph_.build(p.n_nodes, p.n_edges, p.edges);
-    double value;
-    if (forest_.walk(p.n_nodes, p.n_edges, graph_)) {
-      forest_.decode(p, labels);
-      value = bound_ = p.score(labels);
-      exact_ = true;
-    } else {
-      for (int32_t v = 0; v < p.n_nodes; ++v) {
-        labels[v] = 0;
-        for (int32_t l = 1; l < p.n_labels[v]; ++l)
-          if (p.unary_of(v)[l] > p.unary_of(v)[labels[v]]) labels[v] = l;
-      }
-      improve_labels(p, graph_, 50, row_.data(), labels);
-      value = p.score(labels);
-      bound_ = sum_of_maxima(p);
-    }
-    if (!std::isfinite(bound_) || !std::isfinite(value)) {
+    if (!finite(p)) {
       for (int32_t v = 0; v < p.n_nodes; ++v) labels[v] = 0;
-      exact_ = false;
-      value = bound_ = std::numeric_limits<double>::quiet_NaN();
+      return value_ = bound_ = std::numeric_limits<double>::quiet_NaN();
     }
-    return value;
+    if (how == Inference::automatic || how == Inference::cut) {
+      if (attractive_binary(p, cut_.gain(), cut_.price())) {
+        cut_.shape(p.n_nodes, p.n_edges, p.edges);
+        cut_.run();
+        for (int32_t v = 0; v < p.n_nodes; ++v) labels[v] = cut_.one(v);
+        return proven(p.score(labels));
+      }
+    }
+    graph_.build(p.n_nodes, p.n_edges, p.edges);
+    if (how == Inference::automatic || how == Inference::forest) {
+      if (forest_.walk(p.n_nodes, p.n_edges, graph_)) {
+        forest_.decode(p, labels);
+        return proven(p.score(labels));
+      }
+    }
+    best_unaries(p, labels);
+    value_ = p.score(labels);
+    const bool expand =
+        (how == Inference::automatic || how == Inference::expansion) && attractive_potts(p);
+    if (expand) {
+      cut_.shape(p.n_nodes, p.n_edges, p.edges);
+      expand_labels(p, cut_, labels);
+      value_ = p.score(labels);
+    }
+    if (!dual_.load(p)) {
+      improve_labels(p, graph_, 50, row_.data(), labels);
+      bound_ = sum_of_maxima(p);
+      return value_ = p.score(labels);
+    }
+    ascend(p, labels);
+    return value_;
   }
 
   double bound() const noexcept { return bound_; }  // of the last decode: >= the maximum
   bool exact() const noexcept { return exact_; }    // whether its labels are proven the best
 
  private:
+  double proven(double value) noexcept {
+    exact_ = true;
+    return value_ = bound_ = value;
+  }
+
+  static bool finite(const R* x, int64_t n) noexcept {
+    R sums[8] = {};
+    int64_t k = 0;
+    for (; k + 8 <= n; k += 8)
+      for (int j = 0; j < 8; ++j) sums[j] += x[k + j] - x[k + j];
+    R sum = 0;
+    for (; k < n; ++k) sum += x[k] - x[k];
+    for (int j = 0; j < 8; ++j) sum += sums[j];
+    return sum == 0;
+  }
+  static bool finite(const PairwiseProblem<R>& p) noexcept {
+    if (p.potts && !finite(p.potts, p.n_edges)) return false;
+    bool full = true;  // no row has an end that is not to be read
+    for (int32_t v = 0; v < p.n_nodes; ++v) full &= p.n_labels[v] == p.stride;
+    if (full && !finite(p.unary, int64_t(p.n_nodes) * p.stride)) return false;
+    for (int32_t v = 0; !full && v < p.n_nodes; ++v)
+      if (!finite(p.unary_of(v), p.n_labels[v])) return false;
+    for (int32_t e = 0; !p.potts && e < p.n_edges; ++e) {
+      if (full) {
+        if (e > 0 && p.table_at[e] == p.table_at[e - 1]) continue;
+        if (!finite(p.table(e), int64_t(p.stride) * p.stride)) return false;
+        continue;
+      }
+      for (int32_t x = 0; x < p.n_labels[p.a(e)]; ++x)
+        if (!finite(p.table(e) + int64_t(x) * p.stride, p.n_labels[p.b(e)])) return false;
+    }
+    return true;
+  }
+
+  static void best_unaries(const PairwiseProblem<R>& p, int32_t* labels) noexcept {
+    for (int32_t v = 0; v < p.n_nodes; ++v) {
+      const R* unary = p.unary_of(v);
+      labels[v] = 0;
+      for (int32_t l = 1; l < p.n_labels[v]; ++l)
+        if (unary[l] > unary[labels[v]]) labels[v] = l;
+    }
+  }
+
+  double tolerance() const noexcept { return limits.tolerance * (1 + std::fabs(value_)); }
+
+  // Dual ascent from the loaded state; labels are replaced by better ones rounded on the way.
+  void ascend(const PairwiseProblem<R>& p, int32_t* labels) noexcept {
+    int32_t* rounded = rounded_.data();
+    double then = 0;
+    for (int32_t round = 0; round < limits.rounds; ++round) {
+      bound_ = dual_.round(rounded);
+      improve_labels(p, graph_, 3, row_.data(), rounded);
+      const double value = p.score(rounded);
+      if (value > value_ + 1e-12 * (1 + std::fabs(value_))) {
+        value_ = value;
+        for (int32_t v = 0; v < p.n_nodes; ++v) labels[v] = rounded[v];
+      }
+      if (bound_ - value_ <= tolerance()) {
+        proven(value_);
+        return;
+      }
+      if (round % 8 == 0) {
+        if (round > 0 && then - bound_ < limits.stall * (bound_ - value_)) break;
+        then = bound_;
+      }
+    }
+  }
+
   Incidence graph_;
   ForestDecoder forest_;
+  BinaryCut cut_;
+  DualAscent dual_;
+  AlignedBuffer<int32_t> rounded_;
   AlignedBuffer<double> row_;
-  double bound_ = 0;
+  double value_ = 0, bound_ = 0;
   bool exact_ = false;
 };
 
