@@ -14,6 +14,8 @@ import warnings
 
 import numpy as np
 from _common import data_folder, show_table, write_json
+from matplotlib.colors import rgb_to_hsv
+from scipy.ndimage import gaussian_filter, sobel
 
 from pystruct_ext import GraphSVM
 from pystruct_ext.metrics import graph_report, mean_image_iou
@@ -110,7 +112,153 @@ def run_snakes(args):
     return rows
 
 
-PARTS = {"snakes": run_snakes}
+# Horses.
+
+
+def cell_features(image):
+    """59 columns of every cell: place, colours, neighbourhood, (64, 64, 59)."""
+    rows, columns = np.mgrid[-1:1:64j, -1:1:64j]
+    grey = image.mean(axis=2)
+    found = [rows, columns, rows * columns, rows**2, columns**2]
+    found += [*np.moveaxis(image, 2, 0), *np.moveaxis(image**2, 2, 0)]
+    found += list(np.moveaxis(rgb_to_hsv(image), 2, 0))
+    for sigma in (1, 2, 4):
+        found += [gaussian_filter(image[..., k], sigma) for k in range(3)]
+    spread = gaussian_filter(grey**2, 2) - gaussian_filter(grey, 2) ** 2
+    found += [np.sqrt(np.maximum(spread, 0)), np.hypot(sobel(grey, 0), sobel(grey, 1))]
+    mean, frame = image.mean(axis=(0, 1)), np.ones((64, 64), dtype=bool)
+    frame[3:-3, 3:-3] = False
+    border = image[frame].mean(axis=0)
+    for k in range(3):
+        colour = image[..., k]
+        found += [np.full((64, 64), mean[k]), colour - mean[k], colour - border[k]]
+    around = np.pad(grey, 2, mode="edge")
+    found += [around[a : a + 64, b : b + 64] for a in range(5) for b in range(5)]
+    return np.stack(found, axis=-1)
+
+
+def log_odds(p, least=1e-2):
+    p = np.clip(p, least, 1 - least)
+    return np.log(p / (1 - p))
+
+
+def horses(tune):
+    """Images, masks and 60 columns of training and test images."""
+    data = np.load(data_folder("weizmann-horses-64") / "weizmann_horses_64.npz")
+    masks = np.unpackbits(data["masks"], axis=-1).astype(int)
+    images, ids = data["images"] / 255.0, data["image_id"]
+    train = np.flatnonzero((ids <= 200) & (ids != 18))
+    test = np.flatnonzero((ids > 200) & (ids != 274))
+    if tune:
+        order = np.random.RandomState(0).permutation(len(train))
+        train, test = train[order[40:]], train[order[:40]]
+    prior = log_odds(gaussian_filter(masks[train].mean(axis=0), 1.5))
+    out = []
+    for part in (train, test):
+        columns = [np.dstack([cell_features(images[i]), prior]) for i in part]
+        out.append((images[part], masks[part], np.stack(columns)))
+    mean = out[0][2].mean(axis=(0, 1, 2))
+    spread = out[0][2].std(axis=(0, 1, 2)) + 1e-9
+    return [(i, m, (x - mean) / spread) for i, m, x in out]
+
+
+def trees(x, masks, seed=0):
+    import lightgbm
+
+    rows = x.reshape(-1, x.shape[-1])
+    some = np.random.RandomState(seed).permutation(len(rows))[:100_000]
+    model = lightgbm.LGBMClassifier(
+        n_estimators=120, num_leaves=31, learning_rate=0.08, min_child_samples=50,
+        n_jobs=1, verbose=-1,
+    )  # fmt: skip
+    return model.fit(rows[some], masks.ravel()[some])
+
+
+def with_trees(parts, n_folds=5):
+    """One more column: log-odds of trees, of other images where these are for training."""
+    (images, masks, x), (others, gold, z) = parts
+    fold = np.random.RandomState(1).permutation(len(x)) % n_folds
+    own = np.empty(masks.shape)
+
+    def odds(model, values):
+        rows = values.reshape(-1, values.shape[-1])
+        return log_odds(model.predict_proba(rows)[:, 1], 1e-3).reshape(values.shape[:-1])
+
+    for k in range(n_folds):
+        own[fold == k] = odds(trees(x[fold != k], masks[fold != k]), x[fold == k])
+    new = odds(trees(x, masks), z)
+    scale = own.std()
+    return [
+        (images, masks, np.concatenate([x, own[..., None] / scale], axis=-1)),
+        (others, gold, np.concatenate([z, new[..., None] / scale], axis=-1)),
+    ]
+
+
+def horse_scores(y, predicted):
+    report = graph_report(y, predicted)
+    return {
+        "pixels": 100 * report.accuracy,
+        "IoU pooled": 100 * report.iou[1],
+        "mean IoU": 100 * mean_image_iou(y, predicted, 1),
+    }
+
+
+def run_horses(args, stacked=False):
+    began = time.perf_counter()
+    parts = horses(args.tune)
+    if stacked:
+        parts = with_trees(parts)
+    seconds = time.perf_counter() - began
+    print(f"features: {seconds:.1f} s, {parts[0][2].shape[-1]} columns")
+    graphs = [
+        [
+            grid_graph(
+                f, args.neighbours, directions=None, contrast=args.scales, colours=i
+            )
+            for i, f in zip(images, x, strict=True)
+        ]
+        for images, _, x in parts
+    ]
+    gold = [list(masks) for _, masks, _ in parts]
+    rows = []
+    for C in args.C or [1e-3]:
+        for weight in args.weight:
+            began = time.perf_counter()
+            model = GraphSVM(
+                C=C, pairwise="potts", attractive=True, tol=args.tol,
+                label_weight=None if weight == 1 else {0: 1.0, 1: weight},
+                max_time=args.max_time, verbose=args.verbose,
+            )  # fmt: skip
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                model.fit(graphs[0], gold[0])
+            seconds = time.perf_counter() - began
+            began = time.perf_counter()
+            predicted = model.predict(graphs[1])
+            rows.append(
+                {
+                    "model": f"linear + contrast{' + trees' * stacked}, C={C:g}, "
+                    f"weight {weight:g}",
+                    **horse_scores(gold[1], predicted),
+                    "train s": seconds,
+                    "ms/image": 1e3 * (time.perf_counter() - began) / len(predicted),
+                    "certificate": model.certificate_,
+                    "gap": model.relative_gap_,
+                    "status": model.status_,
+                    "passes": model.n_iter_,
+                }
+            )
+            print(rows[-1], model.space_.pair_scores(model.coef_), flush=True)
+    floor = TREES_FLOOR if stacked else HORSES_FLOOR
+    show_table(f"Horses (floor, pixels / pooled / mean IoU: {floor})", rows)
+    return rows
+
+
+PARTS = {
+    "snakes": run_snakes,
+    "horses": run_horses,
+    "horses-trees": lambda args: run_horses(args, stacked=True),
+}
 
 
 def main(argv=None):
@@ -121,6 +269,9 @@ def main(argv=None):
     parser.add_argument("--C", nargs="+", type=float)
     parser.add_argument("--tol", type=float, default=1e-2)
     parser.add_argument("--max-time", type=float)
+    parser.add_argument("--weight", nargs="+", type=float, default=[1.0])
+    parser.add_argument("--scales", nargs="+", type=float, default=[0.05, 0.15, 0.4])
+    parser.add_argument("--neighbours", type=int, default=4)
     parser.add_argument("--verbose", type=int, default=0)
     args = parser.parse_args(argv)
     found = {}

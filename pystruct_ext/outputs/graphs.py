@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -257,8 +257,7 @@ def as_graph(x: Any) -> Graph:
         For anything else.
     """
     if isinstance(x, Graph):
-        x.check()
-        return x
+        return replace(x)  # checked once more: fields may have been set since
     if isinstance(x, tuple) and len(x) in (2, 3):
         return Graph(*x)
     raise TypeError(

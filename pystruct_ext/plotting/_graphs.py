@@ -60,6 +60,12 @@ def _order(labels: Sequence[Any]) -> list[Any]:
         return distinct
 
 
+def _label_looks(n: int) -> list[Look]:
+    """Looks of n labels; the colour of mistakes is none of theirs."""
+    reserved = tint(WRONG, 1.0)
+    return [look for look in looks(2 * n + 2) if look.color != reserved][:n]
+
+
 class GraphDisplay(ExampleDisplay):
     """A graph with the labels of its nodes.
 
@@ -172,7 +178,7 @@ class GraphDisplay(ExampleDisplay):
             known = sum(not _unknown(c) for c in self.gold)
             title = f"{known - len(wrong)} of {known} nodes right"
         order = _order([*self.y, *(self.gold or [])])
-        look = dict(zip(order, looks(len(order)), strict=True))
+        look = dict(zip(order, _label_looks(len(order)), strict=True))
         places = _UNIT * self.layout()
         low = places.min(axis=0) if len(places) else np.zeros(2)
         span = places.max(axis=0) - low if len(places) else np.zeros(2)
@@ -376,7 +382,7 @@ class GridDisplay(ExampleDisplay):
             title = f"{known - int(wrong.sum())} of {known} cells right"
         order = _order([*self.y, *(self.gold or [])])
         index = {c: k for k, c in enumerate(order)}
-        colors = [_shade(look) for look in looks(len(order))]
+        colors = [_shade(look) for look in _label_looks(len(order))]
 
         def numbers(labels: list[Any]) -> NDArray[np.float64]:
             flat = [np.nan if _unknown(c) else index[c] for c in labels]

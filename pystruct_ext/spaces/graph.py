@@ -49,9 +49,9 @@ class GraphSpace(CompiledSpace):
         labels are then decoded exactly, by a cut.
     inference : {"auto", "forest", "cut", "expansion", "dual", "lp", "exact"}, default="auto"
         How graphs with cycles are decoded; see the notes.
-    labels : list, mapping from node type to list, or None, default=None
+    labels : tuple of str, other labels, mapping from node type to labels, or None, default=None
         Labels of the nodes; None: those seen at fit.
-    label_weight : mapping from label to float, "balanced" or None, default=None
+    label_weight : {"balanced"}, mapping from label to float, or None, default=None
         What the cost of an error is multiplied with, by the true label; "balanced": inversely
         proportional to how often the labels occur.
     missing_label : label or None, default=None
