@@ -146,6 +146,7 @@ class GraphSpace(CompiledSpace):
         self.size_psi_ = self._size()
         self._check_kinds()
         self.exact_ = self._is_exact(packing.is_forest(graphs))
+        self.nonnegative_ = self._nonnegative()
         return self
 
     def fit_pack(self, X: Sequence[Any], Y: Sequence[Any] | None) -> PackedGraphs:
@@ -255,6 +256,11 @@ class GraphSpace(CompiledSpace):
         pairs = len(self.kinds_) * max(1, self.n_edge_features_) * table
         return unary * self.stride_ + pairs
 
+    def _nonnegative(self) -> tuple[int, int] | None:
+        """The weights that are to be >= 0: all pair scores, if they are to attract."""
+        first = len(self.node_types_) * (self.n_features_ + bool(self.bias)) * self.stride_
+        return (first, self.size_psi_) if self.attractive else None
+
     def _most(self) -> int:
         return max(map(len, self.type_classes_))
 
@@ -326,6 +332,8 @@ class GraphSpace(CompiledSpace):
         fitted.array("label_weights_", (k,), "float64", low=0)
         fitted.boolean("exact_")
         fitted.equal("size_psi_", self._size())
+        if getattr(self, "nonnegative_", None) != self._nonnegative():
+            raise ValueError("GraphSpace.nonnegative_ must be the range of pair scores")
         self._check_kinds()
 
     # Packing.
@@ -495,17 +503,17 @@ class GraphSpace(CompiledSpace):
         return range(len(index))
 
     def _is_exact(self, forest: bool) -> bool:
+        if self.attractive and self._most() <= 2 and self.inference in ("auto", "cut"):
+            return True
         return self.inference == "exact" or (
             forest and self.inference in ("auto", "forest")
         )
 
     def bind(self, packed: PackedGraphs) -> Oracle:
         """The oracle over packed graphs."""
-        inference, kernel = self.inference, _graph.BOUNDED
+        inference, kernel = self.inference, _graph.GRAPH
         if packed.forest and inference in ("auto", "forest"):
             kernel = _graph.FOREST
-        elif self._is_exact(packed.forest):
-            kernel = _graph.EXACT
         rows, (indptr, indices, values) = packed.rows, packed.edge_rows
         sizes = [len(own) for own in self.type_classes_]
         return kernel.bind(

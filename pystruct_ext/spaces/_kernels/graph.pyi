@@ -1,5 +1,4 @@
 from pystruct_ext._core.binder import Kernel
 
 FOREST: Kernel
-EXACT: Kernel
-BOUNDED: Kernel
+GRAPH: Kernel

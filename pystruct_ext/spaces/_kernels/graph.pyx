@@ -4,9 +4,7 @@ from pystruct_ext._core.binder cimport psx_kernel, wrap_kernel
 
 cdef extern from "pystruct_ext/spaces/graph_tools.hpp" namespace "pystruct_ext":
     const psx_kernel* forest_graph_kernel() except +
-    const psx_kernel* exact_graph_kernel() except +
-    const psx_kernel* bounded_graph_kernel() except +
+    const psx_kernel* graph_kernel() except +
 
 FOREST = wrap_kernel(forest_graph_kernel(), None)
-EXACT = wrap_kernel(exact_graph_kernel(), None)
-BOUNDED = wrap_kernel(bounded_graph_kernel(), None)
+GRAPH = wrap_kernel(graph_kernel(), None)

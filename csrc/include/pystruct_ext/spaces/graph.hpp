@@ -479,23 +479,25 @@ struct GraphView {
   }
 };
 
-// Decoded to the maximum: forests, cuts, and small graphs by branching.
+// Decoded as well as can be, with an upper bound; to the maximum where two labels attract each other, and
+// by branching.
 template <class R>
-struct ExactGraphSpace : GraphView<R> {
-  static constexpr uint32_t kFlags = PSX_EXACT;
-};
-// As those, and every graph is a forest, which can be asked about all of its labellings.
-template <class R>
-struct ForestGraphSpace : GraphView<R> {
-  static constexpr uint32_t kFlags = PSX_EXACT;
-};
-// Decoded as well as can be, with an upper bound.
-template <class R>
-struct BoundedGraphSpace : GraphView<R> {
+struct GraphSpace : GraphView<R> {
   static constexpr uint32_t kFlags = PSX_UNDERGEN;
+  uint32_t exactness() const noexcept {
+    const auto how = static_cast<Inference>(this->inference);
+    const bool cut = this->attractive && this->n_labels <= 2 &&
+                     (how == Inference::automatic || how == Inference::cut);
+    return cut || how == Inference::exact ? PSX_EXACT : PSX_UNDERGEN;
+  }
   double bound(int64_t, double, const typename GraphView<R>::Scratch& s) const noexcept {
     return s.upper;
   }
+};
+// Every graph is a forest: decoded to the maximum, and it can be asked about all labellings.
+template <class R>
+struct ForestGraphSpace : GraphView<R> {
+  static constexpr uint32_t kFlags = PSX_EXACT;
 };
 
 }  // namespace pystruct_ext

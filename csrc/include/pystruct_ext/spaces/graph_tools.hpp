@@ -104,11 +104,8 @@ inline const psx_kernel* forest_graph_kernel() {
                       With<ForestGraphSpace<double>, ForestQueries<ForestGraphSpace<double>>>>(
       "graph_forest");
 }
-inline const psx_kernel* exact_graph_kernel() {
-  return kernel_table<With<ExactGraphSpace<float>>, With<ExactGraphSpace<double>>>("graph_exact");
-}
-inline const psx_kernel* bounded_graph_kernel() {
-  return kernel_table<With<BoundedGraphSpace<float>>, With<BoundedGraphSpace<double>>>("graph");
+inline const psx_kernel* graph_kernel() {
+  return kernel_table<With<GraphSpace<float>>, With<GraphSpace<double>>>("graph");
 }
 
 }  // namespace pystruct_ext
