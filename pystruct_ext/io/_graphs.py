@@ -123,9 +123,7 @@ def _parsed(line: str, where: str) -> dict[str, Any]:
     except RecursionError:
         raise ValueError(f"{where}: nested too deeply") from None
     except ValueError as error:
-        raise ValueError(
-            f"{where}: not a JSON object: {shorten(str(error))}"
-        ) from None
+        raise ValueError(f"{where}: not a JSON object: {shorten(str(error))}") from None
     if not isinstance(record, dict):
         raise ValueError(
             f"{where}: expected a JSON object, got {shorten(line.strip())}"

@@ -91,7 +91,9 @@ def _known(
             raise ValueError(
                 f"y_pred: example {i} has {len(q)} labels, expected {len(p)}"
             )
-        own = np.ones(len(p)) if weights is None else np.asarray(weights[i], dtype=float)
+        own = (
+            np.ones(len(p)) if weights is None else np.asarray(weights[i], dtype=float)
+        )
         if own.shape != (len(p),):
             raise ValueError(
                 f"weights: example {i} has shape {own.shape}, expected ({len(p)},)"

@@ -184,9 +184,7 @@ class GraphDisplay(ExampleDisplay):
         span = places.max(axis=0) - low if len(places) else np.zeros(2)
         keys = [Key(shorten(c, 40), look[c].color, look[c].hatch) for c in order]
         if self.gold is not None:
-            keys.append(
-                Key("wrong; its true label beside it", WRONG, shape="outline")
-            )
+            keys.append(Key("wrong; its true label beside it", WRONG, shape="outline"))
         legend = Legend(keys, max(float(span[0]), 260.0))
         pad = _RADIUS + 22.0
         width = max(float(span[0]) + 2 * pad, legend.width + 2 * MARGIN)
@@ -232,9 +230,7 @@ class GraphDisplay(ExampleDisplay):
             text = self._name(v)
             if measure(text, _SMALL) <= 2 * _RADIUS - 3.0:
                 dark = sum(own.color) < 1.9
-                page.text(
-                    x, y, text, _SMALL, color="white" if dark else INK, zorder=3
-                )
+                page.text(x, y, text, _SMALL, color="white" if dark else INK, zorder=3)
             else:
                 page.text(
                     x, y + _RADIUS + 6.0, clip(text, _UNIT, _SMALL), _SMALL,
@@ -304,9 +300,7 @@ class GridDisplay(ExampleDisplay):
     0  1
     """
 
-    def __init__(
-        self, graph: Any, y: Any, gold: Any = None, image: Any = None
-    ) -> None:
+    def __init__(self, graph: Any, y: Any, gold: Any = None, image: Any = None) -> None:
         self.graph: Graph = as_graph(graph)
         shape = self.graph.shape
         if shape is None or len(shape) != 2:
@@ -372,8 +366,8 @@ class GridDisplay(ExampleDisplay):
         from matplotlib.colors import ListedColormap
         from matplotlib.patches import Patch
 
-        display = self if image is None else type(self)(
-            self.graph, self.y, self.gold, image
+        display = (
+            self if image is None else type(self)(self.graph, self.y, self.gold, image)
         )
         shape = tuple(self.graph.shape or ())
         wrong = self.wrong()
@@ -400,7 +394,11 @@ class GridDisplay(ExampleDisplay):
         for (name, values), own in zip(panels, axes, strict=True):
             style: dict[str, Any] = {"interpolation": "nearest"}
             if name == "mistakes":
-                style |= {"cmap": ListedColormap(["#F2F2F2", WRONG]), "vmin": 0, "vmax": 1}
+                style |= {
+                    "cmap": ListedColormap(["#F2F2F2", WRONG]),
+                    "vmin": 0,
+                    "vmax": 1,
+                }
             elif name != "image":
                 style |= {
                     "cmap": ListedColormap(colors).with_extremes(bad="white"),

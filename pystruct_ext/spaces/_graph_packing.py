@@ -234,9 +234,7 @@ def cost_of(y: Any, graph: Graph, i: int) -> NDArray[np.float64]:
     return np.ones(len(graph))
 
 
-def each_label(
-    Y: Iterable[Any], missing: Any = None
-) -> Iterable[tuple[int, int, Any]]:
+def each_label(Y: Iterable[Any], missing: Any = None) -> Iterable[tuple[int, int, Any]]:
     """Example, node and label; the members of sets one by one, missing ones left out."""
     for i, y in enumerate(Y):
         for v, label in enumerate(y):

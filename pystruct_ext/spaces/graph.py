@@ -14,9 +14,10 @@ from pystruct_ext.outputs.graphs import Graph, NodeLabels
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces import _graph_packing as packing
 from pystruct_ext.spaces._encoding import FeatureEncoder
+from pystruct_ext.spaces._graph_labels import LabelCoder, label_weights, learnt_labels
 from pystruct_ext.spaces._graph_packing import PackedGraphs
 from pystruct_ext.spaces._kernels import graph as _graph
-from pystruct_ext.spaces._labels import UnseenLabelError, label_classes, padded
+from pystruct_ext.spaces._labels import label_classes, padded
 from pystruct_ext.spaces.base import SpaceTags
 from pystruct_ext.spaces.compiled import CompiledSpace
 from pystruct_ext.utils.examples import as_sequence, plain
@@ -176,79 +177,24 @@ class GraphSpace(CompiledSpace):
     def _learn_labels(
         self, graphs: Sequence[Graph], lists: Sequence[Sequence[Any]]
     ) -> None:
-        given, missing = self.labels, self.missing_label
-        seen: list[set[Any]] = [set() for _ in self.node_types_]
         types = packing.type_numbers(graphs, self.node_types_)
-        first = np.concatenate([[0], np.cumsum([len(g) for g in graphs])])
-        for i, v, label in packing.each_label(lists, missing):
-            try:
-                seen[types[first[i] + v]].add(label)
-            except TypeError:
-                raise TypeError(
-                    f"y: node {v} of example {i} has the label {label!r:.80} of type "
-                    f"{type(label).__name__}, expected a string or a number"
-                ) from None
-        if given is not None:
-            per_type = (
-                [given] * len(seen)
-                if not isinstance(given, Mapping)
-                else [given.get(t, ()) for t in self.node_types_]
-            )
-            for k, allowed in enumerate(per_type):
-                own = {plain(v) for v in allowed}
-                if seen[k] - own:
-                    label = min(seen[k] - own, key=str)
-                    at = next(
-                        (i, v)
-                        for i, v, other in packing.each_label(lists, missing)
-                        if other == label and types[first[i] + v] == k
-                    )
-                    raise UnseenLabelError(
-                        f"y: node {at[1]} of example {at[0]} has the label {label!r:.80}, "
-                        f"expected one of {sorted(own, key=str)}, the labels of its type"
-                    )
-                seen[k] = own
-        for k, own in enumerate(seen):
-            if not own:
-                raise ValueError(
-                    "y holds no label"
-                    + (
-                        ""
-                        if len(seen) == 1
-                        else f" for nodes of the type {self.node_types_[k]!r}"
-                    )
-                    + ", expected at least 1; name them with labels=..."
-                )
+        first = np.cumsum([0, *map(len, graphs)]).tolist()
+        seen = learnt_labels(
+            self.labels, lists, types, first, self.node_types_, self.missing_label
+        )
         self.classes_ = label_classes([list(own) for own in seen], unit="node")
         self.type_classes_ = [[c for c in self.classes_ if c in own] for own in seen]
-        self.label_weights_ = self._weights_of_labels(lists)
+        self.label_weights_ = label_weights(
+            self.label_weight, self.classes_, lists, self.missing_label
+        )
 
-    def _weights_of_labels(self, lists: Sequence[Sequence[Any]]) -> NDArray[np.float64]:
-        """One number for each of `classes_`."""
-        given, k = self.label_weight, len(self.classes_)
-        weights = np.ones(k)
-        if given is None:
-            return weights
-        index = {c: j for j, c in enumerate(self.classes_)}
-        if isinstance(given, Mapping):
-            for label, value in given.items():
-                if plain(label) not in index:
-                    raise ValueError(
-                        f"label_weight names {label!r:.60}, which is none of {self.classes_}"
-                    )
-                if not (np.isfinite(value) and value >= 0):
-                    raise ValueError(
-                        f"label_weight[{label!r:.60}] is {value!r}, expected a finite "
-                        "number >= 0"
-                    )
-                weights[index[plain(label)]] = float(value)
-            return weights
-        counts = np.zeros(k)
-        for y in lists:
-            for label in y:
-                if not packing.is_unknown(label, self.missing_label):
-                    counts[index[plain(label)]] += 1
-        return np.where(counts > 0, counts.sum() / (k * np.maximum(counts, 1)), 1.0)
+    def _coder(self) -> LabelCoder:
+        return LabelCoder(
+            self.node_types_,
+            self.type_classes_,
+            dict(zip(self.classes_, self.label_weights_.tolist(), strict=True)),
+            self.missing_label,
+        )
 
     def _size(self) -> int:
         unary = len(self.node_types_) * (self.n_features_ + bool(self.bias))
@@ -258,7 +204,9 @@ class GraphSpace(CompiledSpace):
 
     def _nonnegative(self) -> tuple[int, int] | None:
         """The weights that are to be >= 0: all pair scores, if they are to attract."""
-        first = len(self.node_types_) * (self.n_features_ + bool(self.bias)) * self.stride_
+        first = (
+            len(self.node_types_) * (self.n_features_ + bool(self.bias)) * self.stride_
+        )
         return (first, self.size_psi_) if self.attractive else None
 
     def _most(self) -> int:
@@ -370,7 +318,7 @@ class GraphSpace(CompiledSpace):
         )
         self._check_inference(graphs, packed.forest)
         if Y is not None:
-            self._pack_labels(packed, graphs, Y, observed)
+            self._coder().pack(packed, graphs, Y, observed)
         return packed
 
     def _say_negative(self, graphs: Sequence[Graph]) -> None:
@@ -418,89 +366,6 @@ class GraphSpace(CompiledSpace):
             raise ValueError(
                 f"inference='cut' is for two labels, but there are {self._most()}"
             )
-
-    def _pack_labels(
-        self,
-        packed: PackedGraphs,
-        graphs: Sequence[Graph],
-        Y: Sequence[Any],
-        observed: Sequence[Any] | None,
-    ) -> None:
-        index = [{c: k for k, c in enumerate(own)} for own in self.type_classes_]
-        weight = dict(zip(self.classes_, self.label_weights_.tolist(), strict=True))
-        types, n = packed.types.tolist(), packed.rows.n_rows
-        truths, cost = np.empty(n, dtype=np.int32), np.empty(n)
-        allowed = None
-        if observed is not None:
-            if len(observed) != len(Y):
-                raise ValueError(
-                    f"observed has {len(observed)} examples, but y has {len(Y)}"
-                )
-            allowed = np.zeros((n, self._most()), dtype=np.uint8)
-        at = 0
-        for i, (g, y) in enumerate(zip(graphs, Y, strict=True)):
-            labels = packing.labels_of(y, g, i)
-            seen = labels if observed is None else packing.labels_of(observed[i], g, i)
-            costs = packing.cost_of(y if observed is None else observed[i], g, i)
-            for v, label in enumerate(labels):
-                t = types[at + v]
-                truths[at + v] = self._number(label, index[t], t, i, v)
-                known = seen[v]
-                if allowed is None or not packing.is_unknown(known, self.missing_label):
-                    k = self._number(known, index[t], t, i, v)
-                    cost[at + v] = costs[v] * weight[self.type_classes_[t][k]]
-                    if allowed is not None:
-                        allowed[at + v, k] = 1
-                else:
-                    cost[at + v] = costs[v] if isinstance(known, Set) else 0.0
-                    for k in self._possible(known, index[t], t, i, v):
-                        allowed[at + v, k] = 1
-                if allowed is not None and not allowed[at + v, truths[at + v]]:
-                    raise ValueError(
-                        f"y: node {v} of example {i} has the label {label!r:.60}, but "
-                        f"{known!r:.60} was observed there"
-                    )
-            at += len(g)
-        packed.truths, packed.cost, packed.allowed = truths, cost, allowed
-
-    def _number(
-        self, label: Any, index: Mapping[Any, int], t: int, i: int, v: int
-    ) -> int:
-        if packing.is_unknown(label, self.missing_label):
-            raise ValueError(
-                f"y: the label of node {v} of example {i} is missing ({label!r:.60}); "
-                "LatentStructuralSVM learns from graphs with missing labels"
-            )
-        try:
-            k = index.get(plain(label))
-        except TypeError:
-            raise TypeError(
-                f"y: node {v} of example {i} has the label {label!r:.80} of type "
-                f"{type(label).__name__}, expected a string or a number"
-            ) from None
-        if k is None:
-            own = self.node_types_[t]
-            of = "" if own is None else f" for a node of the type {own!r}"
-            raise UnseenLabelError(
-                f"y: node {v} of example {i} has the label {label!r:.80}, expected one of "
-                f"{list(index)}{of}"
-            )
-        return k
-
-    def _possible(
-        self, label: Any, index: Mapping[Any, int], t: int, i: int, v: int
-    ) -> Iterable[int]:
-        """Numbers of the labels that a node may have."""
-        if not packing.is_unknown(label, self.missing_label):
-            return [self._number(label, index, t, i, v)]
-        if isinstance(label, Set):
-            if not label:
-                raise ValueError(
-                    f"y: node {v} of example {i} has an empty set of labels, expected at "
-                    "least 1"
-                )
-            return sorted(self._number(one, index, t, i, v) for one in label)
-        return range(len(index))
 
     def _is_exact(self, forest: bool) -> bool:
         if self.attractive and self._most() <= 2 and self.inference in ("auto", "cut"):
@@ -563,9 +428,7 @@ class GraphSpace(CompiledSpace):
         """(0, K)."""
         return 0, self._most()
 
-    def output_of(
-        self, code: Sequence[int], packed: PackedGraphs, i: int
-    ) -> list[Any]:
+    def output_of(self, code: Sequence[int], packed: PackedGraphs, i: int) -> list[Any]:
         """The output that a code of packed example i stands for."""
         if len(self.type_classes_) == 1:
             own = self.type_classes_[0]
@@ -635,7 +498,9 @@ class GraphSpace(CompiledSpace):
         rows = self.n_features_ + bool(self.bias)
         at = node_type * rows * self.stride_
         table = np.asarray(w[at : at + rows * self.stride_], dtype=np.float64)
-        return table.reshape(rows, self.stride_)[:, : len(self.type_classes_[node_type])]
+        return table.reshape(rows, self.stride_)[
+            :, : len(self.type_classes_[node_type])
+        ]
 
     def pair_scores(
         self, w: NDArray[np.floating], kind: int = 0
@@ -643,7 +508,9 @@ class GraphSpace(CompiledSpace):
         """Pair scores of a kind of edges for each edge feature: (f, K, K), or (f,) of Potts."""
         a, b, _ = self.kinds_[kind]
         width = max(1, self.n_edge_features_)
-        first = len(self.node_types_) * (self.n_features_ + bool(self.bias)) * self.stride_
+        first = (
+            len(self.node_types_) * (self.n_features_ + bool(self.bias)) * self.stride_
+        )
         size = width * (1 if self.pairwise == "potts" else self._most() * self.stride_)
         own = np.asarray(w[first + kind * size : first + (kind + 1) * size], np.float64)
         if self.pairwise == "potts":
@@ -666,11 +533,11 @@ class GraphSpace(CompiledSpace):
         (graph,) = packing.graphs_of([x])
         packed = self.pack([graph])
         labels = packing.labels_of(y, graph, 0)
-        index = [{c: k for k, c in enumerate(own)} for own in self.type_classes_]
+        coder = self._coder()
         scores = np.full((len(graph), self._most()), FORBIDDEN)
         for v, label in enumerate(labels):
             t = int(packed.types[v])
-            scores[v, list(self._possible(label, index[t], t, 0, v))] = 0.0
+            scores[v, list(coder.possible(label, t, 0, v))] = 0.0
         oracle = self.bind(packed)
         own = scores.astype(np.dtype(self.dtype))
         code = oracle.argmax(self._own(w), 0, 0.0, scores=own)

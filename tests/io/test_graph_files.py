@@ -64,7 +64,10 @@ GOOD = {"features": [[1.0], [2.0]], "edges": [[0, 1]], "labels": ["a", "b"]}
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        ({"edges": [[0, 2]]}, r"edge 0 joins the nodes \(0, 2\), expected nodes 0 .. 1"),
+        (
+            {"edges": [[0, 2]]},
+            r"edge 0 joins the nodes \(0, 2\), expected nodes 0 .. 1",
+        ),
         ({"edges": [[0, 0]]}, "joins node 0 to itself"),
         ({"edges": [[0, 1], [1, 0]]}, "edges 0 and 1 both join"),
         ({"edges": [[0.5, 1]]}, "edges holds 0.5, expected whole numbers"),
@@ -74,9 +77,15 @@ GOOD = {"features": [[1.0], [2.0]], "edges": [[0, 1]], "labels": ["a", "b"]}
         ({"features": [[1.0], ["x"]]}, "features holds 'x', expected numbers"),
         ({"features": [[1.0], [2.0, 3.0]]}, "inhomogeneous|sequence"),
         ({"features": [[1.0], [float("nan")]]}, "NaN"),
-        ({"features": {"width": 2, "rows": [{"2": 1}, {}]}}, "row 0 has the column '2'"),
+        (
+            {"features": {"width": 2, "rows": [{"2": 1}, {}]}},
+            "row 0 has the column '2'",
+        ),
         ({"features": {"width": -1, "rows": []}}, "width is -1"),
-        ({"features": {"rows": []}}, "must be a list of rows, or have a width and rows"),
+        (
+            {"features": {"rows": []}},
+            "must be a list of rows, or have a width and rows",
+        ),
         ({"features": [], "edges": [], "labels": []}, "no nodes"),
         ({"labels": ["a"]}, "labels must be a list of 2"),
         ({"labels": ["a", {}]}, r"labels: node 1 has {}"),
@@ -88,7 +97,7 @@ GOOD = {"features": [[1.0], [2.0]], "edges": [[0, 1]], "labels": ["a", "b"]}
         ({"shape": [2, 0.5]}, "whole numbers > 0"),
         ({"colour": 1}, "unknown field 'colour'"),
     ],
-)  # fmt: skip
+)
 def test_bad_records(tmp_path, change, text):
     path = tmp_path / "g.jsonl"
     good, bad = json.dumps(GOOD), json.dumps({**GOOD, **change})

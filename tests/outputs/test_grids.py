@@ -45,7 +45,13 @@ def test_edge_features():
     assert graph.edge_features.shape == (17, 3 + 4 + 2)
     for (a, b), row in zip(graph.edges.tolist(), graph.edge_features, strict=True):
         apart = (colours.ravel()[a] - colours.ravel()[b]) ** 2
-        expected = [1.0, np.exp(-apart / 0.02), np.exp(-apart / 0.5), *flat[a], *flat[b]]
+        expected = [
+            1.0,
+            np.exp(-apart / 0.02),
+            np.exp(-apart / 0.5),
+            *flat[a],
+            *flat[b],
+        ]
         np.testing.assert_allclose(row[:7], expected)
         assert row[7:].tolist() == [float(b == a + 1), float(b != a + 1)]
     assert graph.edge_types is None
@@ -81,7 +87,11 @@ def test_networkx_there_and_back():
     net.add_edge("a", "b", features=[0.5], type="of")
     net.add_edge("c", "a", features=[1.5], type="is")
     found = graph_from_networkx(
-        net, node_type="type", edge_type="type", edge_features="features", weight="weight"
+        net,
+        node_type="type",
+        edge_type="type",
+        edge_features="features",
+        weight="weight",
     )
     graph, labels = found.graph, found.labels
     assert graph.names == ["b", "a", "c"]

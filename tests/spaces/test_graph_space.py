@@ -29,7 +29,10 @@ def twin_score(space, w, graph, labels):
     number = {t: k for k, t in enumerate(space.node_types_)}
     rows = graph.features
     rows = rows.toarray() if sparse.issparse(rows) else np.asarray(rows, dtype=float)
-    local = [space.type_classes_[number[t]].index(c) for t, c in zip(types, labels, strict=True)]
+    local = [
+        space.type_classes_[number[t]].index(c)
+        for t, c in zip(types, labels, strict=True)
+    ]
     total = 0.0
     for v, t in enumerate(types):
         own = space.node_scores(w, number[t])
@@ -130,7 +133,9 @@ def test_forests_answer_questions_about_all_labellings():
 def test_cut_equals_the_minimum_cut_of_networkx():
     rng = np.random.default_rng(0)
     X, Y = grids(rng, 2, [(6, 7)], contrast=1.0, directions=None)
-    space = GraphSpace(pairwise="potts", attractive=True, dtype="float64").fit_domain(X, Y)
+    space = GraphSpace(pairwise="potts", attractive=True, dtype="float64").fit_domain(
+        X, Y
+    )
     assert space.exact_
     w = rng.normal(size=space.size_psi_)
     first, last = space.nonnegative_
@@ -227,7 +232,13 @@ def test_costs():
     assert space.loss(y, [1, 0, 1, 1]) == 1 + 3 * 2 + 4
     oracle = space.bind(space.pack([X[0]], [y]))
     assert oracle.loss(0, np.array([1, 0, 1, 1], dtype=np.int32)) == 11
-    graph = grid_graph(np.zeros((2, 2, 2)), 8, directions=None, contrast=0.5, node_weights=[[1, 0], [0, 5]])
+    graph = grid_graph(
+        np.zeros((2, 2, 2)),
+        8,
+        directions=None,
+        contrast=0.5,
+        node_weights=[[1, 0], [0, 5]],
+    )
     oracle = space.bind(space.pack([graph], [[0, 0, 0, 0]]))
     assert oracle.loss(0, np.array([1, 1, 1, 0], dtype=np.int32)) == 1
     balanced = GraphSpace(label_weight="balanced").fit_domain(
@@ -252,7 +263,10 @@ PAIR = [(0, 1), (1, 2)]
 @pytest.mark.parametrize(
     ("x", "text"),
     [
-        ((X3, [(0, 3)]), r"X: example 1: edge 0 joins the nodes \(0, 3\), expected nodes 0 .. 2"),
+        (
+            (X3, [(0, 3)]),
+            r"X: example 1: edge 0 joins the nodes \(0, 3\), expected nodes 0 .. 2",
+        ),
         ((X3, [(-1, 0)]), r"joins the nodes \(-1, 0\)"),
         ((X3, [(0, 1), (1, 1)]), "edge 1 joins node 1 to itself"),
         ((X3, [(0, 1), (2, 1), (1, 0)]), r"edges 0 and 2 both join the nodes \(0, 1\)"),
@@ -279,45 +293,87 @@ def test_bad_graphs(x, text):
 @pytest.mark.parametrize(
     ("params", "x", "y", "text"),
     [
-        ({}, (X3, PAIR), ["a", "b"], "y: example 0 has 2 labels, but the graph has 3 nodes"),
-        ({}, (X3, PAIR), ["a", None, "b"], "node 1 of example 0 is missing .* LatentStructuralSVM"),
+        (
+            {},
+            (X3, PAIR),
+            ["a", "b"],
+            "y: example 0 has 2 labels, but the graph has 3 nodes",
+        ),
+        (
+            {},
+            (X3, PAIR),
+            ["a", None, "b"],
+            "node 1 of example 0 is missing .* LatentStructuralSVM",
+        ),
         ({}, (X3, PAIR), ["a", {"a", "b"}, "b"], "LatentStructuralSVM"),
         ({"missing_label": -1}, (X3, PAIR), [0, -1, 1], "LatentStructuralSVM"),
-        ({"labels": ("a", "b")}, (X3, PAIR), ["a", "b", "c"], "node 2 of example 0 has the label 'c'"),
+        (
+            {"labels": ("a", "b")},
+            (X3, PAIR),
+            ["a", "b", "c"],
+            "node 2 of example 0 has the label 'c'",
+        ),
         (
             {"labels": {"p": ["a"], "q": ["b"]}},
             Graph(X3, PAIR, node_types=["p", "q", "p"]),
             ["a", "b", "b"],
             r"node 2 of example 0 has the label 'b', expected one of \['a'\], the labels of its",
         ),
-        ({"inference": "forest"}, (X3, [*PAIR, (0, 2)]), ["a", "b", "a"], "example 0 has a cycle"),
-        ({"inference": "cut"}, (X3, PAIR), ["a", "b", "c"], "'cut' is for two labels, but there are 3"),
+        (
+            {"inference": "forest"},
+            (X3, [*PAIR, (0, 2)]),
+            ["a", "b", "a"],
+            "example 0 has a cycle",
+        ),
+        (
+            {"inference": "cut"},
+            (X3, PAIR),
+            ["a", "b", "c"],
+            "'cut' is for two labels, but there are 3",
+        ),
         (
             {"pairwise": "potts", "attractive": True},
             (X3, PAIR, [[1.0], [-0.5]]),
             ["a", "b", "a"],
             "example 0, edge 1 has the feature -0.5 in column 0; attractive=True needs",
         ),
-        ({"attractive": True}, (X3, PAIR), ["a", "b", "a"], "attractive=True is for pairwise='potts'"),
+        (
+            {"attractive": True},
+            (X3, PAIR),
+            ["a", "b", "a"],
+            "attractive=True is for pairwise='potts'",
+        ),
         (
             {"pairwise": "potts"},
             Graph(X3, PAIR, node_types=["p", "q", "p"]),
             ["a", "b", "a"],
             "joins nodes of the types 'p' and 'q'",
         ),
-        ({"label_weight": {"z": 1.0}}, (X3, PAIR), ["a", "b", "a"], "label_weight names 'z'"),
-        ({"label_weight": {"a": -1.0}}, (X3, PAIR), ["a", "b", "a"], r"label_weight\['a'\] is -1.0"),
+        (
+            {"label_weight": {"z": 1.0}},
+            (X3, PAIR),
+            ["a", "b", "a"],
+            "label_weight names 'z'",
+        ),
+        (
+            {"label_weight": {"a": -1.0}},
+            (X3, PAIR),
+            ["a", "b", "a"],
+            r"label_weight\['a'\] is -1.0",
+        ),
         ({"pairwise": "none"}, (X3, PAIR), ["a", "b", "a"], "pairwise must be one of"),
         ({}, (X3, PAIR), [["a"], "b", "a"], "node 0 of example 0 has the label"),
     ],
-)  # fmt: skip
+)
 def test_bad_problems(params, x, y, text):
     with pytest.raises((ValueError, TypeError), match=text):
         GraphSpace(**params).fit_pack([x], [y])
 
 
 def test_what_was_not_seen_at_fit():
-    space = GraphSpace().fit_domain([Graph(X3, PAIR, edge_types=["r", "s"])], [["a", "b", "a"]])
+    space = GraphSpace().fit_domain(
+        [Graph(X3, PAIR, edge_types=["r", "s"])], [["a", "b", "a"]]
+    )
     with pytest.raises(ValueError, match="example 0, edge 0 is one of the type 't'"):
         space.pack([Graph(X3, PAIR, edge_types=["t", "s"])])
     with pytest.raises(UnseenLabelError, match="node 1 of example 0 has the label 'z'"):
