@@ -6,20 +6,25 @@
 
 #include "pystruct_ext/graphs/binary.hpp"
 #include "pystruct_ext/graphs/dual.hpp"
+#include "pystruct_ext/graphs/exact.hpp"
 #include "pystruct_ext/graphs/expansion.hpp"
 #include "pystruct_ext/graphs/forest.hpp"
 #include "pystruct_ext/graphs/local_search.hpp"
 #include "pystruct_ext/graphs/pairwise.hpp"
+#include "pystruct_ext/graphs/polytope.hpp"
 
 namespace pystruct_ext {
 
 enum class Inference { automatic, forest, cut, expansion, dual, lp, exact };
 
-// When the dual ascent ends.
+// When the dual ascent ends. Eight rounds must close the part `stall` of the gap: `automatic` is
+// content with less than `dual`.
 struct AscentLimits {
-  int32_t rounds = 200;      // sweeps there and back
-  double tolerance = 1e-9;   // gap that counts as none, relative to 1 + |score|
-  double stall = 2e-3;       // part of the gap that eight rounds must close
+  int32_t rounds = 500;        // sweeps there and back
+  double tolerance = 1e-9;     // gap that counts as none, relative to 1 + |score|
+  double stall = 2e-3;         // of `dual`
+  double quick_stall = 0.05;   // of `automatic` and `expansion`
+  double lp_tolerance = 4e-9;  // of the value of `lp`, relative to 1 + |score|
 };
 
 // Scratch of one thread: reserve() grows it, decode() allocates nothing, but for the first tables
@@ -29,6 +34,8 @@ template <class R>
 class GraphDecoder {
  public:
   AscentLimits limits;
+  SearchLimits& search_limits() noexcept { return search_.limits; }  // of `exact`
+  int32_t branches() const noexcept { return search_.branches(); }
 
   void reserve(int64_t max_nodes, int64_t max_edges, int64_t stride) {
     graph_.reserve(max_nodes, max_edges);
@@ -63,24 +70,30 @@ class GraphDecoder {
     }
     best_unaries(p, labels);
     value_ = p.score(labels);
-    const bool expand =
-        (how == Inference::automatic || how == Inference::expansion) && attractive_potts(p);
-    if (expand) {
-      cut_.shape(p.n_nodes, p.n_edges, p.edges);
-      expand_labels(p, cut_, labels);
-      value_ = p.score(labels);
-    }
+    const bool potts = attractive_potts(p);
+    if (potts) cut_.shape(p.n_nodes, p.n_edges, p.edges);
+    if (potts && how == Inference::expansion) expand(p, labels);
     if (!dual_.load(p)) {
       improve_labels(p, graph_, 50, row_.data(), labels);
       bound_ = sum_of_maxima(p);
       return value_ = p.score(labels);
     }
-    ascend(p, labels);
+    if (how == Inference::exact) {
+      prove(p, labels);
+      return value_;
+    }
+    const bool quick = how != Inference::dual && how != Inference::lp;
+    ascend(p, quick ? limits.quick_stall : limits.stall, labels);
+    if (potts && !exact_) expand(p, labels);
+    if (how == Inference::lp && !exact_) relax(p, labels);
+    if (!exact_ && bound_ - value_ <= tolerance()) proven(value_);
     return value_;
   }
 
   double bound() const noexcept { return bound_; }  // of the last decode: >= the maximum
   bool exact() const noexcept { return exact_; }    // whether its labels are proven the best
+  // After `lp`: its marginals, or null where its labels are its maximiser.
+  const LocalPolytope* relaxed() const noexcept { return exact_ ? nullptr : &polytope_; }
 
  private:
   double proven(double value) noexcept {
@@ -128,26 +141,66 @@ class GraphDecoder {
 
   double tolerance() const noexcept { return limits.tolerance * (1 + std::fabs(value_)); }
 
+  bool better(const PairwiseProblem<R>& p, const int32_t* candidate, int32_t* labels) noexcept {
+    const double value = p.score(candidate);
+    if (!(value > value_ + 1e-12 * (1 + std::fabs(value_)))) return false;
+    value_ = value;
+    for (int32_t v = 0; v < p.n_nodes; ++v) labels[v] = candidate[v];
+    return true;
+  }
+
+  void expand(const PairwiseProblem<R>& p, int32_t* labels) noexcept {
+    expand_labels(p, cut_, labels);
+    value_ = p.score(labels);
+  }
+
   // Dual ascent from the loaded state; labels are replaced by better ones rounded on the way.
-  void ascend(const PairwiseProblem<R>& p, int32_t* labels) noexcept {
+  void ascend(const PairwiseProblem<R>& p, double stall, int32_t* labels) noexcept {
     int32_t* rounded = rounded_.data();
-    double then = 0;
-    for (int32_t round = 0; round < limits.rounds; ++round) {
-      bound_ = dual_.round(rounded);
+    double then = std::numeric_limits<double>::max();
+    for (int32_t round = 1; round <= limits.rounds; ++round) {
+      const bool look = round <= 2 || round % 4 == 0;
+      bound_ = dual_.round(look ? rounded : nullptr);
+      if (!look) continue;
       improve_labels(p, graph_, 3, row_.data(), rounded);
-      const double value = p.score(rounded);
-      if (value > value_ + 1e-12 * (1 + std::fabs(value_))) {
-        value_ = value;
-        for (int32_t v = 0; v < p.n_nodes; ++v) labels[v] = rounded[v];
-      }
+      better(p, rounded, labels);
       if (bound_ - value_ <= tolerance()) {
         proven(value_);
         return;
       }
-      if (round % 8 == 0) {
-        if (round > 0 && then - bound_ < limits.stall * (bound_ - value_)) break;
-        then = bound_;
-      }
+      if (round % 8 != 0) continue;
+      if (then - bound_ < stall * (bound_ - value_)) return;
+      then = bound_;
+    }
+  }
+
+  // The local polytope from the dual that ascend() has left; labels from its marginals.
+  void relax(const PairwiseProblem<R>& p, int32_t* labels) noexcept {
+    try {
+      polytope_.solve(p, dual_, limits.lp_tolerance * (1 + std::fabs(value_)), value_);
+    } catch (const std::bad_alloc&) {
+      return;  // the bound of the ascent stands
+    }
+    bound_ = polytope_.bound();
+    polytope_.round(p, rounded_.data());
+    improve_labels(p, graph_, 50, row_.data(), rounded_.data());
+    better(p, rounded_.data(), labels);
+    for (int32_t k = 0; k < 2; ++k) {
+      const double bound = dual_.round(rounded_.data());
+      bound_ = bound < bound_ ? bound : bound_;
+      improve_labels(p, graph_, 50, row_.data(), rounded_.data());
+      better(p, rounded_.data(), labels);
+    }
+  }
+
+  void prove(const PairwiseProblem<R>& p, int32_t* labels) noexcept {
+    try {
+      bound_ = search_.run(p, graph_, dual_, limits.tolerance, row_.data(), value_, labels);
+      value_ = search_.value();
+      if (bound_ <= value_) proven(value_);
+    } catch (const std::bad_alloc&) {  // labels and value may be ahead of each other
+      value_ = p.score(labels);
+      bound_ = sum_of_maxima(p);
     }
   }
 
@@ -155,6 +208,8 @@ class GraphDecoder {
   ForestDecoder forest_;
   BinaryCut cut_;
   DualAscent dual_;
+  ExactSearch<R> search_;
+  LocalPolytope polytope_;
   AlignedBuffer<int32_t> rounded_;
   AlignedBuffer<double> row_;
   double value_ = 0, bound_ = 0;

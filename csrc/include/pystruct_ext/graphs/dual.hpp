@@ -8,9 +8,11 @@
 // labels better than known ones.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <new>
+#include <vector>
 
 #include "pystruct_ext/graphs/pairwise.hpp"
 
@@ -39,6 +41,7 @@ struct View {
   int32_t* live = nullptr;      // (n, stride) labels still there, ascending
   int32_t* n_live = nullptr;    // (n,)
   double* row = nullptr;        // 2 rows of scratch
+  double* slack = nullptr;      // (n, stride) what the bound loses by each label, or null
   double floor = kDead;         // labels that cannot lead above this are taken out
   double bound = 0;             // of the state before the sweep
   int32_t* labels = nullptr;    // labels rounded on the way, or null
@@ -77,20 +80,24 @@ PSX_INLINE void collect(const View& g, const Arc& arc, double* out) noexcept {
   }
   double first = 2 * kDead, second = 2 * kDead;
   int32_t at = -1;
-  for (int32_t i = 0; i < n; ++i) {
-    const double x = -from[rows[i]];
-    if (x > first) {
-      second = first;
-      first = x;
-      at = rows[i];
-    } else if (x > second) {
-      second = x;
+  if (arc.weight >= 0) {
+    for (int32_t i = 0; i < n; ++i) first = -from[rows[i]] > first ? -from[rows[i]] : first;
+  } else {
+    for (int32_t i = 0; i < n; ++i) {
+      const double x = -from[rows[i]];
+      if (x > first) {
+        second = first;
+        first = x;
+        at = rows[i];
+      } else if (x > second) {
+        second = x;
+      }
     }
   }
   const V top = V::splat(first), weight = V::splat(arc.weight), minus = V::splat(-1.0);
   for (int64_t c = 0; c < g.stride; c += kLanes)
     V::max(V::load(from + c) * minus + weight, top).store(out + c);
-  if (arc.weight < 0 && at >= 0) {
+  if (at >= 0) {
     const double equal = first + arc.weight;
     out[at] = equal > second ? equal : second;
   }
@@ -136,6 +143,8 @@ PSX_INLINE double sweep(const View& g) noexcept {
       g.n_live[v] = n_live = kept;
       if (n_live == 0) return 2 * kDead;
     }
+    if (g.slack)
+      for (int32_t k = 0; k < n_live; ++k) g.slack[v * g.stride + live[k]] = top - sum[live[k]];
     if (g.labels) {
       for (int32_t k = from; k < to; ++k) {
         const Arc& arc = g.arcs[k];
@@ -209,6 +218,7 @@ class DualAscent {
     place_.reserve(std::size_t(edges) + 1);
     slots_.reserve(slot_count(edges));
     theta_.reserve((n + 1) * row);
+    slack_.reserve((n + 1) * row);
     live_.reserve((n + 1) * row);
     moved_.reserve((arcs + 1) * row);
     row_.reserve(2 * row);
@@ -254,11 +264,44 @@ class DualAscent {
     if (bound_ <= dual::kDead) return bound_;
     g.forward = false;
     g.labels = nullptr;
+    g.slack = slack_.data();
     g.bound = bound_;
     return bound_ = run(g);
   }
 
   double bound() const noexcept { return bound_; }
+  // What the bound would lose at least if v had to take the label, as of the last round.
+  double slack(int32_t v, int32_t label) const noexcept {
+    return slack_.data()[v * stride_ + label];
+  }
+  int32_t n_live(int32_t v) const noexcept { return n_live_.data()[v]; }
+  const int32_t* live(int32_t v) const noexcept { return live_.data() + v * stride_; }
+  // Takes out all labels of v but one, or that one.
+  void keep_only(int32_t v, int32_t label) noexcept { restrict_to(v, label, true); }
+  void take_out(int32_t v, int32_t label) noexcept { restrict_to(v, label, false); }
+
+  // What rounds change, to come back to.
+  struct State {
+    std::vector<double> theta, moved;
+    std::vector<int32_t> live, n_live;
+    double bound = 0;
+  };
+  void save(State& s) const {
+    const std::size_t cells = std::size_t(n_ * stride_);
+    s.theta.assign(theta_.data(), theta_.data() + cells);
+    s.moved.assign(moved_.data(), moved_.data() + 2 * m_ * stride_);
+    s.live.assign(live_.data(), live_.data() + cells);
+    s.n_live.assign(n_live_.data(), n_live_.data() + n_);
+    s.bound = bound_;
+  }
+  void restore(const State& s) noexcept {
+    std::copy(s.theta.begin(), s.theta.end(), theta_.data());
+    std::copy(s.moved.begin(), s.moved.end(), moved_.data());
+    std::copy(s.live.begin(), s.live.end(), live_.data());
+    std::copy(s.n_live.begin(), s.n_live.end(), n_live_.data());
+    bound_ = s.bound;
+  }
+
   dual::View view() noexcept {
     dual::View g;
     g.n = n_;
@@ -275,9 +318,22 @@ class DualAscent {
   }
 
  private:
+  void restrict_to(int32_t v, int32_t label, bool only) noexcept {
+    int32_t* live = live_.data() + v * stride_;
+    int32_t kept = 0;
+    for (int32_t k = 0; k < n_live_.data()[v]; ++k) {
+      const int32_t x = live[k];
+      if ((x == label) == only)
+        live[kept++] = x;
+      else
+        theta_.data()[v * stride_ + x] = dual::kDead;
+    }
+    n_live_[std::size_t(v)] = kept;
+  }
+
   struct Slot {  // of the hash of tables by offset
     int64_t offset;
-    int32_t index, rows, columns;  // columns and rows that are copied
+    int32_t index, rows, columns;  // rows and columns of the last copy
   };
   static int64_t padded(int64_t stride) noexcept {
     return stride <= 4 ? 4 : (stride + 7) / 8 * 8;
@@ -356,8 +412,8 @@ class DualAscent {
             straight[x * stride_ + y] = double(from[int64_t(x) * p.stride + y]);
         for (int32_t y = 0; y < n_b; ++y)
           for (int32_t x = 0; x < n_a; ++x) turned[y * stride_ + x] = straight[x * stride_ + y];
-        slot.rows = n_a > slot.rows ? n_a : slot.rows;
-        slot.columns = n_b > slot.columns ? n_b : slot.columns;
+        slot.rows = n_a;  // of the last copy: a block of another shape may lack a corner
+        slot.columns = n_b;
       }
       dual::Arc& arc = arcs_[std::size_t(place_[std::size_t(e)])];
       const bool from_a = p.a(e) < p.b(e);  // rows are the labels of the far end
@@ -374,7 +430,7 @@ class DualAscent {
   AlignedBuffer<int32_t> begin_, middle_, place_, live_, n_live_;
   AlignedBuffer<dual::Arc> arcs_;
   AlignedBuffer<Slot> slots_;
-  AlignedBuffer<double> theta_, moved_, tables_, row_;
+  AlignedBuffer<double> theta_, moved_, tables_, row_, slack_;
 };
 
 }  // namespace pystruct_ext
