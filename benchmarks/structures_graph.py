@@ -3,7 +3,7 @@
     python benchmarks/structures_graph.py [--part snakes|horses|horses-trees] [--tune]
 
 Features and splits are those of the floors printed beside the results. ``--tune`` trains on a
-part of the training images and scores the others; without it, the test images are scored once.
+part of the training images and scores the others; without, the test images are scored once.
 Constants of the horses (weight of a missed horse, scale of the learnt pair scores, C) were chosen
 with ``--tune``, as those of the floors were.
 """

@@ -1,7 +1,7 @@
 """Find noisy shapes in images: a grid of cells whose neighbours like to agree.
 
-Squares, and bars that cross them, under noise: single cells say little. A linear model of the cells
-alone, then pair scores that fall with contrast, then three labels.
+Squares, and bars that cross them, under noise: single cells say little. First a model of the
+cells alone, then one with a table of pair scores for each direction.
 """
 
 import numpy as np

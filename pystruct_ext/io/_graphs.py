@@ -13,7 +13,7 @@ from scipy import sparse
 
 from pystruct_ext.io._files import read_lines, write_lines
 from pystruct_ext.io._records import BadRecords
-from pystruct_ext.outputs.graphs import Graph, NodeLabels, as_graph
+from pystruct_ext.outputs.graphs import Graph, NodeLabels, as_graph, is_sparse
 from pystruct_ext.utils.examples import plain
 from pystruct_ext.utils.messages import shorten
 
@@ -168,7 +168,7 @@ def _graph_of(record: dict[str, Any], where: str) -> tuple[Graph, NodeLabels | N
 
 def _numbers(values: Any, name: str, dtype: Any) -> np.ndarray:
     """A list of numbers, or of lists of numbers, as an array."""
-    flat = [
+    flat: list[Any] = [
         v
         for row in (values if isinstance(values, list) else [None])
         for v in (row if isinstance(row, list) else [row])
@@ -288,7 +288,7 @@ def write_graphs(
 
 
 def _written(values: Any) -> Any:
-    if not sparse.issparse(values):
+    if not is_sparse(values):
         return values.tolist()
     rows = []
     for r in range(values.shape[0]):

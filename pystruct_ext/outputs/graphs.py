@@ -168,6 +168,11 @@ class LabelledGraph:
     labels: NodeLabels | None = None
 
 
+def is_sparse(values: Any) -> bool:
+    """Whether a matrix is one of SciPy's sparse ones."""
+    return bool(sparse.issparse(values))
+
+
 def matrix(values: Any, name: str, n_rows: int | None = None) -> Any:
     """A matrix of finite numbers, dense or CSR.
 
@@ -176,7 +181,7 @@ def matrix(values: Any, name: str, n_rows: int | None = None) -> Any:
     TypeError, ValueError
         Naming the argument, what was seen and what was expected.
     """
-    if sparse.issparse(values):
+    if is_sparse(values):
         out: Any = sparse.csr_array(values)
         numbers = out.data
     else:
@@ -272,6 +277,7 @@ __all__ = [
     "NodeLabels",
     "as_graph",
     "checked_edges",
+    "is_sparse",
     "matrix",
     "node_weights",
 ]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from pystruct_ext.outputs.graphs import Graph
+from pystruct_ext.outputs.graphs import Graph, is_sparse
 
 # Name, and the step from the first cell to the second, of each direction.
 _STEPS = (
@@ -96,7 +96,7 @@ def grid_graph(
         columns.append(np.eye(len(parts))[which])
     stacked: Any = None
     if columns:
-        some_sparse = any(sparse.issparse(c) for c in columns)
+        some_sparse = any(is_sparse(c) for c in columns)
         stacked = (
             sparse.hstack([sparse.csr_array(c) for c in columns], format="csr")
             if some_sparse
@@ -121,7 +121,7 @@ def grid_graph(
 
 
 def _cells(image: Any, shape: tuple[int, int] | None) -> tuple[Any, tuple[int, int]]:
-    if sparse.issparse(image):
+    if is_sparse(image):
         if shape is None or int(np.prod(shape)) != image.shape[0]:
             raise ValueError(
                 f"shape is {shape}, expected (h, w) of {image.shape[0]} cells, the rows of "
@@ -159,7 +159,7 @@ def _contrasts(
     if scales.ndim != 1 or not (np.isfinite(scales) & (scales > 0)).all():
         raise ValueError(f"contrast must be numbers > 0, got {contrast!r}")
     if colours is None:
-        if sparse.issparse(features):
+        if is_sparse(features):
             raise ValueError("contrast needs colours where the features are sparse")
         seen = np.asarray(features, dtype=np.float64)
     else:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
-from pystruct_ext.outputs.graphs import Graph, LabelledGraph, NodeLabels
+from pystruct_ext.outputs.graphs import Graph, LabelledGraph, NodeLabels, is_sparse
 from pystruct_ext.utils.extras import require
 
 
@@ -110,7 +109,7 @@ def graph_to_networkx(graph: Graph, labels: Any = None) -> Any:
     names = graph.names or list(range(len(graph)))
 
     def rows(values: Any) -> Any:
-        return values.toarray() if sparse.issparse(values) else values
+        return values.toarray() if is_sparse(values) else values
 
     features = rows(graph.features)
     if labels is not None and len(labels) != len(graph):

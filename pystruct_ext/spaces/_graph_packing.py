@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +37,8 @@ class PackedGraphs:
     kinds : (n_edges,) int32
     forest : bool
         Whether no graph has a cycle.
+    exact : bool
+        Whether every graph is decoded to the maximum.
     truths : (n_nodes,) int32 or None
         Labels, counted within the type of the node.
     cost : (n_nodes,) float64 or None
@@ -50,6 +53,7 @@ class PackedGraphs:
     types: NDArray[np.int32]
     kinds: NDArray[np.int32]
     forest: bool
+    exact: bool = False
     truths: NDArray[np.int32] | None = None
     cost: NDArray[np.float64] | None = None
     allowed: NDArray[np.uint8] | None = None
@@ -187,6 +191,38 @@ def type_order(t: Any) -> tuple[bool, Any]:
     return isinstance(t, str), t
 
 
+def elimination_size(graph: Graph, sizes: NDArray[np.int64]) -> float:
+    """log10 of the entries of the largest table when nodes are eliminated one by one.
+
+    The next node is that of the smallest table; `sizes` are numbers of labels.
+    """
+    near: list[set[int]] = [set() for _ in range(len(graph))]
+    for a, b in graph.edges.tolist():
+        near[a].add(b)
+        near[b].add(a)
+    cost = np.log10(np.maximum(sizes, 1)).tolist()
+
+    def table(v: int) -> float:
+        return float(cost[v] + sum(cost[u] for u in near[v]))
+
+    heap = [(table(v), v) for v in range(len(graph))]
+    heapq.heapify(heap)
+    done = [False] * len(graph)
+    most = 0.0
+    while heap:
+        size, v = heapq.heappop(heap)
+        if done[v] or abs(size - table(v)) > 1e-9:
+            continue
+        done[v] = True
+        most = max(most, size)
+        for u in near[v]:
+            near[u] |= near[v]
+            near[u] -= {u, v}
+        for u in near[v]:
+            heapq.heappush(heap, (table(u), u))
+    return most
+
+
 # Labels.
 
 
@@ -251,6 +287,7 @@ __all__ = [
     "each_label",
     "edge_rows",
     "edge_width",
+    "elimination_size",
     "graphs_of",
     "is_forest",
     "is_unknown",

@@ -27,6 +27,9 @@ PAIRWISE = ("full", "symmetric", "potts")
 # In the order of the decoder's own list.
 INFERENCE = ("auto", "forest", "cut", "expansion", "dual", "lp", "exact")
 FORBIDDEN = -1e30
+# log10 of the entries of a table up to which elimination is sure to solve a graph, and beyond which
+# branching has little hope.
+_SURELY, _TOO_LARGE = 4.5, 15
 
 
 @storable
@@ -83,8 +86,9 @@ class GraphSpace(CompiledSpace):
 
     Inference. "auto": forests by dynamic programming, two labels that attract each other by a
     cut, Potts terms by expansion moves with a dual bound, all else by ascent on the dual; the
-    latter two say how far off they may be (certificate "bounded"). "exact" branches on the
-    bound, for small graphs.
+    latter two say how far off they may be (certificate "bounded"). "exact" eliminates nodes and
+    branches on the bound, for small graphs; "lp" solves the linear relaxation, whose value is
+    the bound.
 
     Labels may be missing (None, or a set of possible labels) for `impute` and
     `LatentStructuralSVM`; they have no part in the loss.
@@ -146,7 +150,7 @@ class GraphSpace(CompiledSpace):
         self.stride_ = padded(max(map(len, self.type_classes_)))
         self.size_psi_ = self._size()
         self._check_kinds()
-        self.exact_ = self._is_exact(packing.is_forest(graphs))
+        self.exact_ = self._is_exact(graphs, packing.is_forest(graphs))
         self.nonnegative_ = self._nonnegative()
         return self
 
@@ -317,6 +321,7 @@ class GraphSpace(CompiledSpace):
             packing.is_forest(graphs),
         )
         self._check_inference(graphs, packed.forest)
+        packed.exact = self._is_exact(graphs, packed.forest)
         if Y is not None:
             self._coder().pack(packed, graphs, Y, observed)
         return packed
@@ -367,12 +372,30 @@ class GraphSpace(CompiledSpace):
                 f"inference='cut' is for two labels, but there are {self._most()}"
             )
 
-    def _is_exact(self, forest: bool) -> bool:
-        if self.attractive and self._most() <= 2 and self.inference in ("auto", "cut"):
+    def _is_exact(self, graphs: Sequence[Graph], forest: bool) -> bool:
+        """Whether these graphs are decoded to the maximum."""
+        if self.inference in ("auto", "cut") and self.attractive and self._most() <= 2:
             return True
-        return self.inference == "exact" or (
-            forest and self.inference in ("auto", "forest")
-        )
+        if self.inference == "exact":
+            return self._largest_table(graphs) <= _SURELY
+        return forest and self.inference in ("auto", "forest")
+
+    def _largest_table(self, graphs: Sequence[Graph]) -> float:
+        """log10 of the entries that elimination would need; an error if there are too many."""
+        types = packing.type_numbers(graphs, self.node_types_)
+        sizes = np.array([len(own) for own in self.type_classes_])[types]
+        at, most = 0, 0.0
+        for i, g in enumerate(graphs):
+            size = packing.elimination_size(g, sizes[at : at + len(g)])
+            at += len(g)
+            if size > _TOO_LARGE:
+                raise ValueError(
+                    f"X: example {i} has {len(g)} nodes and {g.n_edges} edges, too many for "
+                    f"inference='exact': it would need tables of 1e{size:.0f} entries, and "
+                    f"the limit is 1e{_TOO_LARGE}; inference='dual' gives a bound"
+                )
+            most = max(most, size)
+        return most
 
     def bind(self, packed: PackedGraphs) -> Oracle:
         """The oracle over packed graphs."""
@@ -411,6 +434,7 @@ class GraphSpace(CompiledSpace):
                 "inference": INFERENCE.index(inference),
                 "bias": bool(self.bias),
                 "attractive": bool(self.attractive),
+                "exact": packed.exact,
             },
             np.dtype(self.dtype),
         )

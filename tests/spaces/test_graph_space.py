@@ -1,4 +1,4 @@
-"""Graphs: decoders against enumeration, a readable twin of the scores, missing labels, errors."""
+"""Graphs: decoders against enumeration, a twin of the scores, missing labels, errors."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ struct GraphView {
   const uint8_t* allowed = nullptr;      // (n_nodes, n_labels) labels without loss; null: the true ones
   int32_t n_types = 0, n_kinds = 0, n_labels = 0, stride = 0;
   int32_t terms = 0, inference = 0;
-  bool bias = true, attractive = false;
+  bool bias = true, attractive = false, exact = false;
 
   struct Scratch {
     AlignedBuffer<R> unary, augmented, potts, tables;
@@ -449,6 +449,7 @@ struct GraphView {
     f.number("inference", inference, "0..6");
     f.number("bias", bias, "0..1");
     f.number("attractive", attractive, "0..1");
+    f.number("exact", exact, "0..1");
   }
   const char* wrong() const noexcept {
     const int64_t nodes = longest_block(offsets, n), most = longest_block(edge_offsets, n);
@@ -479,17 +480,12 @@ struct GraphView {
   }
 };
 
-// Decoded as well as can be, with an upper bound; to the maximum where two labels attract each other, and
-// by branching.
+// Decoded as well as can be, with an upper bound. To the maximum where whoever binds it says so: two labels
+// that attract each other are cut apart, small graphs are solved by elimination.
 template <class R>
 struct GraphSpace : GraphView<R> {
   static constexpr uint32_t kFlags = PSX_UNDERGEN;
-  uint32_t exactness() const noexcept {
-    const auto how = static_cast<Inference>(this->inference);
-    const bool cut = this->attractive && this->n_labels <= 2 &&
-                     (how == Inference::automatic || how == Inference::cut);
-    return cut || how == Inference::exact ? PSX_EXACT : PSX_UNDERGEN;
-  }
+  uint32_t exactness() const noexcept { return this->exact ? PSX_EXACT : PSX_UNDERGEN; }
   double bound(int64_t, double, const typename GraphView<R>::Scratch& s) const noexcept {
     return s.upper;
   }
