@@ -4,8 +4,8 @@
 
 Features and splits are those of the floors printed beside the results. ``--tune`` trains on a
 part of the training images and scores the others; without, the test images are scored once.
-Constants of the horses (weight of a missed horse, scale of the learnt pair scores, C) were chosen
-with ``--tune``, as those of the floors were.
+Constants of the horses (weight of a missed horse, scale of the learnt pair scores, C) were
+chosen with ``--tune``, as those of the floors were.
 """
 
 from __future__ import annotations
@@ -303,7 +303,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--part", choices=[*PARTS, "all"], default="all")
     parser.add_argument("--tune", action="store_true")
-    parser.add_argument("--inference", nargs="+", default=["auto"])
+    parser.add_argument("--inference", nargs="+", default=["exact"])
     parser.add_argument("--C", nargs="+", type=float)
     parser.add_argument("--tol", type=float, default=1e-2)
     parser.add_argument("--max-time", type=float)

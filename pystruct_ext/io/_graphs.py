@@ -173,7 +173,7 @@ def _numbers(values: Any, name: str, dtype: Any) -> np.ndarray:
         for row in (values if isinstance(values, list) else [None])
         for v in (row if isinstance(row, list) else [row])
     ]
-    kinds: tuple[type, ...] = (int,) if dtype is np.int64 else (int, float)
+    kinds: Any = (int,) if dtype is np.int64 else (int, float)
     for v in flat:
         if isinstance(v, bool) or not isinstance(v, kinds):
             what = "whole numbers" if dtype is np.int64 else "numbers"

@@ -27,8 +27,8 @@ PAIRWISE = ("full", "symmetric", "potts")
 # In the order of the decoder's own list.
 INFERENCE = ("auto", "forest", "cut", "expansion", "dual", "lp", "exact")
 FORBIDDEN = -1e30
-# log10 of the entries of a table up to which elimination is sure to solve a graph, and beyond which
-# branching has little hope.
+# log10 of the entries of a table up to which elimination is sure to solve a graph, and beyond
+# which branching has little hope.
 _SURELY, _TOO_LARGE = 4.5, 15
 
 

@@ -111,9 +111,14 @@ def test_too_large_for_exact():
 def test_saved_models_predict_the_same(tmp_path):
     rng = np.random.default_rng(3)
     X = [
-        Graph(rng.normal(size=(3, 2)), [(0, 1), (2, 1)], node_types=["p", 1, "p"], edge_types=["r", 2.5])
+        Graph(
+            rng.normal(size=(3, 2)),
+            [(0, 1), (2, 1)],
+            node_types=["p", 1, "p"],
+            edge_types=["r", 2.5],
+        )
         for _ in range(6)
-    ]  # fmt: skip
+    ]
     y = [["a", "b", str(rng.choice(["a", "c"]))] for _ in X]
     y[0][2], y[1][2] = "a", "c"
     model = fitted(GraphSVM(C=1.0, label_weight={"a": 2.0}), X, y)

@@ -28,7 +28,7 @@ def some_graph(n=9, seed=0):
 def test_graph_text_and_picture():
     graph = some_graph()
     y = list("aabbccabc")
-    gold = list("aabbcaab") + [None]
+    gold = [*"aabbcaab", None]
     display = GraphDisplay(graph, y, gold)
     assert display.mistakes() == [5]
     lines = str(display).splitlines()

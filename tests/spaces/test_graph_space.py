@@ -317,7 +317,7 @@ def test_bad_graphs(x, text):
             {"labels": {"p": ["a"], "q": ["b"]}},
             Graph(X3, PAIR, node_types=["p", "q", "p"]),
             ["a", "b", "b"],
-            r"node 2 of example 0 has the label 'b', expected one of \['a'\], the labels of its",
+            r"node 2 of example 0 has the label 'b', expected one of \['a'\], the labels",
         ),
         (
             {"inference": "forest"},
