@@ -18,6 +18,7 @@ from pystruct_ext.estimators import (
     DependencySVM,
     DiverseRankingSVM,
     FoldingSVM,
+    GraphSVM,
     HeldOutScore,
     LatentStructuralSVM,
     MulticlassSVM,
@@ -28,7 +29,7 @@ from pystruct_ext.estimators import (
     SubclassSVM,
 )
 from pystruct_ext.model_selection import c_path
-from pystruct_ext.outputs import DependencyTree, DiverseQuery, Sentence, Tree
+from pystruct_ext.outputs import DependencyTree, DiverseQuery, Graph, Sentence, Tree
 from pystruct_ext.persistence import ModelFileError, load
 from pystruct_ext.spaces import OutputSpace, SpaceTags
 
@@ -44,6 +45,8 @@ __all__ = [
     "DiverseQuery",
     "DiverseRankingSVM",
     "FoldingSVM",
+    "Graph",
+    "GraphSVM",
     "HeldOutScore",
     "Kernel",
     "LatentStructuralSVM",

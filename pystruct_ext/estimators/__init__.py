@@ -10,6 +10,7 @@ from pystruct_ext.estimators.dependency import DependencySVM
 from pystruct_ext.estimators.diverse_ranking import DiverseRankingSVM
 from pystruct_ext.estimators.folding import FoldingSVM
 from pystruct_ext.estimators.latent import LatentStructuralSVM
+from pystruct_ext.estimators.graph import GraphSVM
 from pystruct_ext.estimators.multiclass import MulticlassSVM
 from pystruct_ext.estimators.ranking import RankingSVM
 from pystruct_ext.estimators.segments import SegmentSVM
@@ -24,6 +25,7 @@ __all__ = [
     "DependencySVM",
     "DiverseRankingSVM",
     "FoldingSVM",
+    "GraphSVM",
     "HeldOutScore",
     "LatentProgress",
     "LatentStructuralSVM",

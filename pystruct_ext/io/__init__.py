@@ -28,6 +28,7 @@ from pystruct_ext.io._conllu import (
     write_conllu,
 )
 from pystruct_ext.io._files import read_lines, write_lines
+from pystruct_ext.io._graphs import GraphData, read_graphs, write_graphs
 from pystruct_ext.io._letor import LetorData, iter_letor, read_letor, write_letor
 from pystruct_ext.io._records import BadRecords, SkippedRecordsWarning
 from pystruct_ext.io._rna import (
@@ -56,6 +57,7 @@ __all__ = [
     "AmbiguousQuery",
     "BadRecords",
     "ColumnTable",
+    "GraphData",
     "LetorData",
     "RnaFolds",
     "SequencePairs",
@@ -75,6 +77,7 @@ __all__ = [
     "read_conllu",
     "read_diversity_qrels",
     "read_folds",
+    "read_graphs",
     "read_letor",
     "read_lines",
     "read_qrels",
@@ -91,6 +94,7 @@ __all__ = [
     "write_conllu",
     "write_diversity_qrels",
     "write_folds",
+    "write_graphs",
     "write_letor",
     "write_lines",
     "write_qrels",

@@ -22,6 +22,7 @@ from pystruct_ext.metrics._diversity import (
     subtopic_recall,
 )
 from pystruct_ext.metrics._folding import BasePairReport, base_pair_report
+from pystruct_ext.metrics._graphs import GraphReport, graph_report, mean_image_iou
 from pystruct_ext.metrics._parsing import AttachmentReport, attachment_report
 from pystruct_ext.metrics._ranking import (
     err,
@@ -44,6 +45,7 @@ __all__ = [
     "BracketReport",
     "ChunkReport",
     "ChunkScore",
+    "GraphReport",
     "SegmentReport",
     "alignment_report",
     "alpha_ndcg",
@@ -54,9 +56,11 @@ __all__ = [
     "chunk_report",
     "err",
     "err_ia",
+    "graph_report",
     "greedy_ideal",
     "intent_satisfaction",
     "mean_average_precision",
+    "mean_image_iou",
     "mean_reciprocal_rank",
     "ndcg",
     "ndcg_ia",

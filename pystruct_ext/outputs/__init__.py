@@ -1,5 +1,7 @@
 """The values people hold: sentences, trees, folds, segments, queries."""
 
+from pystruct_ext.outputs.graphs import Graph, LabelledGraph, NodeLabels
+from pystruct_ext.outputs.grids import grid_graph
 from pystruct_ext.outputs.phrase_trees import Tree
 from pystruct_ext.outputs.queries import DiverseQuery
 from pystruct_ext.outputs.rankings import Ranking, RankingQuery, Slate, SwappedPairs
@@ -8,10 +10,14 @@ from pystruct_ext.outputs.sentences import DependencyTree, Sentence
 __all__ = [
     "DependencyTree",
     "DiverseQuery",
+    "Graph",
+    "LabelledGraph",
+    "NodeLabels",
     "Ranking",
     "RankingQuery",
     "Sentence",
     "Slate",
     "SwappedPairs",
     "Tree",
+    "grid_graph",
 ]

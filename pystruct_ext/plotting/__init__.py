@@ -7,6 +7,7 @@ from pystruct_ext.plotting._convergence import ConvergenceDisplay
 from pystruct_ext.plotting._coverage import IntentCoverageDisplay
 from pystruct_ext.plotting._dependency import DependencyDisplay
 from pystruct_ext.plotting._folding import FoldingDisplay
+from pystruct_ext.plotting._graphs import GraphDisplay, GridDisplay
 from pystruct_ext.plotting._rankings import RankingDisplay
 from pystruct_ext.plotting._tagging import TaggingDisplay
 from pystruct_ext.plotting._transitions import TransitionDisplay
@@ -17,6 +18,8 @@ __all__ = [
     "ConvergenceDisplay",
     "DependencyDisplay",
     "FoldingDisplay",
+    "GraphDisplay",
+    "GridDisplay",
     "IntentCoverageDisplay",
     "RankingDisplay",
     "TaggingDisplay",

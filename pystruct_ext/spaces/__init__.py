@@ -9,6 +9,7 @@ from pystruct_ext.spaces.constituency import ConstituencySpace
 from pystruct_ext.spaces.constraints import Allowed, allowed_transitions
 from pystruct_ext.spaces.dependency import DependencySpace
 from pystruct_ext.spaces.folding import FoldingSpace
+from pystruct_ext.spaces.graph import GraphSpace, PackedGraphs
 from pystruct_ext.spaces.multiclass import MulticlassSpace
 from pystruct_ext.spaces.product import PackedPairs, Product
 from pystruct_ext.spaces.ranking import PackedQueries, RankingSpace
@@ -27,8 +28,10 @@ __all__ = [
     "CostShifted",
     "DependencySpace",
     "FoldingSpace",
+    "GraphSpace",
     "MulticlassSpace",
     "OutputSpace",
+    "PackedGraphs",
     "PackedObjects",
     "PackedPairs",
     "PackedParts",

@@ -89,6 +89,21 @@ TEXTS: dict[str, list[tuple[str, str]]] = {
         (".fa", ">a\nACG-T\n>b\nA-GGT\n>c\nAC.GT\n>d\n-CAGT\n"),
         (".fa", ">a long name\nACGT\nACG\n>b\nAG\n>\nA\n>\nA\n"),
     ],
+    "graphs": [
+        (
+            ".jsonl",
+            '{"features": [[1, 0.5], [0, -2], [3, 1e-3]], "edges": [[0, 1], [2, 1]], '
+            '"edge_features": [[1], [0.5]], "edge_types": ["is", "of"], "node_weights": '
+            '[1, 2.5, 0], "names": ["a", "b", 3], "labels": ["x", "y", "x"]}\n'
+            '{"features": [[1, 2]], "edges": [], "labels": ["y"]}\n',
+        ),
+        (
+            ".jsonl",
+            '{"features": {"width": 5, "rows": [{"0": 1}, {}, {"4": -1.5}, {"2": 1}]}, '
+            '"edges": [[0, 1], [1, 3], [2, 3], [0, 2]], "shape": [2, 2], "node_types": '
+            '[0, 0, 0, 0], "labels": [1, null, 2, [1, 2]]}\n',
+        ),
+    ],
     "queries": [
         (
             ".jsonl",
@@ -151,6 +166,7 @@ OF_READER = {
     "folds": ("folds",),
     "alignments": ("alignments",),
     "ambient": ("ambient",),
+    "graphs": ("graphs",),
     "ambiguous_queries": ("queries",),
     "letor": ("letor",),
     "run": ("run",),
@@ -165,6 +181,7 @@ OF_STRUCTURE = {
     "constituency": ("brackets",),
     "folding": ("folds",),
     "alignment": ("alignments",),
+    "graph": ("graphs",),
     "ranking": ("letor",),
     "multiclass": ("libsvm",),
     "diverse-ranking": ("queries",),
