@@ -9,6 +9,7 @@ from pystruct_ext.estimators.dependency import DependencySVM
 from pystruct_ext.estimators.diverse_ranking import DiverseRankingSVM
 from pystruct_ext.estimators.folding import FoldingSVM
 from pystruct_ext.estimators.multiclass import MulticlassSVM
+from pystruct_ext.estimators.multilabel import MultilabelSVM
 from pystruct_ext.estimators.ranking import RankingSVM
 from pystruct_ext.estimators.segments import SegmentSVM
 from pystruct_ext.estimators.sequence import SequenceSVM
@@ -23,6 +24,7 @@ __all__ = [
     "FoldingSVM",
     "HeldOutScore",
     "MulticlassSVM",
+    "MultilabelSVM",
     "RankingSVM",
     "SegmentSVM",
     "SequenceSVM",

@@ -10,6 +10,7 @@ from pystruct_ext.spaces.constraints import Allowed, allowed_transitions
 from pystruct_ext.spaces.dependency import DependencySpace
 from pystruct_ext.spaces.folding import FoldingSpace
 from pystruct_ext.spaces.multiclass import MulticlassSpace
+from pystruct_ext.spaces.multilabel import MultilabelSpace, PackedLabelSets
 from pystruct_ext.spaces.product import PackedPairs, Product
 from pystruct_ext.spaces.ranking import PackedQueries, RankingSpace
 from pystruct_ext.spaces.segments import SegmentSpace
@@ -27,7 +28,9 @@ __all__ = [
     "DependencySpace",
     "FoldingSpace",
     "MulticlassSpace",
+    "MultilabelSpace",
     "OutputSpace",
+    "PackedLabelSets",
     "PackedObjects",
     "PackedPairs",
     "PackedParts",

@@ -1,0 +1,3 @@
+from pystruct_ext._core.binder import Kernel
+
+MULTILABEL: Kernel
