@@ -7,20 +7,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from pystruct_ext._core.ragged import check_sparse
-from pystruct_ext.estimators._arguments import check_weights
+from pystruct_ext.estimators._arguments import c_to_lam, check_weights
 from pystruct_ext.estimators._label_margins import label_margins
 from pystruct_ext.estimators._whole import all_or_nothing
 from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
-from pystruct_ext.spaces import MultilabelSpace
+from pystruct_ext.spaces import MultilabelSpace, OutputSpace
 from pystruct_ext.spaces.wide import as_csr
 from pystruct_ext.utils.examples import OutputList, refuse_iterator
 from pystruct_ext.utils.fitted import Fitted
 from pystruct_ext.utils.label_sets import as_collections
+
+# Up to this n * size_psi a fit aims at many digits.
+_SMALL = 100_000
 
 
 @storable
@@ -41,9 +45,10 @@ class MultilabelSVM(ClassifierMixin, BaseStructuralSVM):
         "subset": 1 unless the set is right. "f1": 1 minus the F1 of the example.
     label_weight : (K,) array-like or mapping of label to weight, optional
         Weights >= 0 of the labels in the Hamming loss; 1 by default.
-    interactions : {"none", "tree", "full"} or list of pairs of labels, default="none"
+    interactions : {"auto", "none", "tree", "full"} or list of pairs, default="auto"
         The pairs of labels that have a weight. "tree": the maximum spanning tree of mutual
-        information. Pairs with a cycle among more than 14 labels need ``label_sets="seen"``.
+        information. "auto": all pairs of up to 10 labels; of more the tree, and none for the
+        loss "f1". Pairs with a cycle among more than 14 labels need ``label_sets="seen"``.
     label_sets : {"any", "seen"}, default="any"
         Which sets are predicted: any, or those of the examples of the fit.
     never_empty : bool or "auto", default="auto"
@@ -56,8 +61,9 @@ class MultilabelSVM(ClassifierMixin, BaseStructuralSVM):
         Learn a constant per label, regularised like the other weights.
     intercept_scaling : float, default=1.0
         Value of the constant.
-    pair_scaling : float, default=1.0
+    pair_scaling : float or "auto", default="auto"
         Value of the feature of a pair: the larger, the less its weight is regularised.
+        "auto": the root mean square of the norms of the rows of the fit.
     dtype : {"float32", "float64"}, default="float64"
         Type of the weights.
     solver, tol, max_iter, max_time, n_jobs, random_state, verbose, callback
@@ -82,9 +88,10 @@ n_oracle_calls_, history_
     -----
     y is an (n, K) array, sparse matrix or data frame of 0 and 1, or a list of n collections of
     labels; `predict` returns what it was given (tuples for collections, an array for a data
-    frame). `score` is the (weighted) share of sets that are right as wholes, as
-    scikit-learn's for multilabel. `predict_marginals` and `predict_proba` give (n, K)
-    probabilities of the labels; see `calibrate`.
+    frame). Single labels, (n,), are taken for classes: each row then gets exactly one, as from
+    `MulticlassSVM`. `score` is the (weighted) share of sets that are right as wholes, as
+    scikit-learn's for multilabel. `predict_marginals` gives (n, K) probabilities of the
+    labels; see `calibrate`.
 
     A label whose column is always 0 or always 1 is learnt as any other.
 
@@ -112,14 +119,14 @@ n_oracle_calls_, history_
         *,
         loss: str = "hamming",
         label_weight: Any = None,
-        interactions: Any = "none",
+        interactions: Any = "auto",
         label_sets: str = "any",
         never_empty: bool | str = "auto",
         max_labels: int | None = None,
         attractive: bool = False,
         fit_intercept: bool = True,
         intercept_scaling: float = 1.0,
-        pair_scaling: float = 1.0,
+        pair_scaling: float | str = "auto",
         dtype: str = "float64",
         solver: str | Solver = "bcfw",
         tol: float | None = None,
@@ -145,6 +152,16 @@ n_oracle_calls_, history_
         self.pair_scaling = pair_scaling
         self.dtype = dtype
 
+    def _aim(self, space: OutputSpace, n: int) -> float | None:
+        # With a unique optimum reached to many digits, weights and repetitions of an
+        # example are the same thing also in the last digits of coef_.
+        small = n * space.size_psi_ <= _SMALL
+        return (
+            1e-9
+            if small and self.tol is None and isinstance(self.solver, str)
+            else None
+        )
+
     @all_or_nothing
     def fit(
         self, X: ArrayLike, y: Any, sample_weight: ArrayLike | None = None
@@ -155,6 +172,7 @@ n_oracle_calls_, history_
         ----------
         X : (n, n_features) array-like or sparse matrix
         y : (n, K) array, sparse matrix or data frame of 0 and 1, or n collections of labels
+            See the notes of the class.
         sample_weight : (n,) array-like, optional
 
         Returns
@@ -171,12 +189,18 @@ n_oracle_calls_, history_
         X = validate_data(
             self, X, accept_sparse="csr", dtype=[np.float64, np.float32], order="C"
         )
+        if isinstance(y, np.ndarray) and y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)  # as scikit-learn has it
+        if getattr(y, "ndim", 0) == 1 and getattr(y, "dtype", None) != object:
+            check_classification_targets(y)
         self._make_solver()
         space = self._make_space()
-        packed = space.fit_pack(X, y)
+        c_to_lam(self.C, 1)
+        weight = check_weights(sample_weight, X.shape[0])
+        packed = space.fit_pack(X, y, weight)
         self.space_ = space
         self._set_domain_attributes(X, y)
-        self._solve(packed, sample_weight)
+        self._solve(packed, weight)
         return self
 
     def _set_domain_attributes(self, X: Any, y: Any) -> None:
@@ -245,12 +269,15 @@ n_oracle_calls_, history_
         Returns
         -------
         (n, K) ndarray
-            Positive for the labels that are predicted. Without interactions and limits on the
+            Positive for the labels that are predicted; (n,) where y was one of two classes. Without interactions and limits on the
             sets it is ``<w_k, x> + b_k``.
         """
         check_is_fitted(self, "_w")
         rows = self._rows(X)
-        return label_margins(self.space_, self._w, rows, self._label_scores(rows))
+        margins = label_margins(self.space_, self._w, rows, self._label_scores(rows))
+        if self.space_.form_ == "classes" and len(self.classes_) == 2:
+            return margins[:, 1]
+        return margins
 
     def predict(self, X: ArrayLike) -> Any:
         """Label sets in the form given to `fit`.
@@ -261,17 +288,10 @@ n_oracle_calls_, history_
 
         Returns
         -------
-        (n, K) ndarray or CSR matrix of 0 and 1, or list of n tuples of labels
+        (n, K) ndarray or CSR matrix of 0 and 1, list of n tuples of labels, or (n,) ndarray
         """
         check_is_fitted(self, "_w")
-        codes = self._codes(self._w, self._rows(X))
-        if self.space_.form_ == "labels":
-            return OutputList(as_collections(codes, self.space_.classes_))
-        if self.space_.form_ == "sparse":
-            from scipy.sparse import csr_array
-
-            return csr_array(codes)
-        return codes
+        return self._decode(self._w, X)
 
     def _codes(self, w: NDArray[np.floating], rows: Any) -> NDArray[np.int64]:
         packed = self.space_.pack(rows)
@@ -279,7 +299,16 @@ n_oracle_calls_, history_
         return codes.astype(np.int64)
 
     def _decode(self, w: NDArray[np.floating], X: Any) -> Any:
-        return self._codes(w, self._rows(X))
+        codes, form = self._codes(w, self._rows(X)), self.space_.form_
+        if form == "labels":
+            return OutputList(as_collections(codes, self.space_.classes_))
+        if form == "classes":
+            return self.classes_[codes.argmax(axis=1)]
+        if form == "sparse":
+            from scipy.sparse import csr_array
+
+            return csr_array(codes)
+        return codes
 
     def score(
         self, X: ArrayLike, y: Any, sample_weight: ArrayLike | None = None
@@ -331,17 +360,11 @@ n_oracle_calls_, history_
         k = len(self.space_.classes_)
         return np.array(found, dtype=np.float64).reshape(-1, k, 2)[:, :, 1]
 
-    def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Probabilities of the labels, (n, K): `predict_marginals`; see `calibrate`."""
-        return np.asarray(self.predict_marginals(X))
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.target_tags.multi_output = True
-        tags.target_tags.single_output = False
         tags.classifier_tags.multi_label = True
-        tags.classifier_tags.multi_class = False
         return tags
 
 

@@ -28,6 +28,11 @@ from pystruct_ext.io._conllu import (
     write_conllu,
 )
 from pystruct_ext.io._files import read_lines, write_lines
+from pystruct_ext.io._label_sets import (
+    LabelledRows,
+    read_label_sets,
+    write_label_sets,
+)
 from pystruct_ext.io._letor import LetorData, iter_letor, read_letor, write_letor
 from pystruct_ext.io._records import BadRecords, SkippedRecordsWarning
 from pystruct_ext.io._rna import (
@@ -56,6 +61,7 @@ __all__ = [
     "AmbiguousQuery",
     "BadRecords",
     "ColumnTable",
+    "LabelledRows",
     "LetorData",
     "RnaFolds",
     "SequencePairs",
@@ -75,6 +81,7 @@ __all__ = [
     "read_conllu",
     "read_diversity_qrels",
     "read_folds",
+    "read_label_sets",
     "read_letor",
     "read_lines",
     "read_qrels",
@@ -91,6 +98,7 @@ __all__ = [
     "write_conllu",
     "write_diversity_qrels",
     "write_folds",
+    "write_label_sets",
     "write_letor",
     "write_lines",
     "write_qrels",

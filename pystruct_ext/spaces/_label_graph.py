@@ -10,11 +10,17 @@ from numpy.typing import NDArray
 
 Edges = NDArray[np.int32]
 
-FORMS = ("none", "tree", "full")
+FORMS = ("auto", "none", "tree", "full")
+# Up to this many labels "auto" takes all pairs.
+FEW = 10
 
 
 def label_edges(
-    interactions: Any, codes: NDArray[np.int32], classes: Sequence[Any]
+    interactions: Any,
+    codes: NDArray[np.int32],
+    classes: Sequence[Any],
+    loss: str = "hamming",
+    sample_weight: NDArray[np.floating] | None = None,
 ) -> Edges:
     """Pairs of labels that have a weight, (m, 2), the smaller index first.
 
@@ -30,11 +36,14 @@ def label_edges(
                 f"interactions must be one of {FORMS} or a list of pairs of labels, got "
                 f"{interactions!r}"
             )
+        if interactions == "auto":
+            beyond = "none" if loss == "f1" else "tree"
+            interactions = "full" if k <= FEW else beyond
         if interactions == "none":
             return np.zeros((0, 2), dtype=np.int32)
         if interactions == "full":
             return np.argwhere(np.triu(np.ones((k, k)), 1)).astype(np.int32)
-        return information_tree(codes)
+        return information_tree(codes, sample_weight)
     index = {label: j for j, label in enumerate(classes)}
     edges: list[tuple[int, int]] = []
     for e, pair in enumerate(_pairs(interactions)):
@@ -78,11 +87,14 @@ def _pairs(interactions: Any) -> list[list[Any]]:
     return out
 
 
-def mutual_information(codes: NDArray[np.int32]) -> NDArray[np.float64]:
+def mutual_information(
+    codes: NDArray[np.int32], sample_weight: NDArray[np.floating] | None = None
+) -> NDArray[np.float64]:
     """Mutual information of every pair of labels in nats, (K, K)."""
-    n = max(len(codes), 1)
     y = np.asarray(codes, dtype=np.float64)
-    both, one = y.T @ y / n, y.mean(axis=0)
+    weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight)
+    weight = weight / max(float(weight.sum()), 1e-300)
+    both, one = (y * weight[:, None]).T @ y, weight @ y
     total = np.zeros_like(both)
     for joint, row, column in (
         (both, one, one),
@@ -97,12 +109,16 @@ def mutual_information(codes: NDArray[np.int32]) -> NDArray[np.float64]:
     return np.maximum(total, 0)
 
 
-def information_tree(codes: NDArray[np.int32]) -> Edges:
+def information_tree(
+    codes: NDArray[np.int32], sample_weight: NDArray[np.floating] | None = None
+) -> Edges:
     """The spanning forest of largest mutual information (Chow and Liu 1968)."""
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import minimum_spanning_tree
 
-    information = mutual_information(codes)
+    information = mutual_information(codes, sample_weight)
+    # Rounding must not decide between equals.
+    information = np.round(information, 12)
     information[information < 1e-12] = 0  # unrelated, or always the same
     tree = minimum_spanning_tree(csr_array(-information)).tocoo()
     edges = np.sort(np.stack([tree.row, tree.col], axis=1), axis=1)

@@ -19,7 +19,7 @@ from pystruct_ext.spaces._label_graph import label_edges, rooted
 from pystruct_ext.spaces._labels import UnseenLabelError, padded
 from pystruct_ext.spaces._matrix_rows import as_row, with_constant
 from pystruct_ext.spaces.compiled import CompiledSpace
-from pystruct_ext.spaces.wide import occurring, renumbered
+from pystruct_ext.spaces.wide import as_csr, occurring, renumbered
 from pystruct_ext.utils.fitted import INT32_MAX, Fitted
 from pystruct_ext.utils.label_sets import (
     LabelSets,
@@ -58,8 +58,10 @@ class MultilabelSpace(CompiledSpace):
         set is right; "f1": ``1 - 2 |y & z| / (|y| + |z|)``, example-based.
     label_weight : (K,) array-like or mapping of label to weight, optional
         Weights >= 0 of the labels in the Hamming loss; 1 by default.
-    interactions : {"none", "tree", "full"} or list of pairs of labels, default="none"
-        The pairs that have a weight. "tree": the maximum spanning tree of mutual information.
+    interactions : {"auto", "none", "tree", "full"} or list of pairs, default="auto"
+        The pairs of labels that have a weight. "tree": the maximum spanning tree of mutual
+        information. "auto": all pairs of up to 10 labels; of more the tree, and none for the
+        loss "f1".
     label_sets : {"any", "seen"}, default="any"
         Which sets are outputs: any, or those of the examples of the fit.
     never_empty : bool or "auto", default="auto"
@@ -70,19 +72,23 @@ class MultilabelSpace(CompiledSpace):
         Weights of pairs are kept at 0 or above, by solvers that can.
     fit_intercept, intercept_scaling, dtype
         See `MulticlassSpace`.
-    pair_scaling : float, default=1.0
+    pair_scaling : float or "auto", default="auto"
         Value of the feature of a pair: the larger, the less its weight is regularised.
+        "auto": the root mean square of the norms of the rows of the fit, so that a pair counts
+        as much as the features of an example together, whatever their scale.
 
     Attributes
     ----------
     classes_ : list of K labels
-    form_ : {"indicator", "sparse", "labels"}
-        What outputs are: arrays of K entries 0 or 1 for the first two, tuples of labels.
+    form_ : {"indicator", "sparse", "labels", "classes"}
+        What outputs are: arrays of K entries 0 or 1 for the first two, tuples of labels, or
+        single labels, of which every example then has exactly one.
     edges_ : (m, 2) int32 array
         Pairs that have a weight, as indices of classes.
     search_ : {"independent", "forest", "all", "listed"}
         How the best set is found; always exactly.
     never_empty_ : bool
+    pair_scaling_ : float
     n_features_, columns_, size_psi_
         See `MulticlassSpace`.
 
@@ -105,14 +111,14 @@ class MultilabelSpace(CompiledSpace):
         self,
         task_loss: str = "hamming",
         label_weight: Any = None,
-        interactions: Any = "none",
+        interactions: Any = "auto",
         label_sets: str = "any",
         never_empty: bool | str = "auto",
         max_labels: int | None = None,
         attractive: bool = False,
         fit_intercept: bool = True,
         intercept_scaling: float = 1.0,
-        pair_scaling: float = 1.0,
+        pair_scaling: float | str = "auto",
         dtype: str = "float64",
     ) -> None:
         self.task_loss = task_loss
@@ -134,8 +140,13 @@ class MultilabelSpace(CompiledSpace):
         self.fit_pack(X, Y)
         return self
 
-    def fit_pack(self, X: Any, Y: Any) -> PackedLabelSets:
-        """Learn labels, pairs and sizes, and pack the examples."""
+    def fit_pack(
+        self, X: Any, Y: Any, sample_weight: NDArray[np.floating] | None = None
+    ) -> PackedLabelSets:
+        """Learn labels, pairs and sizes, and pack the examples.
+
+        Weights of examples count in the mutual information and the scale of pairs.
+        """
         self._check_parameters()
         if Y is None:
             raise ValueError("y is needed to learn the labels, got None")
@@ -156,14 +167,26 @@ class MultilabelSpace(CompiledSpace):
         self.never_empty_ = self.never_empty is True or (
             self.never_empty == "auto" and len(empty) == 0
         )
-        self.max_labels_ = k if self.max_labels is None else min(self.max_labels, k)
+        self.max_labels_ = k if self.max_labels is None else min(int(self.max_labels), k)
+        if sets.form == "classes":
+            if k < 2:
+                raise ValueError(
+                    f"y has 1 class, {sets.classes[0]!r}, expected at least 2"
+                )
+            self.never_empty_, self.max_labels_ = True, 1
         many = np.flatnonzero(size > self.max_labels_)
         if len(many):
             raise ValueError(
                 f"y: example {many[0]} has {size[many[0]]} labels, expected at most "
                 f"{self.max_labels_} (max_labels)"
             )
-        self.edges_ = label_edges(self.interactions, codes, sets.classes)
+        self.edges_ = label_edges(
+            "none" if sets.form == "classes" else self.interactions,
+            codes,
+            sets.classes,
+            self.task_loss,
+            sample_weight,
+        )
         self.seen_ = (
             np.unique(codes, axis=0).astype(np.uint8)
             if self.label_sets == "seen"
@@ -177,6 +200,7 @@ class MultilabelSpace(CompiledSpace):
         _check_equal(rows.n_examples, len(codes))
         self.stride_ = padded(k)
         rows = self._kept(rows)
+        self.pair_scaling_ = self._value_of_pairs(rows, sample_weight)
         self.size_psi_ = rows.n_features * self.stride_ + len(self.edges_)
         return PackedLabelSets(rows, codes)
 
@@ -213,12 +237,15 @@ class MultilabelSpace(CompiledSpace):
             raise ValueError(f"max_labels must be None or an integer >= 1, got {most!r}")
         for name in ("intercept_scaling", "pair_scaling"):
             value = getattr(self, name)
+            if name == "pair_scaling" and isinstance(value, str) and value == "auto":
+                continue
             if (
                 isinstance(value, bool)
                 or not isinstance(value, (int, float, np.number))
                 or not np.isfinite(value)
             ):
-                raise ValueError(f"{name} must be a finite number, got {value!r}")
+                also = " or 'auto'" if name == "pair_scaling" else ""
+                raise ValueError(f"{name} must be a finite number{also}, got {value!r}")
 
     def _weights_of_labels(self) -> NDArray[np.float64]:
         k, given = len(self.classes_), self.label_weight
@@ -245,6 +272,19 @@ class MultilabelSpace(CompiledSpace):
             )
         return weight
 
+    def _value_of_pairs(
+        self, rows: PackedRows, weight: NDArray[np.floating] | None
+    ) -> float:
+        if self.pair_scaling != "auto":
+            return float(self.pair_scaling)
+        table = as_csr(rows)
+        squares = np.asarray(table.multiply(table).sum(axis=1) if rows.indices is not None
+                             else np.einsum("ij,ij->i", table, table), dtype=np.float64)  # fmt: skip
+        if self.fit_intercept:
+            squares = squares - float(self.intercept_scaling) ** 2
+        mean = float(np.average(np.maximum(squares.ravel(), 0), weights=weight))
+        return float(np.sqrt(mean)) if mean > 0 and np.isfinite(mean) else 1.0
+
     def _search(self, k: int) -> str:
         if self.label_sets == "seen":
             return "listed"
@@ -265,17 +305,17 @@ class MultilabelSpace(CompiledSpace):
         fitted.one_of("dtype", ("float32", "float64"))
         fitted.one_of("task_loss", LABEL_SET_LOSSES)
         fitted.number("intercept_scaling")
-        fitted.number("pair_scaling")
         if not hasattr(self, "size_psi_"):
             return
         k = fitted.labels("classes_", at_least=1)
         d = fitted.integer("n_features_", 0, INT32_MAX)
-        fitted.one_of("form_", ("indicator", "sparse", "labels"))
+        fitted.one_of("form_", ("indicator", "sparse", "labels", "classes"))
         fitted.one_of("search_", tuple(_SEARCH))
         stride = fitted.equal("stride_", padded(k))
         fitted.array("label_weight_", (k,), "float64", low=0)
         fitted.instance("never_empty_", bool)
         fitted.integer("max_labels_", 1, k)
+        fitted.number("pair_scaling_")
         edges = fitted.array("edges_", (None, 2), "int32", low=0, high=k - 1)
         if self.search_ == "forest" and rooted(k, edges) is None:
             raise ValueError("MultilabelSpace.edges_ have a cycle, expected a forest")
@@ -304,7 +344,7 @@ class MultilabelSpace(CompiledSpace):
 
     def codes_of(self, Y: Any) -> NDArray[np.int32]:
         """Label sets in any form as 0 and 1, (n, K)."""
-        form = "labels" if self.form_ == "labels" else "indicator"
+        form = "indicator" if self.form_ == "sparse" else self.form_
         try:
             sets: LabelSets = label_sets(Y, self.classes_, form)
         except UnknownLabelError as error:
@@ -372,7 +412,7 @@ class MultilabelSpace(CompiledSpace):
                 "stride": self.stride_,
                 "n_edges": len(edges),
                 "edges": np.ascontiguousarray(edges),
-                "pair_value": float(self.pair_scaling),
+                "pair_value": self.pair_scaling_,
                 "attractive": bool(self.attractive),
                 "loss_kind": LABEL_SET_LOSSES.index(self.task_loss),
                 "label_weight": self.label_weight_,
@@ -391,6 +431,8 @@ class MultilabelSpace(CompiledSpace):
 
     def output_of(self, code: Sequence[int], packed: PackedLabelSets, i: int) -> Any:
         """The output that a code of packed example i stands for."""
+        if self.form_ == "classes":
+            return self.classes_[int(np.argmax(code))]
         if self.form_ == "labels":
             return tuple(c for c, b in zip(self.classes_, code, strict=True) if b)
         return np.array(code, dtype=np.int64)
@@ -402,6 +444,8 @@ class MultilabelSpace(CompiledSpace):
         table = codes.reshape(-1, len(self.classes_))
         if self.form_ == "labels":
             return as_collections(table, self.classes_)
+        if self.form_ == "classes":
+            return [self.classes_[k] for k in table.argmax(axis=1).tolist()]
         return list(table.astype(np.int64))
 
     def decode_codes(
@@ -429,6 +473,8 @@ class MultilabelSpace(CompiledSpace):
         return float(sum(weight.get(label, 1.0) for label in a ^ b))
 
     def _as_set(self, y: Any) -> set[Any]:
+        if self.form_ == "classes":
+            return {y}
         if self.form_ == "labels":
             return set(y)
         row = np.asarray(y).ravel()
@@ -472,7 +518,7 @@ class MultilabelSpace(CompiledSpace):
         """``coef`` (K, columns that have weights), ``intercept`` (K,), ``pairs`` (m,)."""
         k, m = len(self.classes_), len(self.edges_)
         table = w[: len(w) - m].reshape(-1, self.stride_)[:, :k].T
-        pairs = w[len(w) - m :] * self.pair_scaling
+        pairs = w[len(w) - m :] * self.pair_scaling_
         if not self.fit_intercept:
             return table, np.zeros(k, dtype=w.dtype), pairs
         return table[:, :-1], table[:, -1] * self.intercept_scaling, pairs

@@ -30,9 +30,9 @@ class LabelSets:
     ----------
     codes : (n, K) int32 array
     classes : list of K labels
-    form : {"indicator", "sparse", "labels"}
-        How they were given: as rows of 0 and 1, those as a sparse matrix, or as one
-        collection of labels for each example.
+    form : {"indicator", "sparse", "labels", "classes"}
+        How they were given: as rows of 0 and 1, those as a sparse matrix, as one collection
+        of labels for each example, or as one label for each.
     """
 
     codes: NDArray[np.int32]
@@ -50,7 +50,7 @@ def label_sets(
 
     Parameters
     ----------
-    Y : (n, K) array, sparse matrix or data frame of 0 and 1, or n collections of labels
+    Y : (n, K) array, sparse matrix or data frame of 0 and 1, n collections of labels, n labels
         Lists of equal length greater than 1 that hold only 0 and 1 are rows of an indicator
         array, unless `form` says otherwise; sets and tuples are always collections of labels.
     classes : sequence of K labels, optional
@@ -85,11 +85,16 @@ def label_sets(
         return LabelSets(codes, list(names), "indicator")
     if is_series(Y):
         Y = Y.to_list()
-    if isinstance(Y, np.ndarray) and Y.ndim == 1 and Y.dtype.kind == "O":
+    if not isinstance(Y, np.ndarray) and hasattr(Y, "__array__"):
+        Y = np.asarray(Y)
+    if isinstance(Y, np.ndarray) and Y.ndim == 1:
+        _check_finite(Y, name)
         Y = Y.tolist()
     if isinstance(Y, (str, bytes)) or not hasattr(Y, "__len__"):
         raise TypeError(f"{name} must be an (n, K) array of 0 and 1 or a list of "
                         f"collections of labels, got {Y!r:.60}")  # fmt: skip
+    if not isinstance(Y, np.ndarray) and len(Y) and form != "labels" and _is_label(Y[0]):
+        return _from_classes(Y, classes, name)
     if isinstance(Y, np.ndarray) or _are_rows(Y, form):
         given = _stacked(Y, name)
         return LabelSets(
@@ -112,6 +117,28 @@ def _are_rows(Y: Sequence[Any], form: str | None) -> bool:
     return width > 1 and all(
         len(y) == width and all(_is_bit(v) for v in y) for y in Y
     )
+
+
+def _is_label(value: Any) -> bool:
+    return isinstance(value, (str, bytes, bool, int, float, np.generic))
+
+
+def _from_classes(Y: Sequence[Any], classes: Sequence[Any] | None, name: str) -> LabelSets:
+    for i, y in enumerate(Y):
+        if not _is_label(y) and not is_missing(y):
+            raise TypeError(
+                f"{name}: example {i} is {y!r:.60}, but example 0 the single label "
+                f"{Y[0]!r:.60}"
+            )
+    sets = _from_collections([(y,) for y in Y], classes, name)
+    return LabelSets(sets.codes, sets.classes, "classes")
+
+
+def _check_finite(given: NDArray[Any], name: str) -> None:
+    if given.dtype.kind == "f" and not np.isfinite(given).all():
+        bad = "NaN" if np.isnan(given).any() else "infinity"
+        i = int(np.argwhere(~np.isfinite(given))[0][0])
+        raise ValueError(f"Input {name} contains {bad}: in example {i}")
 
 
 def _is_bit(value: Any) -> bool:
@@ -142,7 +169,7 @@ def _indicator(
     if given.ndim != 2:
         raise ValueError(
             f"{name} must be an (n, K) array of 0 and 1 or a list of collections of labels, "
-            f"got an array of shape {given.shape}; one class a row is for MulticlassSVM"
+            f"got an array of shape {given.shape}"
         )
     if given.shape[1] == 0:
         raise ValueError(f"{name} has no columns, expected one for each label")
@@ -156,10 +183,7 @@ def _indicator(
             f"{name} must hold numbers 0 and 1, got an array of dtype {given.dtype}: "
             "Unknown label type"
         )
-    if given.dtype.kind == "f" and not np.isfinite(given).all():
-        bad = "NaN" if np.isnan(given).any() else "infinity"
-        i = int(np.flatnonzero(~np.isfinite(given).all(axis=1))[0])
-        raise ValueError(f"Input {name} contains {bad}: in example {i}")
+    _check_finite(given, name)
     wrong = (given != 0) & (given != 1)
     if wrong.any():
         i, k = map(int, np.argwhere(wrong)[0])

@@ -55,7 +55,7 @@ struct MultilabelSpace {
     AlignedBuffer<double> extra;               // (2 K,) scores from outside: on, then off
     AlignedBuffer<double> pair;                // (n_edges,)
     AlignedBuffer<double> on, off;             // (K,) what search works on
-    labelsets::Search work;
+    detail::labelsets::Search work;
     bool finite = true, shifted = false;
     explicit Scratch(const MultilabelSpace& s) {
       const auto k = static_cast<std::size_t>(s.n_labels);
@@ -83,7 +83,7 @@ struct MultilabelSpace {
   }
   int32_t attractive = 0;
 
-  labelsets::View view() const noexcept {
+  detail::labelsets::View view() const noexcept {
     return {n_labels, n_edges,    loss_kind, search,      min_labels, max_labels,  edges,
             order,    parent,     parent_edge, edge_at,   n_sets,     set_offsets, set_labels};
   }
@@ -133,10 +133,10 @@ struct MultilabelSpace {
       s.on[idx(k)] = on(s, k);
       s.off[idx(k)] = off(s, k);
     }
-    if (y && loss_kind == labelsets::kHamming)
+    if (y && loss_kind == detail::labelsets::kHamming)
       for (int32_t k = 0; k < n_labels; ++k)
         (y[k] ? s.off : s.on)[idx(k)] += loss_scale * label_weight[k];
-    const bool whole = y && loss_kind != labelsets::kHamming;
+    const bool whole = y && loss_kind != detail::labelsets::kHamming;
     if (!s.work.best({s.on.data(), s.off.data(), s.pair.data(), whole ? y : nullptr, loss_scale}, view(),
                      code))
       return -std::numeric_limits<double>::infinity();
@@ -149,7 +149,7 @@ struct MultilabelSpace {
     return {};
   }
   bool listed(const int32_t* y, int32_t ones) const noexcept {
-    if (search != labelsets::kListed) return true;
+    if (search != detail::labelsets::kListed) return true;
     for (int64_t c = 0; c < n_sets; ++c) {
       if (set_offsets[c + 1] - set_offsets[c] != ones) continue;
       int64_t p = set_offsets[c];
@@ -177,7 +177,7 @@ struct MultilabelSpace {
   }
   double loss(int64_t i, const int32_t* z) const noexcept {
     const int32_t* y = truth(i);
-    if (loss_kind == labelsets::kHamming) {
+    if (loss_kind == detail::labelsets::kHamming) {
       double sum = 0;
       for (int32_t k = 0; k < n_labels; ++k) sum += y[k] != z[k] ? label_weight[k] : 0.0;
       return sum;
@@ -188,7 +188,7 @@ struct MultilabelSpace {
       ones += y[k];
       mine += z[k];
     }
-    return labelsets::whole_loss(loss_kind, ones, both, mine);
+    return detail::labelsets::whole_loss(loss_kind, ones, both, mine);
   }
 
   template <class Sink>
@@ -280,7 +280,7 @@ struct MultilabelSpace {
     f.derived(row_sqnorm, labels ? n : 0, [this](int64_t r) { return rows.sqnorm(r); });
   }
   const char* wrong() const noexcept {
-    if (const char* text = labelsets::wrong(view(), most_positives())) return text;
+    if (const char* text = detail::labelsets::wrong(view(), most_positives())) return text;
     for (int64_t i = 0; labels && i < n; ++i)
       if (check_code(i, truth(i)).at >= 0)
         return "the labels of an example are not among the sets that are allowed";

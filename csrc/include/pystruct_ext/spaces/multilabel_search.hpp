@@ -11,7 +11,7 @@
 #include "pystruct_ext/simd.hpp"
 
 namespace pystruct_ext {
-namespace labelsets {
+namespace detail::labelsets {
 
 enum Loss : int32_t { kHamming, kSubset, kF1 };
 enum Kind : int32_t { kIndependent, kForest, kAll, kListed };
@@ -498,5 +498,5 @@ inline const char* wrong(const View& v, int32_t most_positives) noexcept {
   return nullptr;
 }
 
-}  // namespace labelsets
+}  // namespace detail::labelsets
 }  // namespace pystruct_ext

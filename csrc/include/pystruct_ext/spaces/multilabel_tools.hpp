@@ -131,7 +131,7 @@ struct LabelQueries {
  private:
   static std::size_t at(int64_t k) { return static_cast<std::size_t>(k); }
   static bool by_one(const Space& space) {
-    return space.search == labelsets::kAll || space.search == labelsets::kListed;
+    return space.search == detail::labelsets::kAll || space.search == detail::labelsets::kListed;
   }
   // Every set that is neither forbidden nor beyond the limits, with its score.
   struct Sets {
@@ -143,11 +143,11 @@ struct LabelQueries {
       std::vector<int32_t> y(at(K), 0);
       const auto add = [&] {
         const double v = space.score(i, s, y.data());
-        if (labelsets::forbidden(v)) return;
+        if (detail::labelsets::forbidden(v)) return;
         score.push_back(v);
         codes.insert(codes.end(), y.begin(), y.end());
       };
-      if (space.search == labelsets::kListed) {
+      if (space.search == detail::labelsets::kListed) {
         for (int64_t c = 0; c < space.n_sets; ++c) {
           std::fill(y.begin(), y.end(), 0);
           for (int64_t p = space.set_offsets[c]; p < space.set_offsets[c + 1]; ++p)
