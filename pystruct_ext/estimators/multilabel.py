@@ -32,8 +32,7 @@ class MultilabelSVM(ClassifierMixin, BaseStructuralSVM):
     """Label sets, trained for the loss that counts, with weights of pairs of labels.
 
     Minimises ``1/2 ||w||^2 + C sum_i s_i max_z [Delta(y_i, z) + f(x_i, z) - f(x_i, y_i)]``
-    with ``f(x, y) = sum_{k in y} <w_k, x> + sum_{(j, k)} v_jk [j in y and k in y]``. Every
-    maximum is found exactly.
+    with ``f(x, y) = sum_{k in y} <w_k, x> + sum_{(j, k)} v_jk [j in y and k in y]``.
 
     Parameters
     ----------
@@ -48,7 +47,8 @@ class MultilabelSVM(ClassifierMixin, BaseStructuralSVM):
     interactions : {"auto", "none", "tree", "full"} or list of pairs, default="auto"
         The pairs of labels that have a weight. "tree": the maximum spanning tree of mutual
         information. "auto": all pairs of up to 10 labels; of more the tree, and none for the
-        loss "f1". Pairs with a cycle among more than 14 labels need ``label_sets="seen"``.
+        loss "f1". Pairs with a cycle among more than 14 labels: see the
+        notes.
     label_sets : {"any", "seen"}, default="any"
         Which sets are predicted: any, or those of the examples of the fit.
     never_empty : bool or "auto", default="auto"
@@ -57,6 +57,9 @@ class MultilabelSVM(ClassifierMixin, BaseStructuralSVM):
         Most labels that are predicted.
     attractive : bool, default=False
         Weights of pairs are kept at 0 or above, by solvers that can.
+    inference : {"auto", "graph"}, default="auto"
+        "graph": pairs in cycles are left to the graph decoder also where all sets of few labels
+        could be gone through.
     fit_intercept : bool, default=True
         Learn a constant per label, regularised like the other weights.
     intercept_scaling : float, default=1.0
@@ -93,6 +96,12 @@ n_oracle_calls_, history_
     scikit-learn's for multilabel. `predict_marginals` gives (n, K) probabilities of the
     labels; see `calibrate`.
 
+    Every maximum is found exactly (``certificate_`` is "exact"): by sorting without
+    interactions, by dynamic programming over a tree, by going through all sets of up to 14
+    labels, or through those that were seen. For pairs in cycles among more labels a graph
+    decoder finds a set and a bound ("bounded"); the loss "f1" and `max_labels` then need
+    ``label_sets="seen"``.
+
     A label whose column is always 0 or always 1 is learnt as any other.
 
     References
@@ -124,6 +133,7 @@ n_oracle_calls_, history_
         never_empty: bool | str = "auto",
         max_labels: int | None = None,
         attractive: bool = False,
+        inference: str = "auto",
         fit_intercept: bool = True,
         intercept_scaling: float = 1.0,
         pair_scaling: float | str = "auto",
@@ -147,6 +157,7 @@ n_oracle_calls_, history_
         self.never_empty = never_empty
         self.max_labels = max_labels
         self.attractive = attractive
+        self.inference = inference
         self.fit_intercept = fit_intercept
         self.intercept_scaling = intercept_scaling
         self.pair_scaling = pair_scaling

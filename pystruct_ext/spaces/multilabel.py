@@ -18,6 +18,7 @@ from pystruct_ext.spaces._kernels import multilabel as _multilabel
 from pystruct_ext.spaces._label_graph import label_edges, rooted
 from pystruct_ext.spaces._labels import UnseenLabelError, padded
 from pystruct_ext.spaces._matrix_rows import as_row, with_constant
+from pystruct_ext.spaces.base import SpaceTags
 from pystruct_ext.spaces.compiled import CompiledSpace
 from pystruct_ext.spaces.wide import as_csr, occurring, renumbered
 from pystruct_ext.utils.fitted import INT32_MAX, Fitted
@@ -29,7 +30,7 @@ from pystruct_ext.utils.label_sets import (
 )
 
 LABEL_SET_LOSSES = ("hamming", "subset", "f1")
-_SEARCH = {"independent": 0, "forest": 1, "all": 2, "listed": 3}
+_SEARCH = {"independent": 0, "forest": 1, "all": 2, "listed": 3, "graph": 4}
 # Up to this many labels with pairs in a cycle all sets are gone through.
 MOST_EXACT = 14
 
@@ -70,6 +71,9 @@ class MultilabelSpace(CompiledSpace):
         Most labels of an output.
     attractive : bool, default=False
         Weights of pairs are kept at 0 or above, by solvers that can.
+    inference : {"auto", "graph"}, default="auto"
+        "graph": pairs in cycles are left to the graph decoder also where all sets of few labels
+        could be gone through.
     fit_intercept, intercept_scaling, dtype
         See `MulticlassSpace`.
     pair_scaling : float or "auto", default="auto"
@@ -85,8 +89,9 @@ class MultilabelSpace(CompiledSpace):
         single labels, of which every example then has exactly one.
     edges_ : (m, 2) int32 array
         Pairs that have a weight, as indices of classes.
-    search_ : {"independent", "forest", "all", "listed"}
-        How the best set is found; always exactly.
+    search_ : {"independent", "forest", "all", "listed", "graph"}
+        How the best set is found: exactly, but for "graph" (pairs in cycles among more than 14
+        labels), which finds a good set and a bound.
     never_empty_ : bool
     pair_scaling_ : float
     n_features_, columns_, size_psi_
@@ -116,6 +121,7 @@ class MultilabelSpace(CompiledSpace):
         never_empty: bool | str = "auto",
         max_labels: int | None = None,
         attractive: bool = False,
+        inference: str = "auto",
         fit_intercept: bool = True,
         intercept_scaling: float = 1.0,
         pair_scaling: float | str = "auto",
@@ -128,6 +134,7 @@ class MultilabelSpace(CompiledSpace):
         self.never_empty = never_empty
         self.max_labels = max_labels
         self.attractive = attractive
+        self.inference = inference
         self.fit_intercept = fit_intercept
         self.intercept_scaling = intercept_scaling
         self.pair_scaling = pair_scaling
@@ -218,6 +225,10 @@ class MultilabelSpace(CompiledSpace):
                 "label_weight is for the loss 'hamming', got the loss "
                 f"{self.task_loss!r}"
             )
+        if self.inference not in ("auto", "graph"):
+            raise ValueError(
+                f"inference must be 'auto' or 'graph', got {self.inference!r}"
+            )
         if self.label_sets not in ("any", "seen"):
             raise ValueError(
                 f"label_sets must be 'any' or 'seen', got {self.label_sets!r}"
@@ -292,12 +303,16 @@ class MultilabelSpace(CompiledSpace):
             return "independent"
         if rooted(k, self.edges_) is not None:
             return "forest"
-        if k <= MOST_EXACT:
+        if k <= MOST_EXACT and self.inference == "auto":
             return "all"
-        raise ValueError(
-            f"interactions with a cycle among {k} labels need label_sets='seen', or at most "
-            f"{MOST_EXACT} labels, of which all sets can be gone through"
-        )
+        if self.task_loss == "f1" or self.max_labels_ < k:
+            what = "the loss 'f1'" if self.task_loss == "f1" else "max_labels"
+            raise ValueError(
+                f"{what} with interactions that have a cycle among {k} labels needs "
+                f"label_sets='seen', or at most {MOST_EXACT} labels and inference='auto': all "
+                "sets are then gone through"
+            )
+        return "graph"
 
     def check_loaded(self) -> None:
         """Raise unless the fitted attributes are what fitting makes; see `Fitted`."""
@@ -389,7 +404,7 @@ class MultilabelSpace(CompiledSpace):
         none = np.full(k, -1, dtype=np.int32)
         order, parent, via = np.arange(k, dtype=np.int32), none, none
         edge_at = None
-        if self.search_ in ("all", "listed"):
+        if self.search_ in ("all", "listed", "graph"):
             edge_at = np.full((k, k), -1, dtype=np.int32)
             a, b = edges.T
             edge_at[a, b] = edge_at[b, a] = np.arange(len(edges), dtype=np.int32)
@@ -400,7 +415,9 @@ class MultilabelSpace(CompiledSpace):
             order, parent, via = forest
         at, labels = np.nonzero(self.seen_)
         offsets = np.searchsorted(at, np.arange(len(self.seen_) + 1))
-        return _multilabel.MULTILABEL.bind(
+        graph = self.search_ == "graph"
+        kernel = _multilabel.MULTILABEL_GRAPH if graph else _multilabel.MULTILABEL
+        return kernel.bind(
             {
                 "indptr": rows.indptr,
                 "indices": rows.indices,
@@ -458,6 +475,11 @@ class MultilabelSpace(CompiledSpace):
     def marginals_as_dicts(self, marginals: NDArray[np.float64]) -> dict[Any, float]:
         """Label -> probability."""
         return dict(zip(self.classes_, marginals[:, 1].tolist(), strict=True))
+
+    def __space_tags__(self) -> SpaceTags:
+        """Exact, but for pairs in cycles among many labels, which have a bound."""
+        graph = getattr(self, "search_", "") == "graph"
+        return SpaceTags(exactness="none" if graph else "exact", compiled=True)
 
     def _one(self, x: Any) -> Any:
         return as_row(x)

@@ -68,5 +68,7 @@ VARIANTS = (
     _variant("tree-limits", at_most_two, interactions="tree", max_labels=3),
     _variant("tree-subset", at_least_one, interactions="tree", task_loss="subset"),
     _variant("full", at_least_one, interactions="full", task_loss="f1"),
+    _variant("graph", rows, interactions="full", inference="graph"),
+    _variant("graph-subset", at_least_one, interactions="full", inference="graph", task_loss="subset"),
     _variant("seen", named_sets, interactions="full", label_sets="seen", task_loss="subset"),
 )

@@ -13,6 +13,7 @@
 //   kIndependent  no pairs: sorting, in closed form for all losses
 //   kForest       pairs without a cycle: dynamic programming, with counts where loss or limits need them
 //   kAll          all pairs of few labels: all 2^K scores
+//   kGraph        any pairs among many labels: multilabel_graph.hpp
 //   kListed       only the sets that are listed, with any pairs: their scores one by one
 #pragma once
 
@@ -267,7 +268,7 @@ struct MultilabelSpace {
     f.number("attractive", attractive, "0..1", kOptional);
     f.number("loss_kind", loss_kind, "0..2");
     f.array("label_weight", label_weight, "n_labels", "0..");
-    f.number("search", search, "0..3");
+    f.number("search", search, "0..4");
     f.number("min_labels", min_labels, "0..1");
     f.number("max_labels", max_labels, "1..n_labels");
     f.array("order", order, "n_labels", "0..n_labels-1");

@@ -14,7 +14,7 @@ namespace pystruct_ext {
 namespace detail::labelsets {
 
 enum Loss : int32_t { kHamming, kSubset, kF1 };
-enum Kind : int32_t { kIndependent, kForest, kAll, kListed };
+enum Kind : int32_t { kIndependent, kForest, kAll, kListed, kGraph };
 
 constexpr int32_t kMostAll = 16;  // labels of which all sets are gone through
 
@@ -466,7 +466,7 @@ inline const char* wrong(const View& v, int32_t most_positives) noexcept {
   if (v.search == kIndependent && v.n_edges) return "independent labels have no pairs";
   if (v.search == kAll && v.n_labels > kMostAll) return "too many labels to go through all sets";
   if ((v.search == kAll || v.search == kListed) && !v.edge_at) return "edge_at is needed";
-  if (v.search == kForest && Search::table_room(v, most_positives) > (int64_t{1} << 27))
+  if (v.search == kForest && (v.limited() || v.loss != kHamming) && Search::table_room(v, most_positives) > (int64_t{1} << 27))
     return "the tables of counts of hits and misses are too large; set max_labels";
   if (v.edge_at)
     for (int32_t j = 0; j < v.n_labels; ++j)
