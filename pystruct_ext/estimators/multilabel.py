@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
+from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
@@ -16,15 +17,17 @@ from pystruct_ext.estimators._label_margins import label_margins
 from pystruct_ext.estimators._whole import all_or_nothing
 from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.persistence.registry import storable
-from pystruct_ext.solvers import Solver
+from pystruct_ext.solvers import Solver, SolverResult
 from pystruct_ext.spaces import MultilabelSpace, OutputSpace
 from pystruct_ext.spaces.wide import as_csr
-from pystruct_ext.utils.examples import OutputList, refuse_iterator
+from pystruct_ext.utils.examples import OutputList, n_rows_of, refuse_iterator
 from pystruct_ext.utils.fitted import Fitted
 from pystruct_ext.utils.label_sets import as_collections
 
 # Up to this n * size_psi a fit aims at many digits.
 _SMALL = 100_000
+# Up to this size_psi known cuts are revisited often.
+_FEW = 1000
 
 
 @storable
@@ -67,6 +70,11 @@ class MultilabelSVM(ClassifierMixin, BaseStructuralSVM):
     pair_scaling : float or "auto", default="auto"
         Value of the feature of a pair: the larger, the less its weight is regularised.
         "auto": the root mean square of the norms of the rows of the fit.
+    squared_slack : float, default=0.0
+        Beside the hinge of an example each of its labels has a slack of its own, whose square
+        costs ``1 / (2 squared_slack^2)``, as in the squared hinge of LinearSVC; 0 is none. It
+        is the value of one more column for every example of the fit, so that a fit has n K
+        weights more; they are left out of the result.
     dtype : {"float32", "float64"}, default="float64"
         Type of the weights.
     solver, tol, max_iter, max_time, n_jobs, random_state, verbose, callback
@@ -137,6 +145,7 @@ n_oracle_calls_, history_
         fit_intercept: bool = True,
         intercept_scaling: float = 1.0,
         pair_scaling: float | str = "auto",
+        squared_slack: float = 0.0,
         dtype: str = "float64",
         solver: str | Solver = "bcfw",
         tol: float | None = None,
@@ -161,7 +170,16 @@ n_oracle_calls_, history_
         self.fit_intercept = fit_intercept
         self.intercept_scaling = intercept_scaling
         self.pair_scaling = pair_scaling
+        self.squared_slack = squared_slack
         self.dtype = dtype
+
+    def _make_solver(self) -> Solver:
+        solver = super()._make_solver()
+        space = getattr(self, "space_", None)
+        if self.solver == "bcfw" and space is not None and space.size_psi_ <= _FEW:
+            # Known cuts are cheap to revisit; it helps where rows are far from the origin.
+            solver.set_params(cached_passes=8)
+        return solver
 
     def _aim(self, space: OutputSpace, n: int) -> float | None:
         # With a unique optimum reached to many digits, weights and repetitions of an
@@ -202,12 +220,14 @@ n_oracle_calls_, history_
         )
         if isinstance(y, np.ndarray) and y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)  # as scikit-learn has it
-        if getattr(y, "ndim", 0) == 1 and getattr(y, "dtype", None) != object:
+        if getattr(y, "ndim", 0) == 1 and y.dtype.kind != "O":
+            if y.dtype.kind == "f":
+                assert_all_finite(y, input_name="y")
             check_classification_targets(y)
         self._make_solver()
-        space = self._make_space()
+        space: Any = self._make_space()
         c_to_lam(self.C, 1)
-        weight = check_weights(sample_weight, X.shape[0])
+        weight = check_weights(sample_weight, n_rows_of(X))
         packed = space.fit_pack(X, y, weight)
         self.space_ = space
         self._set_domain_attributes(X, y)
@@ -280,8 +300,8 @@ n_oracle_calls_, history_
         Returns
         -------
         (n, K) ndarray
-            Positive for the labels that are predicted; (n,) where y was one of two classes. Without interactions and limits on the
-            sets it is ``<w_k, x> + b_k``.
+            Positive for the labels that are predicted; (n,) where y was one of two classes.
+            Without interactions and limits on the sets it is ``<w_k, x> + b_k``.
         """
         check_is_fitted(self, "_w")
         rows = self._rows(X)
@@ -304,7 +324,12 @@ n_oracle_calls_, history_
         check_is_fitted(self, "_w")
         return self._decode(self._w, X)
 
+    def _set_result(self, result: SolverResult, lam: float) -> None:
+        result.coef = self.space_.without_slacks(result.coef)
+        super()._set_result(result, lam)
+
     def _codes(self, w: NDArray[np.floating], rows: Any) -> NDArray[np.int64]:
+        w = self.space_.without_slacks(w)
         packed = self.space_.pack(rows)
         codes = self.space_.decode_codes(w, packed, self._threads())
         return codes.astype(np.int64)

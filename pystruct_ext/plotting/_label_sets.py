@@ -153,7 +153,9 @@ class LabelSetDisplay(Display):
             raise ValueError(
                 f"y_true has the shape {true.codes.shape} and y_pred {found.codes.shape}"
             )
-        chosen = list(range(min(n, max_rows))) if rows is None else [int(r) for r in rows]
+        chosen = (
+            list(range(min(n, max_rows))) if rows is None else [int(r) for r in rows]
+        )
         for r in chosen:
             if not 0 <= r < n:
                 raise ValueError(f"rows has {r}, expected 0 to {n - 1}")
@@ -201,7 +203,10 @@ class LabelSetDisplay(Display):
             cell, head = max(cell, head + 6.0), 12.0
         keys = [Key("label found" if self.true is not None else "label", _RIGHT)]
         if self.true is not None:
-            keys += [Key("wrong label", WRONG), Key("missed label", MISSED, shape="outline")]
+            keys += [
+                Key("wrong label", WRONG),
+                Key("missed label", MISSED, shape="outline"),
+            ]
         width = max(left + cell * len(columns) + 2 * MARGIN, 240.0)
         legend = Legend(keys, width - 2 * MARGIN)
         height = head + 2 * MARGIN + row * len(names) + legend.height + 2 * MARGIN
@@ -219,7 +224,9 @@ class LabelSetDisplay(Display):
             ok = self.true is None or right[i]
             page.text(left - MARGIN, y + row / 2, text, _SMALL, ha="right",
                       color=FAINT if ok else INK)  # fmt: skip
-            page.line([left, left + cell * len(columns)], [y + row] * 2, 0.6, color=GRID)
+            page.line(
+                [left, left + cell * len(columns)], [y + row] * 2, 0.6, color=GRID
+            )
             for c, k in enumerate(columns):
                 box = left + c * cell + 2.5, y + 2.5, cell - 5.0, row - 5.0
                 if self.predicted[i, k]:
@@ -268,7 +275,9 @@ class LabelInteractionDisplay(Display):
         self.labels = [str(v) for v in (range(k) if labels is None else labels)]
         if len(self.labels) != k:
             raise ValueError(f"labels has {len(self.labels)} names, expected {k}")
-        self.pairs = self.scores != 0 if pairs is None else np.asarray(pairs, dtype=bool)
+        self.pairs = (
+            self.scores != 0 if pairs is None else np.asarray(pairs, dtype=bool)
+        )
 
     @classmethod
     def from_estimator(
@@ -342,7 +351,9 @@ class LabelInteractionDisplay(Display):
         """
         plt = import_pyplot()
         size = np.where(self.pairs, np.abs(self.scores), 0)
-        kept = np.sort(np.argsort(-size.max(axis=1, initial=0), kind="stable")[:max_labels])
+        kept = np.sort(
+            np.argsort(-size.max(axis=1, initial=0), kind="stable")[:max_labels]
+        )
         k = len(kept)
         if ax is None:
             side = float(np.clip(0.42 * k, 2.2, 8.5))

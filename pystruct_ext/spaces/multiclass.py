@@ -275,4 +275,3 @@ def _checked_classes(Y: Any) -> NDArray[Any]:
                 f"{Y[0]!r} and example {i} has {value!r}"
             )
     return given
-

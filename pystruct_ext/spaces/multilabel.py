@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array, dia_array, hstack
 
 from pystruct_ext._core import Oracle
 from pystruct_ext._core.ragged import PackedRows, check_sparse
@@ -80,6 +81,10 @@ class MultilabelSpace(CompiledSpace):
         Value of the feature of a pair: the larger, the less its weight is regularised.
         "auto": the root mean square of the norms of the rows of the fit, so that a pair counts
         as much as the features of an example together, whatever their scale.
+    squared_slack : float, default=0.0
+        Value of one more column for each example of `fit_pack`: each of its labels then has a
+        slack of its own, whose square costs ``1 / (2 squared_slack^2)``. Solvers find weights
+        of these columns, too; `without_slacks` leaves them out.
 
     Attributes
     ----------
@@ -125,6 +130,7 @@ class MultilabelSpace(CompiledSpace):
         fit_intercept: bool = True,
         intercept_scaling: float = 1.0,
         pair_scaling: float | str = "auto",
+        squared_slack: float = 0.0,
         dtype: str = "float64",
     ) -> None:
         self.task_loss = task_loss
@@ -138,6 +144,7 @@ class MultilabelSpace(CompiledSpace):
         self.fit_intercept = fit_intercept
         self.intercept_scaling = intercept_scaling
         self.pair_scaling = pair_scaling
+        self.squared_slack = squared_slack
         self.dtype = dtype
 
     def fit_domain(
@@ -174,7 +181,9 @@ class MultilabelSpace(CompiledSpace):
         self.never_empty_ = self.never_empty is True or (
             self.never_empty == "auto" and len(empty) == 0
         )
-        self.max_labels_ = k if self.max_labels is None else min(int(self.max_labels), k)
+        self.max_labels_ = (
+            k if self.max_labels is None else min(int(self.max_labels), k)
+        )
         if sets.form == "classes":
             if k < 2:
                 raise ValueError(
@@ -209,7 +218,22 @@ class MultilabelSpace(CompiledSpace):
         rows = self._kept(rows)
         self.pair_scaling_ = self._value_of_pairs(rows, sample_weight)
         self.size_psi_ = rows.n_features * self.stride_ + len(self.edges_)
-        return PackedLabelSets(rows, codes)
+        return PackedLabelSets(self._with_slacks(rows), codes)
+
+    def _with_slacks(self, rows: PackedRows) -> PackedRows:
+        if not self.squared_slack:
+            return rows
+        n = rows.n_rows
+        slacks = dia_array((np.full((1, n), self.squared_slack), [0]), shape=(n, n))
+        both = hstack([csr_array(as_csr(rows)), slacks], format="csr")
+        return PackedRows.from_matrix(both, np.dtype(self.dtype))
+
+    def without_slacks(self, w: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Weights without those of the columns of `squared_slack`."""
+        m = len(self.edges_)
+        if len(w) == self.size_psi_:
+            return w
+        return np.concatenate([w[: self.size_psi_ - m], w[len(w) - m :]])
 
     def _check_parameters(self) -> None:
         if self.dtype not in ("float32", "float64"):
@@ -245,8 +269,10 @@ class MultilabelSpace(CompiledSpace):
             or not isinstance(most, (int, np.integer))
             or most < 1
         ):
-            raise ValueError(f"max_labels must be None or an integer >= 1, got {most!r}")
-        for name in ("intercept_scaling", "pair_scaling"):
+            raise ValueError(
+                f"max_labels must be None or an integer >= 1, got {most!r}"
+            )
+        for name in ("intercept_scaling", "pair_scaling", "squared_slack"):
             value = getattr(self, name)
             if name == "pair_scaling" and isinstance(value, str) and value == "auto":
                 continue
@@ -289,8 +315,8 @@ class MultilabelSpace(CompiledSpace):
         if self.pair_scaling != "auto":
             return float(self.pair_scaling)
         table = as_csr(rows)
-        squares = np.asarray(table.multiply(table).sum(axis=1) if rows.indices is not None
-                             else np.einsum("ij,ij->i", table, table), dtype=np.float64)  # fmt: skip
+        both = table.multiply(table) if hasattr(table, "multiply") else table * table
+        squares = np.asarray(both.sum(axis=1), dtype=np.float64)
         if self.fit_intercept:
             squares = squares - float(self.intercept_scaling) ** 2
         mean = float(np.average(np.maximum(squares.ravel(), 0), weights=weight))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -78,7 +79,9 @@ def label_sets(
     refuse_iterator(Y, name)
     if hasattr(Y, "toarray") and hasattr(Y, "nnz"):
         given = np.asarray(Y.toarray())
-        return LabelSets(_indicator(given, classes, name), _columns(given, classes), "sparse")
+        return LabelSets(
+            _indicator(given, classes, name), _columns(given, classes), "sparse"
+        )
     if is_frame(Y):
         names = classes if classes is not None else [plain(c) for c in Y.columns]
         codes = _indicator(np.asarray(Y.to_numpy()), names, name)
@@ -93,7 +96,12 @@ def label_sets(
     if isinstance(Y, (str, bytes)) or not hasattr(Y, "__len__"):
         raise TypeError(f"{name} must be an (n, K) array of 0 and 1 or a list of "
                         f"collections of labels, got {Y!r:.60}")  # fmt: skip
-    if not isinstance(Y, np.ndarray) and len(Y) and form != "labels" and _is_label(Y[0]):
+    if (
+        not isinstance(Y, np.ndarray)
+        and len(Y)
+        and form != "labels"
+        and _is_label(Y[0])
+    ):
         return _from_classes(Y, classes, name)
     if isinstance(Y, np.ndarray) or _are_rows(Y, form):
         given = _stacked(Y, name)
@@ -114,16 +122,16 @@ def _are_rows(Y: Sequence[Any], form: str | None) -> bool:
     if form is not None:
         return form != "labels"
     width = len(Y[0])
-    return width > 1 and all(
-        len(y) == width and all(_is_bit(v) for v in y) for y in Y
-    )
+    return width > 1 and all(len(y) == width and all(_is_bit(v) for v in y) for y in Y)
 
 
 def _is_label(value: Any) -> bool:
     return isinstance(value, (str, bytes, bool, int, float, np.generic))
 
 
-def _from_classes(Y: Sequence[Any], classes: Sequence[Any] | None, name: str) -> LabelSets:
+def _from_classes(
+    Y: Sequence[Any], classes: Sequence[Any] | None, name: str
+) -> LabelSets:
     for i, y in enumerate(Y):
         if not _is_label(y) and not is_missing(y):
             raise TypeError(
@@ -246,12 +254,14 @@ def _check_labels(sets: list[list[Any]], name: str) -> None:
                 )
 
 
-def as_collections(codes: NDArray[Any], classes: Sequence[Any]) -> list[tuple[Any, ...]]:
+def as_collections(
+    codes: NDArray[Any], classes: Sequence[Any]
+) -> list[tuple[Any, ...]]:
     """Rows of 0 and 1 as tuples of labels, in the order of the classes."""
     rows, columns = np.nonzero(codes)
     names = [classes[k] for k in columns.tolist()]
     ends = np.searchsorted(rows, np.arange(len(codes) + 1)).tolist()
-    return [tuple(names[a:b]) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    return [tuple(names[a:b]) for a, b in pairwise(ends)]
 
 
 __all__ = ["LabelSets", "UnknownLabelError", "as_collections", "label_sets"]

@@ -27,7 +27,11 @@ def test_round_trip_also_with_scikit_learn(tmp_path):
     assert data.records[2].endswith("a.txt:3")
     # What scikit-learn reads from the lines with labels is the same.
     (tmp_path / "b.txt").write_text(
-        "".join(s + "\n" for s in (tmp_path / "a.txt").read_text().splitlines() if s[0] != " ")
+        "".join(
+            s + "\n"
+            for s in (tmp_path / "a.txt").read_text().splitlines()
+            if s[0] != " "
+        )
     )
     other, labels = load_svmlight_file(str(tmp_path / "b.txt"), multilabel=True)
     assert labels == [s for s in y if s]
@@ -45,7 +49,7 @@ def test_header_of_the_extreme_classification_repository(tmp_path):
     assert data.y == [(1, 4), (), (0,)]
     assert data.X[0].toarray().ravel().tolist() == [0.5, 0, 0, 0, 0, 0, 1]
     path.write_text("1 7 5\n1 7:1\n")
-    with pytest.raises(ValueError, match="x.txt:2: column 7, expected 0 to 6"):
+    with pytest.raises(ValueError, match=r"x.txt:2: column 7, expected 0 to 6"):
         read_label_sets(path)
 
 

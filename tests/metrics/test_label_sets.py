@@ -20,7 +20,9 @@ def test_report_is_that_of_definitions():
     either = (Y | P).sum(axis=1)
     mean = lambda v: np.average(v, weights=weight)  # noqa: E731
     assert r.example_f1 == pytest.approx(mean(f1))
-    assert r.jaccard == pytest.approx(mean(np.where(either, both / np.maximum(either, 1), 1)))
+    assert r.jaccard == pytest.approx(
+        mean(np.where(either, both / np.maximum(either, 1), 1))
+    )
     assert r.subset_accuracy == pytest.approx(mean((Y == P).all(axis=1)))
     assert r.hamming_loss == pytest.approx(mean((Y != P).mean(axis=1)))
     assert r.micro_f1 == pytest.approx(2 * (weight @ both) / (weight @ size))

@@ -60,7 +60,9 @@ def outputs(space, k):
 @pytest.mark.parametrize("label_sets", ["any", "seen"])
 def test_argmax_is_that_of_all_sets(loss, interactions, label_sets):
     rng = np.random.default_rng(len(loss) + 10 * len(interactions))
-    for k, limited, never_empty in product((1, 2, 5, 8, 10), (False, True), (False, True)):
+    for k, limited, never_empty in product(
+        (1, 2, 5, 8, 10), (False, True), (False, True)
+    ):
         most = int(rng.integers(1, k + 1)) if limited else None
         X, Y = problem(rng, k, most=most, empty=not never_empty)
         pairs = interactions
@@ -79,7 +81,7 @@ def test_argmax_is_that_of_all_sets(loss, interactions, label_sets):
             for i in range(len(X)):
                 value = scores(space, w, X[i], Z) + scale * delta(loss, weight, Y[i], Z)
                 code = oracle.argmax(w, i, scale)
-                assert (Z == code).all(axis=1).any()
+                assert (code == Z).all(axis=1).any()
                 got = scores(space, w, X[i], code[None])[0]
                 assert got == pytest.approx(oracle.score(w, i, code))
                 lost = delta(loss, weight, Y[i], code[None])[0]
@@ -103,7 +105,7 @@ def test_labels_can_be_forced_and_forbidden(interactions, loss):
         extra = mask[np.arange(6), Z].sum(axis=1)
         value = scores(space, w, X[0], Z) + extra + delta(loss, np.ones(6), Y[0], Z)
         code = oracle.argmax(w, 0, 1.0, scores=mask)
-        (at,) = np.flatnonzero((Z == code).all(axis=1))
+        (at,) = np.flatnonzero((code == Z).all(axis=1))
         assert value[at] == pytest.approx(value.max(), abs=1e-9)
 
 
@@ -209,7 +211,10 @@ def test_attractive_pairs_are_named_for_the_solver():
         ({"pair_scaling": np.nan}, "pair_scaling must be"),
         ({"label_sets": "some"}, "label_sets must be"),
         ({"inference": "lp"}, "inference must be"),
-        ({"inference": "graph", "interactions": "full", "task_loss": "f1"}, "'f1' with"),
+        (
+            {"inference": "graph", "interactions": "full", "task_loss": "f1"},
+            "'f1' with",
+        ),
         ({"dtype": "int"}, "dtype must be"),
     ],
 )

@@ -61,14 +61,29 @@ def _variant(
 
 VARIANTS = (
     _variant("plain", interactions="none")._replace(n_problems=2),
-    _variant("weights", named_sets, interactions="none", label_weight={"ant": 0.5, "dog": 2.0}),
+    _variant(
+        "weights",
+        named_sets,
+        interactions="none",
+        label_weight={"ant": 0.5, "dog": 2.0},
+    ),
     _variant("f1", at_most_two, task_loss="f1", interactions="none", max_labels=2),
-    _variant("subset", at_least_one, interactions="none", task_loss="subset", dtype="float32"),
+    _variant(
+        "subset", at_least_one, interactions="none", task_loss="subset", dtype="float32"
+    ),
     _variant("tree", rows, interactions=[(0, 1), (1, 2)], task_loss="f1"),
     _variant("tree-limits", at_most_two, interactions="tree", max_labels=3),
     _variant("tree-subset", at_least_one, interactions="tree", task_loss="subset"),
     _variant("full", at_least_one, interactions="full", task_loss="f1"),
     _variant("graph", rows, interactions="full", inference="graph"),
-    _variant("graph-subset", at_least_one, interactions="full", inference="graph", task_loss="subset"),
-    _variant("seen", named_sets, interactions="full", label_sets="seen", task_loss="subset"),
+    _variant(
+        "graph-subset",
+        at_least_one,
+        interactions="full",
+        inference="graph",
+        task_loss="subset",
+    ),
+    _variant(
+        "seen", named_sets, interactions="full", label_sets="seen", task_loss="subset"
+    ),
 )
