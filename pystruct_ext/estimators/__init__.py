@@ -12,6 +12,7 @@ from pystruct_ext.estimators.folding import FoldingSVM
 from pystruct_ext.estimators.latent import LatentStructuralSVM
 from pystruct_ext.estimators.graph import GraphSVM
 from pystruct_ext.estimators.multiclass import MulticlassSVM
+from pystruct_ext.estimators.multilabel import MultilabelSVM
 from pystruct_ext.estimators.ranking import RankingSVM
 from pystruct_ext.estimators.segments import SegmentSVM
 from pystruct_ext.estimators.sequence import SequenceSVM
@@ -30,6 +31,7 @@ __all__ = [
     "LatentProgress",
     "LatentStructuralSVM",
     "MulticlassSVM",
+    "MultilabelSVM",
     "RankingSVM",
     "SegmentSVM",
     "SequenceSVM",

@@ -29,6 +29,11 @@ from pystruct_ext.io._conllu import (
 )
 from pystruct_ext.io._files import read_lines, write_lines
 from pystruct_ext.io._graphs import GraphData, read_graphs, write_graphs
+from pystruct_ext.io._label_sets import (
+    LabelledRows,
+    read_label_sets,
+    write_label_sets,
+)
 from pystruct_ext.io._letor import LetorData, iter_letor, read_letor, write_letor
 from pystruct_ext.io._records import BadRecords, SkippedRecordsWarning
 from pystruct_ext.io._rna import (
@@ -58,6 +63,7 @@ __all__ = [
     "BadRecords",
     "ColumnTable",
     "GraphData",
+    "LabelledRows",
     "LetorData",
     "RnaFolds",
     "SequencePairs",
@@ -78,6 +84,7 @@ __all__ = [
     "read_diversity_qrels",
     "read_folds",
     "read_graphs",
+    "read_label_sets",
     "read_letor",
     "read_lines",
     "read_qrels",
@@ -95,6 +102,7 @@ __all__ = [
     "write_diversity_qrels",
     "write_folds",
     "write_graphs",
+    "write_label_sets",
     "write_letor",
     "write_lines",
     "write_qrels",

@@ -23,6 +23,7 @@ from pystruct_ext.metrics._diversity import (
 )
 from pystruct_ext.metrics._folding import BasePairReport, base_pair_report
 from pystruct_ext.metrics._graphs import GraphReport, graph_report, mean_image_iou
+from pystruct_ext.metrics._label_sets import LabelSetReport, label_set_report
 from pystruct_ext.metrics._parsing import AttachmentReport, attachment_report
 from pystruct_ext.metrics._ranking import (
     err,
@@ -46,6 +47,7 @@ __all__ = [
     "ChunkReport",
     "ChunkScore",
     "GraphReport",
+    "LabelSetReport",
     "SegmentReport",
     "alignment_report",
     "alpha_ndcg",
@@ -59,6 +61,7 @@ __all__ = [
     "graph_report",
     "greedy_ideal",
     "intent_satisfaction",
+    "label_set_report",
     "mean_average_precision",
     "mean_image_iou",
     "mean_reciprocal_rank",

@@ -8,6 +8,7 @@ from pystruct_ext.plotting._coverage import IntentCoverageDisplay
 from pystruct_ext.plotting._dependency import DependencyDisplay
 from pystruct_ext.plotting._folding import FoldingDisplay
 from pystruct_ext.plotting._graphs import GraphDisplay, GridDisplay
+from pystruct_ext.plotting._label_sets import LabelInteractionDisplay, LabelSetDisplay
 from pystruct_ext.plotting._rankings import RankingDisplay
 from pystruct_ext.plotting._tagging import TaggingDisplay
 from pystruct_ext.plotting._transitions import TransitionDisplay
@@ -21,6 +22,8 @@ __all__ = [
     "GraphDisplay",
     "GridDisplay",
     "IntentCoverageDisplay",
+    "LabelInteractionDisplay",
+    "LabelSetDisplay",
     "RankingDisplay",
     "TaggingDisplay",
     "TransitionDisplay",

@@ -11,6 +11,7 @@ from pystruct_ext.spaces.dependency import DependencySpace
 from pystruct_ext.spaces.folding import FoldingSpace
 from pystruct_ext.spaces.graph import GraphSpace, PackedGraphs
 from pystruct_ext.spaces.multiclass import MulticlassSpace
+from pystruct_ext.spaces.multilabel import MultilabelSpace, PackedLabelSets
 from pystruct_ext.spaces.product import PackedPairs, Product
 from pystruct_ext.spaces.ranking import PackedQueries, RankingSpace
 from pystruct_ext.spaces.segments import SegmentSpace
@@ -30,8 +31,10 @@ __all__ = [
     "FoldingSpace",
     "GraphSpace",
     "MulticlassSpace",
+    "MultilabelSpace",
     "OutputSpace",
     "PackedGraphs",
+    "PackedLabelSets",
     "PackedObjects",
     "PackedPairs",
     "PackedParts",
