@@ -1,17 +1,17 @@
 // Matchings: y is a set of links between the rows and the columns of an example.
 //
-//   <w, psi(x, y)> = sum over links <u, x_e> - sum over rows and columns sum_k cost_k max(0, links - k)
+//   <w, psi(x, y)> = sum over links (<u, x_e> + b) - sum over rows and columns sum_k cost_k max(0, links - k)
 //                    + sum over pairs of links side by side near_t                    (k = 1 .. K)
 //
 // A row (column) has at most row_cap (column_cap) links, and at least row_low. With costs >= 0, which the
 // solvers keep (`nonnegative`), more links are worth less and less: a flow, solved exactly. Pairs of
-// links side by side ("near": in a row, in a column, down right, down left) are not: adjacent_matching.hpp
+// links side by side ("near": in a row, in a column, down right, down left) are not: assignment/adjacent.hpp
 // bounds them.
 //
 // Delta = scale_i (false_cost #links that are not true + miss_cost #sure links that are missing); links
 // that are possible cost nothing either way.
 //
-// Layout of w: u (n_features,), near (4,) if any, costs of rows (K,), costs of columns (K,).
+// Layout of w: u (n_features,), b if any, near (4,) if any, costs of rows (K,), costs of columns (K,).
 // Code: for each row min(row_cap, candidates of the row) slots: its columns, rising, then -1.
 #pragma once
 
@@ -21,6 +21,7 @@
 #include <limits>
 #include <vector>
 
+#include "pystruct_ext/assignment/adjacent.hpp"
 #include "pystruct_ext/assignment/flow.hpp"
 #include "pystruct_ext/assignment/k_best.hpp"
 #include "pystruct_ext/kernel.hpp"
@@ -28,8 +29,8 @@
 
 namespace pystruct_ext {
 
-template <class R, bool kNear>
-struct MatchingCore {
+template <class R>
+struct MatchingSpace {
   using real = R;
   static constexpr int32_t kMostCosts = 16, kNears = 4;
   enum Kind : uint8_t { kFalse = 0, kSure = 1, kPossible = 2 };
@@ -47,19 +48,19 @@ struct MatchingCore {
   const double* scale = nullptr;        // (n,) of the loss; null: 1
   double false_cost = 1, miss_cost = 1;
   int32_t n_costs = 0;                  // K
+  bool bias = true;
+  bool adjacent = false;                // whether there are pairs of links side by side
   bool flipped = false;                 // rows are the user's columns
 
   struct Scratch {
-    AlignedBuffer<double> score, value, work, price;
+    AlignedBuffer<double> score, value;
     FlowMatcher matcher;
     SparseSink sparse;
     double row_step[kMostCosts + 1], column_step[kMostCosts + 1], near[kNears];
     double upper = 0;
     bool finite = true;
-    AlignedBuffer<int64_t> next[kNears];  // candidate that is near in this way, or -1
-    AlignedBuffer<double> dual[kNears];
-    AlignedBuffer<uint8_t> chosen[kNears + 1], from;
-    explicit Scratch(const MatchingCore& s) {
+    AdjacentScratch side;
+    explicit Scratch(const MatchingSpace& s) {
       int64_t m = 1, c = 1, e = 1;
       for (int64_t i = 0; i < s.n; ++i) {
         m = std::max(m, s.rows_at[i + 1] - s.rows_at[i]);
@@ -69,22 +70,15 @@ struct MatchingCore {
       const auto size = static_cast<std::size_t>(e + 1);
       for (auto* b : {&score, &value}) b->reserve(size);
       matcher.reserve(m, c, e);
-      if constexpr (kNear) {
-        work.reserve(size);
-        from.reserve(4 * size);
-        for (int t = 0; t < kNears; ++t) {
-          next[t].reserve(size);
-          dual[t].reserve(size);
-        }
-        for (auto& b : chosen) b.reserve(size);
-      }
+      if (s.adjacent) side.reserve(m, c, e);
     }
   };
 
   static std::size_t idx(int64_t k) noexcept { return static_cast<std::size_t>(k); }
   int64_t n_blocks() const noexcept { return n; }
-  int64_t near_at() const noexcept { return rows.n_features; }
-  int64_t costs_at() const noexcept { return near_at() + (kNear ? kNears : 0); }
+  int64_t bias_at() const noexcept { return rows.n_features; }
+  int64_t near_at() const noexcept { return bias_at() + bias; }
+  int64_t costs_at() const noexcept { return near_at() + (adjacent ? kNears : 0); }
   int64_t size_psi() const noexcept { return costs_at() + 2 * n_costs; }
   void nonnegative(int64_t* range) const noexcept {
     range[0] = costs_at();
@@ -178,13 +172,18 @@ struct MatchingCore {
     }
   }
 
-  // What multiplies near and costs in <w, psi>: pairs of links side by side, links beyond the k-th.
+  // What multiplies b, near and costs in <w, psi>: links, pairs of them side by side, those beyond the
+  // k-th.
   struct Totals {
+    double links = 0;
     double near[kNears] = {0, 0, 0, 0};
     double row[kMostCosts] = {}, column[kMostCosts] = {};
   };
   void add_totals(int64_t i, const int32_t* y, double a, Totals& t) const noexcept {
     const int64_t base = first_slot(i);
+    if (bias)
+      for (int32_t k = 0; k < code_len(i); ++k)
+        if (y[k] >= 0) t.links += a;
     if (n_costs) {
       for (int64_t r = rows_at[i]; r < rows_at[i + 1]; ++r) {
         int32_t d = 0;
@@ -195,7 +194,7 @@ struct MatchingCore {
         for (int32_t k = 0; k < n_costs && d > k + 1; ++k) t.column[k] -= a * (d - k - 1);
       });
     }
-    if constexpr (kNear)
+    if (adjacent)
       each_link(i, y, [&](int64_t r, int32_t j) {
         if (linked(i, y, r, j + 1)) t.near[0] += a;
         if (r + 1 == rows_at[i + 1]) return;
@@ -212,7 +211,8 @@ struct MatchingCore {
   }
   template <class Sink>
   void emit_totals(const Totals& t, Sink& sink) const noexcept {
-    if constexpr (kNear)
+    if (t.links != 0) sink(bias_at(), t.links);
+    if (adjacent)
       for (int k = 0; k < kNears; ++k)
         if (t.near[k] != 0) sink(near_at() + k, t.near[k]);
     for (int32_t k = 0; k < n_costs; ++k) {
@@ -223,6 +223,7 @@ struct MatchingCore {
 
   void load(const R* w, int64_t i, Scratch& s) const noexcept {
     const int64_t from = first_link(i), count = n_links(i);
+    const double b = bias ? static_cast<double>(w[bias_at()]) : 0.0;
     double check = 0;
     for (int64_t e = 0; e < count; ++e) {
       const auto row = rows.row(from + e);
@@ -239,21 +240,22 @@ struct MatchingCore {
         for (; k < row.nnz; ++k) part[0] += static_cast<double>(w[k]) * static_cast<double>(row.val[k]);
         sum = (part[0] + part[1]) + (part[2] + part[3]);
       }
+      sum += b;
       s.score[idx(e)] = sum;
       check += sum * 0.0;
     }
     for (int t = 0; t < kNears; ++t) {
-      s.near[t] = kNear ? static_cast<double>(w[near_at() + t]) : 0.0;
+      s.near[t] = adjacent ? static_cast<double>(w[near_at() + t]) : 0.0;
       check += s.near[t] * 0.0;
     }
     s.row_step[0] = s.column_step[0] = 0;
     for (int32_t k = 0; k < n_costs; ++k) {
       const auto a = static_cast<double>(w[costs_at() + k]);
-      const auto b = static_cast<double>(w[costs_at() + n_costs + k]);
+      const auto c = static_cast<double>(w[costs_at() + n_costs + k]);
       // A negative cost has no flow: whatever is found then is the best for a cost of 0.
       s.row_step[k + 1] = s.row_step[k] - a;
-      s.column_step[k + 1] = s.column_step[k] - b;
-      check += (a + b) * 0.0;
+      s.column_step[k + 1] = s.column_step[k] - c;
+      check += (a + c) * 0.0;
     }
     s.finite = check == 0;
   }
@@ -290,11 +292,33 @@ struct MatchingCore {
     }
   }
 
+  uint32_t exactness() const noexcept { return adjacent ? PSX_UNDERGEN : PSX_EXACT; }
+  double argmax(int64_t i, double loss_scale, Scratch& s, int32_t* code) const noexcept {
+    if (!s.finite) return std::numeric_limits<double>::quiet_NaN();
+    augment(i, loss_scale, s, s.value.data());
+    const LinkGraph g = graph(i, s);
+    const double missed = loss_scale != 0 ? loss_scale * all_missed(i) : 0.0;
+    double value;
+    if (adjacent) {
+      AdjacentLinks search(g, s.value.data(), s.near, s.matcher, s.side);
+      value = search.solve();
+      write(i, [&](int64_t e) { return search.linked(e); }, code);
+      s.upper = search.bound() + missed;
+    } else {
+      if (!s.matcher.solve(g, s.value.data())) s.matcher.solve_anyhow(g, s.value.data());
+      write(i, [&](int64_t e) { return s.matcher.linked(e); }, code);
+      value = s.matcher.total();
+      s.upper = value + missed;
+    }
+    return value + missed;
+  }
+  double bound(int64_t, double, const Scratch& s) const noexcept { return s.upper; }
+
   double score(int64_t i, const Scratch& s, const int32_t* y) const noexcept {
     const int64_t from = first_link(i), width = n_columns(i);
     double sum = 0;
     each_link(i, y, [&](int64_t r, int32_t j) { sum += s.score[idx(find(r, j, width) - from)]; });
-    if (n_costs || kNear) {
+    if (n_costs || adjacent) {
       Totals t;
       add_totals(i, y, 1.0, t);
       for (int k = 0; k < kNears; ++k) sum += t.near[k] * s.near[k];
@@ -327,7 +351,7 @@ struct MatchingCore {
   void psi(int64_t i, const int32_t* y, double a, Sink& sink) const noexcept {
     const int64_t width = n_columns(i);
     each_link(i, y, [&](int64_t r, int32_t j) { emit(find(r, j, width), a, sink); });
-    if (!n_costs && !kNear) return;
+    if (!bias && !n_costs && !adjacent) return;
     Totals t;
     add_totals(i, y, a, t);
     emit_totals(t, sink);
@@ -350,7 +374,7 @@ struct MatchingCore {
         }
       }
     }
-    if (!n_costs && !kNear) return;
+    if (!bias && !n_costs && !adjacent) return;
     Totals t;
     add_totals(i, y, a, t);
     add_totals(i, z, -a, t);
@@ -408,6 +432,7 @@ struct MatchingCore {
     f.number("false_cost", false_cost, "0..");
     f.number("miss_cost", miss_cost, "0..");
     f.number("n_costs", n_costs, "0..16");
+    f.number("bias", bias, "0..1");
     f.number("flipped", flipped, "0..1");
   }
   const char* wrong() const noexcept {
@@ -441,20 +466,10 @@ struct MatchingCore {
   }
 };
 
+// With pairs of links side by side.
 template <class R>
-struct MatchingSpace : MatchingCore<R, false> {
-  using Core = MatchingCore<R, false>;
-  using Scratch = typename Core::Scratch;
-  static constexpr uint32_t kFlags = PSX_EXACT;
-
-  double argmax(int64_t i, double loss_scale, Scratch& s, int32_t* code) const noexcept {
-    if (!s.finite) return std::numeric_limits<double>::quiet_NaN();
-    this->augment(i, loss_scale, s, s.value.data());
-    const LinkGraph g = this->graph(i, s);
-    if (!s.matcher.solve(g, s.value.data())) s.matcher.solve_anyhow(g, s.value.data());
-    this->write(i, [&](int64_t e) { return s.matcher.linked(e); }, code);
-    return s.matcher.total() + (loss_scale != 0 ? loss_scale * this->all_missed(i) : 0.0);
-  }
+struct AdjacentMatchingSpace : MatchingSpace<R> {
+  AdjacentMatchingSpace() noexcept { this->adjacent = true; }
 };
 
 template <class R>
@@ -488,6 +503,10 @@ struct MatchingQueries {
 inline const psx_kernel* matching_kernel() {
   return kernel_table<With<MatchingSpace<float>, MatchingQueries<float>>,
                       With<MatchingSpace<double>, MatchingQueries<double>>>("matching");
+}
+inline const psx_kernel* adjacent_matching_kernel() {
+  return kernel_table<With<AdjacentMatchingSpace<float>>, With<AdjacentMatchingSpace<double>>>(
+      "adjacent_matching");
 }
 
 }  // namespace pystruct_ext
