@@ -202,11 +202,14 @@ class MatchingDisplay(ExampleDisplay):
         }
         inset = min(1.5, cell / 8)
         for (i, j), kind in sorted(kinds.items()):
+            side = max(cell - 2 * inset, 3.0)  # points in a large table are seen, too
             area = (
-                left + j * cell + inset, top + i * cell + inset,
-                cell - 2 * inset, cell - 2 * inset,
+                left + (j + 0.5) * cell - side / 2, top + (i + 0.5) * cell - side / 2,
+                side, side,
             )  # fmt: skip
-            if kind == "missed":
+            if kind == "missed" and cell < 4:
+                page.box(*area, facecolor=MISSED, zorder=3)
+            elif kind == "missed":
                 page.box(*area, fill=False, edgecolor=MISSED,
                          linewidth=min(1.6, cell / 5), zorder=3)  # fmt: skip
             else:
