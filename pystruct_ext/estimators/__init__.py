@@ -11,6 +11,7 @@ from pystruct_ext.estimators.diverse_ranking import DiverseRankingSVM
 from pystruct_ext.estimators.folding import FoldingSVM
 from pystruct_ext.estimators.latent import LatentStructuralSVM
 from pystruct_ext.estimators.graph import GraphSVM
+from pystruct_ext.estimators.matching import MatchingSVM
 from pystruct_ext.estimators.multiclass import MulticlassSVM
 from pystruct_ext.estimators.multilabel import MultilabelSVM
 from pystruct_ext.estimators.ranking import RankingSVM
@@ -30,6 +31,7 @@ __all__ = [
     "HeldOutScore",
     "LatentProgress",
     "LatentStructuralSVM",
+    "MatchingSVM",
     "MulticlassSVM",
     "MultilabelSVM",
     "RankingSVM",

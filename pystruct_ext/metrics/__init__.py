@@ -24,6 +24,7 @@ from pystruct_ext.metrics._diversity import (
 from pystruct_ext.metrics._folding import BasePairReport, base_pair_report
 from pystruct_ext.metrics._graphs import GraphReport, graph_report, mean_image_iou
 from pystruct_ext.metrics._label_sets import LabelSetReport, label_set_report
+from pystruct_ext.metrics._links import LinkReport, link_report
 from pystruct_ext.metrics._parsing import AttachmentReport, attachment_report
 from pystruct_ext.metrics._ranking import (
     err,
@@ -48,6 +49,7 @@ __all__ = [
     "ChunkScore",
     "GraphReport",
     "LabelSetReport",
+    "LinkReport",
     "SegmentReport",
     "alignment_report",
     "alpha_ndcg",
@@ -62,6 +64,7 @@ __all__ = [
     "greedy_ideal",
     "intent_satisfaction",
     "label_set_report",
+    "link_report",
     "mean_average_precision",
     "mean_image_iou",
     "mean_reciprocal_rank",

@@ -1,7 +1,8 @@
-"""The values people hold: sentences, trees, folds, segments, queries."""
+"""The values people hold: sentences, trees, folds, segments, queries, matchings."""
 
 from pystruct_ext.outputs.graphs import Graph, LabelledGraph, NodeLabels
 from pystruct_ext.outputs.grids import grid_graph
+from pystruct_ext.outputs.matchings import Links, MatchingProblem
 from pystruct_ext.outputs.phrase_trees import Tree
 from pystruct_ext.outputs.queries import DiverseQuery
 from pystruct_ext.outputs.rankings import Ranking, RankingQuery, Slate, SwappedPairs
@@ -13,6 +14,8 @@ __all__ = [
     "Graph",
     "LabelledGraph",
     "NodeLabels",
+    "Links",
+    "MatchingProblem",
     "Ranking",
     "RankingQuery",
     "Sentence",

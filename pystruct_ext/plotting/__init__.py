@@ -9,6 +9,7 @@ from pystruct_ext.plotting._dependency import DependencyDisplay
 from pystruct_ext.plotting._folding import FoldingDisplay
 from pystruct_ext.plotting._graphs import GraphDisplay, GridDisplay
 from pystruct_ext.plotting._label_sets import LabelInteractionDisplay, LabelSetDisplay
+from pystruct_ext.plotting._matching import MatchingDisplay
 from pystruct_ext.plotting._rankings import RankingDisplay
 from pystruct_ext.plotting._tagging import TaggingDisplay
 from pystruct_ext.plotting._transitions import TransitionDisplay
@@ -24,6 +25,7 @@ __all__ = [
     "IntentCoverageDisplay",
     "LabelInteractionDisplay",
     "LabelSetDisplay",
+    "MatchingDisplay",
     "RankingDisplay",
     "TaggingDisplay",
     "TransitionDisplay",

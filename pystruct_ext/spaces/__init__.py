@@ -2,6 +2,11 @@
 
 from pystruct_ext.spaces._labels import UnseenLabelError
 from pystruct_ext.spaces.alignment import AlignmentSpace
+from pystruct_ext.spaces.assignment import (
+    InfeasibleMatchingError,
+    assign,
+    best_matching,
+)
 from pystruct_ext.spaces.base import OutputSpace, PackedObjects, SpaceTags
 from pystruct_ext.spaces.combinators import Constrained, CostShifted, PackedParts
 from pystruct_ext.spaces.compiled import CompiledSpace
@@ -10,6 +15,7 @@ from pystruct_ext.spaces.constraints import Allowed, allowed_transitions
 from pystruct_ext.spaces.dependency import DependencySpace
 from pystruct_ext.spaces.folding import FoldingSpace
 from pystruct_ext.spaces.graph import GraphSpace, PackedGraphs
+from pystruct_ext.spaces.matching import MatchingSpace, PackedMatchings
 from pystruct_ext.spaces.multiclass import MulticlassSpace
 from pystruct_ext.spaces.multilabel import MultilabelSpace, PackedLabelSets
 from pystruct_ext.spaces.product import PackedPairs, Product
@@ -30,11 +36,14 @@ __all__ = [
     "DependencySpace",
     "FoldingSpace",
     "GraphSpace",
+    "InfeasibleMatchingError",
+    "MatchingSpace",
     "MulticlassSpace",
     "MultilabelSpace",
     "OutputSpace",
     "PackedGraphs",
     "PackedLabelSets",
+    "PackedMatchings",
     "PackedObjects",
     "PackedPairs",
     "PackedParts",
@@ -50,4 +59,6 @@ __all__ = [
     "SubclassSpace",
     "UnseenLabelError",
     "allowed_transitions",
+    "assign",
+    "best_matching",
 ]

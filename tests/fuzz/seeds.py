@@ -104,6 +104,29 @@ TEXTS: dict[str, list[tuple[str, str]]] = {
             '[0, 0, 0, 0], "labels": [1, null, 2, [1, 2]]}\n',
         ),
     ],
+    "matchings": [
+        (
+            ".jsonl",
+            '{"features": [[[0.5, 1], [0, -1]], [[2, 0], [1, 1e-3]]], "links": [[0, 1]]}\n'
+            '{"id": "b", "shape": [2, 3], "pairs": [[1, 2], [0, 0]], "features": [[1, 2], '
+            '[0, 3.5]], "links": [[1, 2]], "possible": [[0, 0]], "row_capacity": 2, '
+            '"column_capacity": [1, 0, 1], "rows": ["a", "b"], "columns": ["c", "d", "e"]}\n',
+        ),
+        (
+            ".jsonl",
+            '{"shape": [1, 2], "pairs": [[0, 0], [0, 1]], "features": [["x", "y"], '
+            '{"x": 0.5, "z": -2}], "links": []}\n{"shape": [0, 3], "pairs": [], "features": '
+            '[], "links": []}\n',
+        ),
+    ],
+    "pharaoh": [(".align", "0-0 1-2 3p4\n\n2?1 10-20\n")],
+    "word_alignments": [
+        (
+            ".jsonl",
+            '{"src_words": ["the", "cat"], "tgt_words": ["le", "chat"], "alignment": [[0, 0], '
+            '[1, 1]], "possible": [[0, 1]], "n": 1}\n{"src_words": [], "tgt_words": ["x"]}\n',
+        ),
+    ],
     "queries": [
         (
             ".jsonl",
@@ -167,6 +190,9 @@ OF_READER = {
     "alignments": ("alignments",),
     "ambient": ("ambient",),
     "graphs": ("graphs",),
+    "matchings": ("matchings",),
+    "pharaoh": ("pharaoh",),
+    "word_alignments": ("word_alignments",),
     "ambiguous_queries": ("queries",),
     "letor": ("letor",),
     "run": ("run",),
@@ -182,6 +208,7 @@ OF_STRUCTURE = {
     "folding": ("folds",),
     "alignment": ("alignments",),
     "graph": ("graphs",),
+    "matching": ("matchings",),
     "ranking": ("letor",),
     "multiclass": ("libsvm",),
     "diverse-ranking": ("queries",),

@@ -529,23 +529,25 @@ class OracleBox {
         return *found < 0 ? static_cast<int>(PSX_NONFINITE) : static_cast<int>(PSX_OK);
       });
     };
-    oracle_.marginals = [](void* c, int k, int64_t i, double temperature, double* out,
-                           double* log_partition) {
-      return guarded([&] {
-        *log_partition =
-            Queries::marginals(self(c).space_, self(c).scratch(k), i, temperature, out);
-        return std::isnan(*log_partition) ? static_cast<int>(PSX_NONFINITE)
-                                          : static_cast<int>(PSX_OK);
-      });
-    };
-    oracle_.sample = [](void* c, int k, int64_t i, double temperature, uint64_t seed, int64_t n,
-                        int32_t* codes) {
-      return guarded([&] {
-        return Queries::sample(self(c).space_, self(c).scratch(k), i, temperature, seed, n, codes)
-                   ? static_cast<int>(PSX_OK)
-                   : static_cast<int>(PSX_NONFINITE);
-      });
-    };
+    if constexpr (detail::HasMarginals<Queries>::value) {
+      oracle_.marginals = [](void* c, int k, int64_t i, double temperature, double* out,
+                             double* log_partition) {
+        return guarded([&] {
+          *log_partition =
+              Queries::marginals(self(c).space_, self(c).scratch(k), i, temperature, out);
+          return std::isnan(*log_partition) ? static_cast<int>(PSX_NONFINITE)
+                                            : static_cast<int>(PSX_OK);
+        });
+      };
+      oracle_.sample = [](void* c, int k, int64_t i, double temperature, uint64_t seed, int64_t n,
+                          int32_t* codes) {
+        return guarded([&] {
+          return Queries::sample(self(c).space_, self(c).scratch(k), i, temperature, seed, n, codes)
+                     ? static_cast<int>(PSX_OK)
+                     : static_cast<int>(PSX_NONFINITE);
+        });
+      };
+    }
   }
 
   template <class Work>

@@ -43,6 +43,8 @@ PSX_HAS(HasAddParts, std::declval<const S&>().add_parts(int64_t{}, 1.0,
                                                         std::declval<Scratch<S>&>()))
 PSX_HAS(HasCheckCode,
         std::declval<const S&>().check_code(int64_t{}, static_cast<const int32_t*>(nullptr)))
+// Of queries: there are structures whose best outputs can be listed, but whose sum has no formula.
+PSX_HAS(HasMarginals, &S::marginals)
 #undef PSX_HAS
 }  // namespace detail
 
