@@ -82,7 +82,7 @@ class WordAligner(BaseEstimator):
         The last model to train; those before it start it.
     ibm1_iter, diagonal_iter, hmm_iter : int, default=5, 5, 5
         Rounds of EM.
-    alpha : float, default=0.01
+    alpha : float, default=0
         Dirichlet prior of the translation probabilities, with variational Bayes as the
         maximisation step (few translations a word); 0 is maximum likelihood.
     null : float, default=0.08
@@ -91,9 +91,12 @@ class WordAligner(BaseEstimator):
         How strongly the diagonal is preferred, exp(-tension |i / n - j / m|).
     width : int, default=12
         Jumps of the HMM beyond this share its end.
-    agreement : bool, default=False
+    agreement : bool, default=True
         Count a link by the product of its posteriors in both directions (Liang, Taskar and
         Klein 2006) in the diagonal model and HMM. `objective_` may then fall.
+    prefix : int or None, default=None
+        Letters kept of each word. Four or five join the inflected forms of a word: the
+        better choice for corpora of some thousand sentences.
     lowercase : bool, default=True
 
     Attributes
@@ -113,8 +116,8 @@ class WordAligner(BaseEstimator):
         Of the two directions.
     jump_ : (2, 2 width + 1) ndarray
     objective_ : list of 2 lists of lists of float
-        Per direction and model, after each round: the log likelihood (``alpha=0``) or its
-        variational bound, with the logarithms of the priors. It never falls.
+        Per direction and model, before each round and at the end: the log likelihood (``alpha=0``) or its
+        variational bound, with the logarithms of the priors. It never falls without `agreement`.
 
     Examples
     --------
@@ -132,11 +135,12 @@ class WordAligner(BaseEstimator):
         ibm1_iter: int = 5,
         diagonal_iter: int = 5,
         hmm_iter: int = 5,
-        alpha: float = 0.01,
+        alpha: float = 0.0,
         null: float = 0.08,
         tension: float | str = "learn",
         width: int = 12,
-        agreement: bool = False,
+        agreement: bool = True,
+        prefix: int | None = None,
         lowercase: bool = True,
     ) -> None:
         self.model = model
@@ -148,6 +152,7 @@ class WordAligner(BaseEstimator):
         self.tension = tension
         self.width = width
         self.agreement = agreement
+        self.prefix = prefix
         self.lowercase = lowercase
 
     def _check_parameters(self) -> None:
@@ -155,8 +160,10 @@ class WordAligner(BaseEstimator):
             raise ValueError(
                 f"model must be one of {', '.join(MODELS)}, got {self.model!r}"
             )
-        for name in ("ibm1_iter", "diagonal_iter", "hmm_iter", "width"):
+        for name in ("ibm1_iter", "diagonal_iter", "hmm_iter", "width", "prefix"):
             value = getattr(self, name)
+            if value is None and name == "prefix":
+                continue
             if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
                 raise TypeError(f"{name} must be a whole number, got {value!r}")
             if value < 1:
@@ -181,7 +188,7 @@ class WordAligner(BaseEstimator):
         y : ignored
         """
         self._check_parameters()
-        pairs = checked_pairs(X, self.lowercase)
+        pairs = self._words(X)
         if not pairs:
             raise ValueError("X holds no sentence pairs")
         self.source_words_ = vocabulary(w for s, _ in pairs for w in s)
@@ -222,6 +229,13 @@ class WordAligner(BaseEstimator):
         fitted.array("tension_", (2,), "float64", low=0)
         fitted.array("jump_", (2, 2 * self.width + 1), "float64", low=1e-300)
 
+    def _words(self, X: Iterable[Any]) -> list[tuple[list[str], list[str]]]:
+        pairs = checked_pairs(X, self.lowercase)
+        k = self.prefix
+        if k is None:
+            return pairs
+        return [([w[:k] for w in s], [w[:k] for w in t]) for s, t in pairs]
+
     def _corpus(self, pairs: Sequence[tuple[list[str], list[str]]]) -> Corpus:
         return Corpus.of(
             pairs, index_of(self.source_words_), index_of(self.target_words_)
@@ -244,7 +258,7 @@ class WordAligner(BaseEstimator):
             raise ValueError(
                 f"model must be one of {', '.join(trained)}, got {model!r}"
             )
-        corpus = self._corpus(checked_pairs(X, self.lowercase))
+        corpus = self._corpus(self._words(X))
         a, b = corpus.edges
         pair = PairTable(self.pairs_, len(self.target_words_)).find(
             corpus.source[a], corpus.target[b]

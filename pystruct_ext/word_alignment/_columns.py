@@ -1,0 +1,237 @@
+"""Real-valued features of the edges between the words of two sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pystruct_ext.word_alignment._corpus import PairTable
+from pystruct_ext.word_alignment._grid import Grid
+from pystruct_ext.word_alignment._strings import similarities
+
+_Ints = NDArray[np.int64]
+_Reals = NDArray[np.float64]
+_CLIP = 1e-4
+
+
+class Columns:
+    """Columns of some edges, under names.
+
+    Parameters
+    ----------
+    kept : (K,) int64
+        The edges of the grid that are candidates.
+    """
+
+    def __init__(self, kept: _Ints) -> None:
+        self.kept = kept
+        self.names: list[str] = []
+        self.values: list[NDArray[np.float32]] = []
+
+    def add(self, name: str, values: NDArray) -> None:
+        """A column over all edges of the grid."""
+        self.names.append(name)
+        self.values.append(values[self.kept].astype(np.float32))
+
+    def add_kept(self, name: str, values: NDArray) -> None:
+        """A column over the candidates."""
+        self.names.append(name)
+        self.values.append(values.astype(np.float32))
+
+    def matrix(self) -> NDArray[np.float32]:
+        """(K, columns)."""
+        return np.column_stack(self.values)
+
+
+def log_odds(p: _Reals) -> _Reals:
+    """Log odds of probabilities, at most those of 1e-4 from 0 and 1."""
+    p = np.clip(p, _CLIP, 1 - _CLIP)
+    return np.log(p / (1 - p))
+
+
+def add_positions(columns: Columns, grid: Grid) -> None:
+    """Where the words stand in their sentences."""
+    x, y = (grid.i + 0.5) / grid.n, (grid.j + 0.5) / grid.m
+    distance = np.abs(x - y)
+    columns.add("distance", distance)
+    columns.add("root of distance", np.sqrt(distance))
+    columns.add("words from the diagonal", np.minimum(distance * grid.m, 20.0))
+    columns.add("signed distance", x - y)
+    first = (grid.i == 0) & (grid.j == 0)
+    last = (grid.i == grid.n - 1) & (grid.j == grid.m - 1)
+    columns.add("both first", first)
+    columns.add("both last", last)
+    columns.add("log words", np.log(np.minimum(grid.n, grid.m)))
+    columns.add("log ratio of lengths", np.log(grid.n / grid.m))
+
+
+def add_posteriors(
+    columns: Columns, grid: Grid, name: str, forward: _Reals, backward: _Reals
+) -> _Reals:
+    """Posteriors of one model; their geometric mean."""
+    both = np.sqrt(forward * backward)
+    columns.add(f"{name} forward", forward)
+    columns.add(f"{name} backward", backward)
+    columns.add(f"{name} both", both)
+    columns.add(f"{name} log odds forward", log_odds(forward))
+    columns.add(f"{name} log odds backward", log_odds(backward))
+    columns.add(f"{name} log odds", log_odds(both))
+    return both
+
+
+def add_surroundings(columns: Columns, grid: Grid, name: str, both: _Reals) -> None:
+    """What speaks for other links of the two words, and for links of their neighbours."""
+    row, column = grid.rivals(both)
+    columns.add(f"{name} lead in row", both - row)
+    columns.add(f"{name} lead in column", both - column)
+    rank = grid.ranks(both)
+    columns.add(f"{name} rank in row", np.minimum(rank[0], 4))
+    columns.add(f"{name} rank in column", np.minimum(rank[1], 4))
+    n = len(grid.corpus.source), len(grid.corpus.target)
+    columns.add(f"{name} sum of row", np.bincount(grid.at_source, both, n[0])[grid.at_source])
+    columns.add(
+        f"{name} sum of column", np.bincount(grid.at_target, both, n[1])[grid.at_target]
+    )
+    around = {
+        (di, dj): grid.shifted(both, di, dj)
+        for di in (-2, -1, 0, 1, 2)
+        for dj in (-2, -1, 0, 1, 2)
+        if (di, dj) != (0, 0) and not (abs(di) == 2 or abs(dj) == 2) or abs(di) == abs(dj) == 2
+    }
+    for (di, dj), values in around.items():
+        if abs(di) < 2:
+            columns.add(f"{name} at {di:+d} {dj:+d}", values)
+    columns.add(
+        f"{name} diagonal",
+        around[-1, -1] + around[1, 1] + 0.5 * (around[-2, -2] + around[2, 2]),
+    )
+    columns.add(f"{name} above or below", np.maximum(around[-1, 0], around[1, 0]))
+    columns.add(f"{name} left or right", np.maximum(around[0, -1], around[0, 1]))
+    add_bends(columns, grid, name, both)
+
+
+def add_bends(columns: Columns, grid: Grid, name: str, both: _Reals) -> None:
+    """How far the edge lies from where its neighbours' most probable links point."""
+    corpus = grid.corpus
+    for side in range(2):
+        place = grid.at_source if side == 0 else grid.at_target
+        other = grid.j if side == 0 else grid.i
+        limit = np.repeat(*((corpus.rows,) * 2 if side == 0 else (corpus.columns,) * 2))
+        here = (grid.i if side == 0 else grid.j)
+        count = len(corpus.source) if side == 0 else len(corpus.target)
+        best = grid.row_max(both) if side == 0 else grid.column_max(both)
+        top = np.flatnonzero((both == best[place]) & (both > 0.3))
+        mode = np.full(count, -1, dtype=np.int64)
+        # The first of several: written last.
+        mode[place[top[::-1]]] = other[top[::-1]]
+        gaps = []
+        for step in (-1, 1):
+            inside = (here + step >= 0) & (here + step < limit[place])
+            near = np.where(inside, mode[np.clip(place + step, 0, count - 1)], -1)
+            gap = np.abs(other - near - (1 if step < 0 else -1))
+            gaps.append(np.where(near >= 0, np.minimum(gap, 6), 7).astype(float))
+        what = "row" if side == 0 else "column"
+        columns.add(f"{name} bend of {what}", np.minimum(gaps[0], gaps[1]))
+        columns.add(f"{name} bends of {what}", gaps[0] + gaps[1])
+
+
+def dice_of(
+    grid: Grid, pair: _Ints, together: _Reals, alone: tuple[_Reals, _Reals],
+    words: tuple[_Ints, _Ints],
+) -> _Reals:
+    """Dice coefficient of sentence co-occurrence; 0 of unknown words."""
+    counts = np.append(together, 0.0)[pair]
+    total = (
+        np.append(alone[0], 0.0)[words[0][grid.at_source]]
+        + np.append(alone[1], 0.0)[words[1][grid.at_target]]
+    )
+    return 2 * counts / np.maximum(total, 1.0)
+
+
+def add_dice(columns: Columns, grid: Grid, name: str, dice: _Reals) -> None:
+    """Dice with its shares of the largest in row and column, and of the diagonal neighbours."""
+    columns.add(f"{name} dice", dice)
+    columns.add(f"{name} dice squared", dice**2)
+    row, column = grid.row_max(dice)[grid.at_source], grid.column_max(dice)[grid.at_target]
+    columns.add(f"{name} dice in row", dice / np.maximum(row, 1e-9))
+    columns.add(f"{name} dice in column", dice / np.maximum(column, 1e-9))
+    columns.add(f"{name} dice at -1 -1", grid.shifted(dice, -1, -1))
+    columns.add(f"{name} dice at +1 +1", grid.shifted(dice, 1, 1))
+
+
+class Spelling:
+    """Similarities of the spelling of word pairs, one row for each pair that occurs.
+
+    Parameters
+    ----------
+    source, target : lists of str
+        Words of all sentences.
+    grid : Grid
+    """
+
+    def __init__(
+        self, source: Sequence[str], target: Sequence[str], grid: Grid
+    ) -> None:
+        self.words: list[list[str]] = []
+        numbers = []
+        for words in (source, target):
+            known, number = np.unique(np.array(words, dtype=object), return_inverse=True)
+            self.words.append(known.tolist())
+            numbers.append(number)
+        table, self.pair = PairTable.of(
+            numbers[0][grid.at_source], numbers[1][grid.at_target], len(self.words[1])
+        )
+        self.sides = table.source, table.target
+        self.table = similarities(*self.words, *self.sides)
+        self.number = numbers
+
+    @property
+    def lcs(self) -> _Reals:
+        """Of each edge."""
+        return self.table[self.pair, 0]
+
+    @property
+    def same(self) -> NDArray[np.bool_]:
+        """Of each edge whether the words are equal."""
+        lengths = [np.array([len(w) for w in words]) for words in self.words]
+        a, b = lengths[0][self.sides[0]], lengths[1][self.sides[1]]
+        return ((a == b) & (self.table[:, 2] == a))[self.pair]
+
+    def add(self, columns: Columns, grid: Grid) -> None:
+        """The columns."""
+        kept = columns.kept
+        pair = self.pair[kept]
+        s, t = self.sides[0][pair], self.sides[1][pair]
+        of_pair = self.table[pair]
+        columns.add("same word", self.same)
+        for k in (3, 4, 5):
+            columns.add_kept(f"same {k} letters", of_pair[:, 2] >= k)
+        columns.add_kept("common prefix", np.minimum(of_pair[:, 2], 8))
+        columns.add_kept("common letters", of_pair[:, 0])
+        columns.add_kept("Jaro-Winkler", of_pair[:, 1])
+        kinds = []
+        for words in self.words:
+            kinds.append(
+                np.array(
+                    [
+                        (
+                            not any(c.isalnum() for c in w),
+                            any(c.isdigit() for c in w),
+                            len(w) <= 3,
+                            len(w),
+                        )
+                        for w in words
+                    ]
+                )
+            )
+        a, b = kinds[0][s], kinds[1][t]
+        for k, name in enumerate(("punctuation", "digits", "short")):
+            columns.add_kept(f"both {name}", (a[:, k] > 0) & (b[:, k] > 0))
+            columns.add_kept(f"one {name}", (a[:, k] > 0) != (b[:, k] > 0))
+        columns.add_kept("difference of letters", np.abs(a[:, 3] - b[:, 3]) / 5)
+        for di in (-1, 1):
+            columns.add(f"common letters at {di:+d} {di:+d}", grid.shifted(self.lcs, di, di))
+            same = self.same.astype(float)
+            columns.add(f"same word at {di:+d} {di:+d}", grid.shifted(same, di, di))
