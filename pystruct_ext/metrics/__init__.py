@@ -22,6 +22,7 @@ from pystruct_ext.metrics._diversity import (
     subtopic_recall,
 )
 from pystruct_ext.metrics._folding import BasePairReport, base_pair_report
+from pystruct_ext.metrics._links import LinkReport, link_report
 from pystruct_ext.metrics._parsing import AttachmentReport, attachment_report
 from pystruct_ext.metrics._ranking import (
     err,
@@ -44,6 +45,7 @@ __all__ = [
     "BracketReport",
     "ChunkReport",
     "ChunkScore",
+    "LinkReport",
     "SegmentReport",
     "alignment_report",
     "alpha_ndcg",
@@ -56,6 +58,7 @@ __all__ = [
     "err_ia",
     "greedy_ideal",
     "intent_satisfaction",
+    "link_report",
     "mean_average_precision",
     "mean_reciprocal_rank",
     "ndcg",

@@ -2,6 +2,11 @@
 
 from pystruct_ext.spaces._labels import UnseenLabelError
 from pystruct_ext.spaces.alignment import AlignmentSpace
+from pystruct_ext.spaces.assignment import (
+    InfeasibleMatchingError,
+    assign,
+    best_matching,
+)
 from pystruct_ext.spaces.base import OutputSpace, PackedObjects, SpaceTags
 from pystruct_ext.spaces.combinators import Constrained, CostShifted, PackedParts
 from pystruct_ext.spaces.compiled import CompiledSpace
@@ -9,6 +14,7 @@ from pystruct_ext.spaces.constituency import ConstituencySpace
 from pystruct_ext.spaces.constraints import Allowed, allowed_transitions
 from pystruct_ext.spaces.dependency import DependencySpace
 from pystruct_ext.spaces.folding import FoldingSpace
+from pystruct_ext.spaces.matching import MatchingSpace, PackedMatchings
 from pystruct_ext.spaces.multiclass import MulticlassSpace
 from pystruct_ext.spaces.product import PackedPairs, Product
 from pystruct_ext.spaces.ranking import PackedQueries, RankingSpace
@@ -26,8 +32,11 @@ __all__ = [
     "CostShifted",
     "DependencySpace",
     "FoldingSpace",
+    "InfeasibleMatchingError",
+    "MatchingSpace",
     "MulticlassSpace",
     "OutputSpace",
+    "PackedMatchings",
     "PackedObjects",
     "PackedPairs",
     "PackedParts",
@@ -42,4 +51,6 @@ __all__ = [
     "SpaceTags",
     "UnseenLabelError",
     "allowed_transitions",
+    "assign",
+    "best_matching",
 ]
