@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 from pystruct_ext.word_alignment._corpus import PairTable
 from pystruct_ext.word_alignment._grid import Grid
+from pystruct_ext.word_alignment._lexicon import COLUMNS
 from pystruct_ext.word_alignment._strings import similarities
 
 _Ints = NDArray[np.int64]
 _Reals = NDArray[np.float64]
 _CLIP = 1e-4
+_SURE = 0.3  # posterior of a link that says where its neighbours should be
 
 
 class Columns:
@@ -89,24 +91,17 @@ def add_surroundings(columns: Columns, grid: Grid, name: str, both: _Reals) -> N
     rank = grid.ranks(both)
     columns.add(f"{name} rank in row", np.minimum(rank[0], 4))
     columns.add(f"{name} rank in column", np.minimum(rank[1], 4))
-    n = len(grid.corpus.source), len(grid.corpus.target)
-    columns.add(f"{name} sum of row", np.bincount(grid.at_source, both, n[0])[grid.at_source])
-    columns.add(
-        f"{name} sum of column", np.bincount(grid.at_target, both, n[1])[grid.at_target]
-    )
-    around = {
-        (di, dj): grid.shifted(both, di, dj)
-        for di in (-2, -1, 0, 1, 2)
-        for dj in (-2, -1, 0, 1, 2)
-        if (di, dj) != (0, 0) and not (abs(di) == 2 or abs(dj) == 2) or abs(di) == abs(dj) == 2
-    }
+    for what, place, count in (
+        ("row", grid.at_source, len(grid.corpus.source)),
+        ("column", grid.at_target, len(grid.corpus.target)),
+    ):
+        columns.add(f"{name} sum of {what}", np.bincount(place, both, count)[place])
+    steps = (-1, 0, 1)
+    around = {(a, b): grid.shifted(both, a, b) for a in steps for b in steps if a or b}
     for (di, dj), values in around.items():
-        if abs(di) < 2:
-            columns.add(f"{name} at {di:+d} {dj:+d}", values)
-    columns.add(
-        f"{name} diagonal",
-        around[-1, -1] + around[1, 1] + 0.5 * (around[-2, -2] + around[2, 2]),
-    )
+        columns.add(f"{name} at {di:+d} {dj:+d}", values)
+    far = grid.shifted(both, -2, -2) + grid.shifted(both, 2, 2)
+    columns.add(f"{name} diagonal", around[-1, -1] + around[1, 1] + 0.5 * far)
     columns.add(f"{name} above or below", np.maximum(around[-1, 0], around[1, 0]))
     columns.add(f"{name} left or right", np.maximum(around[0, -1], around[0, 1]))
     add_bends(columns, grid, name, both)
@@ -115,50 +110,64 @@ def add_surroundings(columns: Columns, grid: Grid, name: str, both: _Reals) -> N
 def add_bends(columns: Columns, grid: Grid, name: str, both: _Reals) -> None:
     """How far the edge lies from where its neighbours' most probable links point."""
     corpus = grid.corpus
-    for side in range(2):
-        place = grid.at_source if side == 0 else grid.at_target
-        other = grid.j if side == 0 else grid.i
-        limit = np.repeat(*((corpus.rows,) * 2 if side == 0 else (corpus.columns,) * 2))
-        here = (grid.i if side == 0 else grid.j)
-        count = len(corpus.source) if side == 0 else len(corpus.target)
-        best = grid.row_max(both) if side == 0 else grid.column_max(both)
-        top = np.flatnonzero((both == best[place]) & (both > 0.3))
-        mode = np.full(count, -1, dtype=np.int64)
-        # The first of several: written last.
-        mode[place[top[::-1]]] = other[top[::-1]]
+    for what, place, here, other, lengths, largest in (
+        ("row", grid.at_source, grid.i, grid.j, corpus.rows, grid.row_max),
+        ("column", grid.at_target, grid.j, grid.i, corpus.columns, grid.column_max),
+    ):
+        limit = np.repeat(lengths, lengths)
+        top = np.flatnonzero((both == largest(both)[place]) & (both > _SURE))
+        mode = np.full(len(limit), -1, dtype=np.int64)
+        mode[place[top[::-1]]] = other[
+            top[::-1]
+        ]  # the first of several is written last
         gaps = []
         for step in (-1, 1):
             inside = (here + step >= 0) & (here + step < limit[place])
-            near = np.where(inside, mode[np.clip(place + step, 0, count - 1)], -1)
-            gap = np.abs(other - near - (1 if step < 0 else -1))
-            gaps.append(np.where(near >= 0, np.minimum(gap, 6), 7).astype(float))
-        what = "row" if side == 0 else "column"
-        columns.add(f"{name} bend of {what}", np.minimum(gaps[0], gaps[1]))
+            near = mode[np.where(inside, place + step, place)]
+            gap = np.minimum(np.abs(other - near + step), 6)
+            gaps.append(np.where(inside & (near >= 0), gap, 7).astype(float))
+        columns.add(f"{name} bend of {what}", np.minimum(*gaps))
         columns.add(f"{name} bends of {what}", gaps[0] + gaps[1])
-
-
-def dice_of(
-    grid: Grid, pair: _Ints, together: _Reals, alone: tuple[_Reals, _Reals],
-    words: tuple[_Ints, _Ints],
-) -> _Reals:
-    """Dice coefficient of sentence co-occurrence; 0 of unknown words."""
-    counts = np.append(together, 0.0)[pair]
-    total = (
-        np.append(alone[0], 0.0)[words[0][grid.at_source]]
-        + np.append(alone[1], 0.0)[words[1][grid.at_target]]
-    )
-    return 2 * counts / np.maximum(total, 1.0)
 
 
 def add_dice(columns: Columns, grid: Grid, name: str, dice: _Reals) -> None:
     """Dice with its shares of the largest in row and column, and of the diagonal neighbours."""
     columns.add(f"{name} dice", dice)
     columns.add(f"{name} dice squared", dice**2)
-    row, column = grid.row_max(dice)[grid.at_source], grid.column_max(dice)[grid.at_target]
+    row, column = (
+        grid.row_max(dice)[grid.at_source],
+        grid.column_max(dice)[grid.at_target],
+    )
     columns.add(f"{name} dice in row", dice / np.maximum(row, 1e-9))
     columns.add(f"{name} dice in column", dice / np.maximum(column, 1e-9))
     columns.add(f"{name} dice at -1 -1", grid.shifted(dice, -1, -1))
     columns.add(f"{name} dice at +1 +1", grid.shifted(dice, 1, 1))
+
+
+def add_counts(
+    columns: Columns, grid: Grid, name: str, counts: tuple[_Reals, _Reals]
+) -> None:
+    """How frequent the words are."""
+    source = np.log1p(counts[0])[grid.at_source]
+    target = np.log1p(counts[1])[grid.at_target]
+    columns.add(f"{name} log count of source", source)
+    columns.add(f"{name} log count of target", target)
+    columns.add(f"{name} difference of log counts", np.abs(source - target))
+
+
+def add_lexicon(columns: Columns, key: str, values: _Reals) -> None:
+    """Rates of links by a key of the words; see `COLUMNS` of the lexicon."""
+    for k, name in enumerate(COLUMNS):
+        columns.add(f"{key}: {name}", values[:, k])
+
+
+def add_link_scores(columns: Columns, grid: Grid, scores: _Reals) -> None:
+    """Log odds that a first model gives to the candidates, and what they surround."""
+    columns.add_kept("first look", np.clip(scores, -8.0, 8.0))
+    probability = np.zeros(len(grid))
+    probability[columns.kept] = 1.0 / (1.0 + np.exp(-np.clip(scores, -30.0, 30.0)))
+    columns.add("first look probability", probability)
+    add_surroundings(columns, grid, "first look", probability)
 
 
 class Spelling:
@@ -177,7 +186,9 @@ class Spelling:
         self.words: list[list[str]] = []
         numbers = []
         for words in (source, target):
-            known, number = np.unique(np.array(words, dtype=object), return_inverse=True)
+            known, number = np.unique(
+                np.array(words, dtype=object), return_inverse=True
+            )
             self.words.append(known.tolist())
             numbers.append(number)
         table, self.pair = PairTable.of(
@@ -232,6 +243,8 @@ class Spelling:
             columns.add_kept(f"one {name}", (a[:, k] > 0) != (b[:, k] > 0))
         columns.add_kept("difference of letters", np.abs(a[:, 3] - b[:, 3]) / 5)
         for di in (-1, 1):
-            columns.add(f"common letters at {di:+d} {di:+d}", grid.shifted(self.lcs, di, di))
+            columns.add(
+                f"common letters at {di:+d} {di:+d}", grid.shifted(self.lcs, di, di)
+            )
             same = self.same.astype(float)
             columns.add(f"same word at {di:+d} {di:+d}", grid.shifted(same, di, di))

@@ -66,7 +66,7 @@ def checked_links(
         raise ValueError(f"{name} has {len(Y)} examples, but X has {len(X)}")
     out = []
     for k, (links, (source, target)) in enumerate(zip(Y, X, strict=True)):
-        links = getattr(links, "links", links)
+        links = getattr(links, "sure", links)
         found = np.asarray(sorted(map(tuple, links)))
         if found.size == 0:
             out.append(np.zeros((0, 2), dtype=np.int64))

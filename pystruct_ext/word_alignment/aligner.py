@@ -120,8 +120,9 @@ class WordAligner(BaseEstimator):
         Of the two directions.
     jump_ : (2, 2 width + 1) ndarray
     objective_ : list of 2 lists of lists of float
-        Per direction and model, before each round and at the end: the log likelihood (``alpha=0``) or its
-        variational bound, with the logarithms of the priors. It never falls without `agreement`.
+        Per direction and model, before each round and at the end: the log likelihood
+        (``alpha=0``) or its variational bound, with the logarithms of the priors. Without
+        `agreement` it never falls.
 
     Examples
     --------
