@@ -69,7 +69,7 @@ class Posteriors:
         return self._split(self.flat[0] * self.flat[1])
 
 
-@storable
+@storable(kind="model")
 class WordAligner(BaseEstimator):
     """Word alignment without links: EM on sentence pairs, in two directions.
 

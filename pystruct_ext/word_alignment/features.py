@@ -52,7 +52,7 @@ class _Described(NamedTuple):
     values: NDArray[np.float32]
 
 
-@storable
+@storable(kind="model")
 class AlignmentFeatures(TransformerMixin, BaseEstimator):
     """Features of the links between the words of sentence pairs, for `MatchingSVM`.
 
@@ -285,7 +285,7 @@ class AlignmentFeatures(TransformerMixin, BaseEstimator):
 
     def _fit_first(self, described: _Described, truth: _Reals) -> _Reals:
         """Scores of every candidate by a regression that has not seen its sentence."""
-        values = described.values.astype(np.float64)
+        values = described.values
         sentence = described.grid.sentence[described.kept]
         scores = np.empty(len(truth))
         self.first_coef_ = _regression(values, truth)
@@ -449,13 +449,14 @@ def _likely(
     return out
 
 
-def _regression(values: _Reals, truth: _Reals) -> _Reals:
+def _regression(values: NDArray[np.float32], truth: _Reals) -> _Reals:
     """Weights of the plain values and the intercept, fitted on standardised ones."""
-    mean, scale = values.mean(axis=0), values.std(axis=0)
+    mean = values.mean(axis=0, dtype=np.float64)
+    scale = values.std(axis=0, dtype=np.float64)
     scale = np.where(scale > 1e-6, scale, 1.0)
-    model = LogisticRegression(C=0.1, max_iter=300)
-    model.fit((values - mean) / scale, truth)
-    coef = model.coef_[0] / scale
+    model = LogisticRegression(C=0.1, tol=1e-3, max_iter=200)
+    model.fit(((values - mean) / scale).astype(np.float32), truth)
+    coef = model.coef_[0].astype(np.float64) / scale
     return np.append(coef, model.intercept_[0] - mean @ coef)
 
 
