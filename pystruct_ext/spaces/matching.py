@@ -97,10 +97,13 @@ class MatchingSpace(CompiledSpace):
     must_match : {None, "rows", "columns"}
         Rows, or columns, that must have at least one link.
     fertility : int, default=0
-        K, at most 16.
+        K, how many costs of more than one link are learned for rows and for columns; at most 16.
     adjacency : bool, default=False
+        Whether pairs of links side by side have scores.
     task_loss : {"links", "fraction"}, default="links"
+        The costs of links, or the same divided by the number of sure links.
     false_cost, miss_cost : float, default=1.0, 1.0
+        Costs of a false and of a missed link.
     excess : {"raise", "drop"}, default="raise"
         What to do with true links that no output has: refuse them, or leave out those that are
         no candidates, and of those beyond a capacity as few as can be; these then count as
@@ -108,11 +111,12 @@ class MatchingSpace(CompiledSpace):
     fit_intercept : bool, default=True
         Whether there is a b: without, a link whose features are 0 is worth nothing.
     dtype : {"float32", "float64"}, default="float32"
+        Type of the weights.
 
     Attributes
     ----------
     size_psi_, n_features_ : int
-    nonnegative_ : (int, int)
+    nonnegative_ : (int, int) or None
         The weights that are costs.
 
     Notes
@@ -132,8 +136,6 @@ class MatchingSpace(CompiledSpace):
     >>> space.decode(np.array([-1.0, 2.0]), np.array([[[0.0], [3.0]], [[1.0], [0.5]]]))
     ((0, 0), (1, 1))
     """
-
-    nonnegative_: tuple[int, int]
 
     def __init__(
         self,
@@ -182,12 +184,18 @@ class MatchingSpace(CompiledSpace):
         rows = encoder.fit(features)
         self.encoder_, self.n_features_ = encoder, rows.n_features
         self.size_psi_ = self._size()
-        self.nonnegative_ = (self.size_psi_ - 2 * self.fertility, self.size_psi_)
         return self._packed(problems, rows, Y)
 
     def _size(self) -> int:
         more = bool(self.fit_intercept) + (len(_NEARS) if self.adjacency else 0)
         return self.n_features_ + more + 2 * self.fertility
+
+    @property
+    def nonnegative_(self) -> tuple[int, int] | None:  # type: ignore[override]
+        """The weights that are costs."""
+        if not hasattr(self, "size_psi_") or not self.fertility:
+            return None
+        return self.size_psi_ - 2 * int(self.fertility), self.size_psi_
 
     def _check_parameters(self) -> None:
         for name, allowed in (
@@ -225,8 +233,7 @@ class MatchingSpace(CompiledSpace):
         fitted = Fitted(self)
         d = fitted.integer("n_features_", 0, INT32_MAX)
         fitted.instance("encoder_", FeatureEncoder).check_width(d)
-        size = fitted.equal("size_psi_", self._size())
-        fitted.equal("nonnegative_", (size - 2 * self.fertility, size))
+        fitted.equal("size_psi_", self._size())
 
     def __space_tags__(self) -> SpaceTags:
         """Exact, or bounded where adjacent links have scores."""
