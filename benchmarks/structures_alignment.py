@@ -17,7 +17,7 @@ import warnings
 import numpy as np
 from _common import data_folder, show_table, write_json
 
-from pystruct_ext import MatchingSVM
+from pystruct_ext.estimators import MatchingSVM
 from pystruct_ext.io import read_word_alignments
 from pystruct_ext.metrics import link_report
 from pystruct_ext.outputs import MatchingProblem

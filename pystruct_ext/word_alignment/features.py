@@ -301,7 +301,9 @@ class AlignmentFeatures(TransformerMixin, BaseEstimator):
         return scores
 
     def _first(self, values: NDArray[np.float32]) -> _Reals:
-        return values.astype(np.float64) @ self.first_coef_[:-1] + self.first_coef_[-1]
+        coef = self.first_coef_
+        scores: _Reals = values.astype(np.float64) @ coef[:-1] + coef[-1]
+        return scores
 
     def _look_again(self, described: _Described, scores: _Reals) -> _Described:
         grid, kept = described.grid, described.kept
