@@ -195,20 +195,24 @@ class Spelling:
             numbers[0][grid.at_source], numbers[1][grid.at_target], len(self.words[1])
         )
         self.sides = table.source, table.target
-        self.table = similarities(*self.words, *self.sides)
+        self.table = similarities(
+            self.words[0], self.words[1], self.sides[0], self.sides[1]
+        )
         self.number = numbers
 
     @property
     def lcs(self) -> _Reals:
         """Of each edge."""
-        return self.table[self.pair, 0]
+        values: _Reals = self.table[self.pair, 0]
+        return values
 
     @property
     def same(self) -> NDArray[np.bool_]:
         """Of each edge whether the words are equal."""
         lengths = [np.array([len(w) for w in words]) for words in self.words]
         a, b = lengths[0][self.sides[0]], lengths[1][self.sides[1]]
-        return ((a == b) & (self.table[:, 2] == a))[self.pair]
+        equal: NDArray[np.bool_] = (a == b) & (self.table[:, 2] == a)
+        return equal[self.pair]
 
     def add(self, columns: Columns, grid: Grid) -> None:
         """The columns."""

@@ -128,7 +128,7 @@ class Lexicon:
             if linked is not None:
                 sentence = np.zeros(len(number), dtype=np.int64)
                 sentence[place] = keys.sentence
-                own = np.bincount(place, linked, len(number))
+                own = np.bincount(place, linked, len(number)).astype(np.float64)
                 total = total - _within(sentence, number, own)
                 words = words - _within(sentence, number, np.ones(len(number)))
             columns += [
@@ -161,4 +161,5 @@ def _within(sentence: _Ints, key: _Ints, values: _Reals) -> _Reals:
     """Sum of values over the edges of the same sentence and key."""
     code = sentence * (int(key.max(initial=0)) + 2) + key + 1
     _, group = np.unique(code, return_inverse=True)
-    return np.bincount(group, values)[group]
+    sums: _Reals = np.bincount(group, values).astype(np.float64)
+    return sums[group]

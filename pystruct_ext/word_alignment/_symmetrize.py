@@ -47,18 +47,20 @@ def symmetrize(
         raise ValueError(
             f"heuristic must be one of {', '.join(HEURISTICS)}, got {heuristic!r}"
         )
-    f, b = np.asarray(forward, dtype=bool), np.asarray(backward, dtype=bool)
+    f: NDArray[np.bool_] = np.asarray(forward, dtype=bool)
+    b: NDArray[np.bool_] = np.asarray(backward, dtype=bool)
     if f.ndim != 2 or f.shape != b.shape:
         raise ValueError(
             f"forward and backward have the shapes {f.shape} and {b.shape}, expected two "
             "equal ones of two dimensions"
         )
+    union: NDArray[np.bool_] = f | b
+    links: NDArray[np.bool_] = f & b
     if heuristic == "union":
-        return f | b
-    links = f & b
+        return union
     if heuristic == "intersection":
         return links
-    _grow(links, f | b)
+    _grow(links, union)
     if heuristic != "grow-diag":
         for more in (f, b):
             for i, j in np.argwhere(more):
@@ -74,7 +76,8 @@ def _grow(links: NDArray[np.bool_], union: NDArray[np.bool_]) -> None:
     n, m = links.shape
     # Links are visited in the order in which they come: all that are there, then the new.
     queue = [(int(i), int(j)) for i, j in np.argwhere(links)]
-    row, column = links.any(axis=1), links.any(axis=0)
+    row: NDArray[np.bool_] = np.any(links, axis=1)
+    column: NDArray[np.bool_] = np.any(links, axis=0)
     while queue:
         grown = []
         for i, j in queue:

@@ -397,12 +397,14 @@ class _Direction:
         """New parameters from expected counts."""
         owner = self.owner
         aligner = owner.aligner
-        count = np.bincount(owner.pair, post, len(self.t))
-        null_count = np.bincount(self.made, self.null_post, self.n_made)
+        count: _Reals = np.bincount(owner.pair, post, len(self.t)).astype(np.float64)
+        null_count: _Reals = np.bincount(self.made, self.null_post, self.n_made).astype(
+            np.float64
+        )
         if aligner.alpha:
             self._variational(count, null_count)
         else:
-            count += owner.extra
+            count = count + owner.extra
             total = np.bincount(self.given, count, self.n_given)
             self.t = count / np.maximum(total, 1e-300)[self.given]
             self.unseen = np.full(self.n_given, _FLOOR)
@@ -525,8 +527,9 @@ class _Training:
         for k, model in enumerate(MODELS[: last + 1]):
             history: list[list[float]] = [[], []]
             if model == "diagonal":
+                learn = aligner.tension == "learn"
                 for d in both:
-                    d.tension = 4.0 if aligner.tension == "learn" else aligner.tension
+                    d.tension = 4.0 if learn else float(aligner.tension)
             for _ in range(getattr(aligner, f"{model}_iter")):
                 for d, values in zip(both, history, strict=True):
                     values.append(d.expect(model))

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
 
 from pystruct_ext.estimators import MatchingSVM
 from pystruct_ext.metrics import link_report
@@ -467,3 +468,13 @@ def test_same_words():
     grid = grid_of([(2, 2)])
     spelling = Spelling(["ab", "a"], ["a", "ab"], grid)
     assert spelling.same.tolist() == [False, True, True, False]
+
+
+def test_a_pipeline_of_words_and_links():
+    X, Y = sentences(20)
+    new, _ = sentences(3, seed=4)
+    model = make_pipeline(AlignmentFeatures(), MatchingSVM(C=0.01))
+    model.fit(X, Y, alignmentfeatures__unlabelled=new)
+    features = AlignmentFeatures()
+    svm = MatchingSVM(C=0.01).fit(features.fit_transform(X, Y, unlabelled=new), Y)
+    assert model.predict(new) == svm.predict(features.transform(new))
