@@ -67,10 +67,12 @@ def checked_links(
     out = []
     for k, (links, (source, target)) in enumerate(zip(Y, X, strict=True)):
         links = getattr(links, "sure", links)
-        found = np.asarray(sorted(map(tuple, links)))
-        if found.size == 0:
-            out.append(np.zeros((0, 2), dtype=np.int64))
-            continue
+        found = np.zeros((0, 2), dtype=np.int64)
+        if len(links):
+            try:
+                found = np.asarray(sorted(map(tuple, links)))
+            except (TypeError, ValueError):
+                found = np.zeros(0)
         if found.ndim != 2 or found.shape[1] != 2 or found.dtype.kind not in "iu":
             raise ValueError(
                 f"{name}[{k}] is {shorten(repr(links), 60)}, expected pairs of positions"

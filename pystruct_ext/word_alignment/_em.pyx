@@ -274,7 +274,7 @@ def hmm_expectations(
     cdef double[::1] p = post, q = null_post, c = jump_count, d = departures
     cdef double* work = <double*>calloc(size, sizeof(double))
     if work == NULL:
-        raise MemoryError
+        raise MemoryError(f"the longest sentence pair needs {size * 8} bytes")
     with nogil:
         for k in range(S):
             n = columns[k] if reverse else rows[k]

@@ -408,7 +408,7 @@ class _Direction:
             total = np.bincount(self.given, count, self.n_given)
             self.t = count / np.maximum(total, 1e-300)[self.given]
             self.unseen = np.full(self.n_given, _FLOOR)
-            self.null = np.maximum(null_count / null_count.sum(), _FLOOR)
+            self.null = np.maximum(null_count / max(null_count.sum(), 1e-300), _FLOOR)
             self.prior = self._log_prior()
         if model == "diagonal" and aligner.tension == "learn":
             self.tension = self._best_tension()

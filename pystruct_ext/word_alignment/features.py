@@ -40,7 +40,9 @@ from pystruct_ext.word_alignment.aligner import MODELS, WordAligner
 
 _Pairs = list[tuple[list[str], list[str]]]
 _Reals = NDArray[np.float64]
+_Singles = NDArray[np.float32]
 _FOLDS = 5
+_CHUNK = 20_000
 
 
 class _Described(NamedTuple):
@@ -49,7 +51,7 @@ class _Described(NamedTuple):
     grid: Grid
     kept: NDArray[np.int64]
     names: list[str]
-    values: NDArray[np.float32]
+    values: _Singles
 
 
 @storable(kind="model")
@@ -236,12 +238,27 @@ class AlignmentFeatures(TransformerMixin, BaseEstimator):
         values = described.values
         if self.bends:
             self.bends_ = Bends(self.bends).fit(values)
-            values = np.hstack([values, self.bends_.transform(values)])
-        self.mean_ = values.mean(axis=0, dtype=np.float64)
-        scale = values.std(axis=0, dtype=np.float64)
+        self._scales(values)
+        return pairs, described
+
+    def _bent(self, values: _Singles) -> _Singles:
+        if not self.bends:
+            return values
+        return np.hstack([values, self.bends_.transform(values)])
+
+    def _scales(self, values: _Singles) -> None:
+        """Means and deviations, some rows at a time: bends are many columns."""
+        sums = np.zeros((2, self._bent(values[:1]).shape[1]))
+        # About a first guess of the mean, or the second sum would be all rounding.
+        guess = self._bent(values[:_CHUNK]).mean(axis=0, dtype=np.float64)
+        for begin in range(0, len(values), _CHUNK):
+            some = self._bent(values[begin : begin + _CHUNK]) - guess
+            sums += some.sum(axis=0), (some**2).sum(axis=0)
+        shift, square = sums / len(values)
+        self.mean_ = guess + shift
+        scale = np.sqrt(np.maximum(square - shift**2, 0.0))
         # What hardly varies in training says nothing, and would be blown up elsewhere.
         self.scale_ = np.where(scale > 1e-6, scale, 1.0)
-        return pairs, described
 
     def _describe(self, pairs: _Pairs, linked: _Reals | None) -> _Described:
         """Candidates and columns; linked: the links of these very sentences, to leave out."""
@@ -300,7 +317,7 @@ class AlignmentFeatures(TransformerMixin, BaseEstimator):
             scores[out] = values[out] @ coef[:-1] + coef[-1]
         return scores
 
-    def _first(self, values: NDArray[np.float32]) -> _Reals:
+    def _first(self, values: _Singles) -> _Reals:
         coef = self.first_coef_
         scores: _Reals = values.astype(np.float64) @ coef[:-1] + coef[-1]
         return scores
@@ -316,16 +333,18 @@ class AlignmentFeatures(TransformerMixin, BaseEstimator):
 
     def _problems(self, pairs: _Pairs, described: _Described) -> list[MatchingProblem]:
         grid, kept = described.grid, described.kept
+
+        def standardised(values: _Singles) -> _Singles:
+            found = (self._bent(values) - self.mean_) / self.scale_
+            out: _Singles = np.clip(found, -_LARGEST, _LARGEST).astype(np.float32)
+            return out
+
         values = described.values
-        if self.bends:
-            values = np.hstack([values, self.bends_.transform(values)])
-        values = ((values - self.mean_) / self.scale_).astype(np.float32)
-        np.clip(values, -_LARGEST, _LARGEST, out=values)
         ends = np.searchsorted(kept, grid.corpus.offsets)
         places = np.stack([grid.i[kept], grid.j[kept]], axis=1)
         return [
             MatchingProblem(
-                values[a:b],
+                standardised(values[a:b]),
                 shape=(len(source), len(target)),
                 pairs=places[a:b],
                 row_names=source,
@@ -451,13 +470,13 @@ def _likely(
     return out
 
 
-def _regression(values: NDArray[np.float32], truth: _Reals) -> _Reals:
+def _regression(values: _Singles, truth: _Reals) -> _Reals:
     """Weights of the plain values and the intercept, fitted on standardised ones."""
     mean = values.mean(axis=0, dtype=np.float64)
     scale = values.std(axis=0, dtype=np.float64)
     scale = np.where(scale > 1e-6, scale, 1.0)
     model = LogisticRegression(C=0.1, tol=1e-3, max_iter=200)
-    model.fit(((values - mean) / scale).astype(np.float32), truth)
+    model.fit((values - mean.astype(np.float32)) / scale.astype(np.float32), truth)
     coef = model.coef_[0].astype(np.float64) / scale
     return np.append(coef, model.intercept_[0] - mean @ coef)
 

@@ -336,6 +336,8 @@ def test_bad_parameters(params, message):
         ),
         ([[(0, 0), (0, 0)], []], r"y\[0\] has a link twice"),
         ([[(0, 0, 0)], []], r"y\[0\] is .* expected pairs of positions"),
+        ([[(0, 0), (0,)], []], r"y\[0\] is .* expected pairs of positions"),
+        ([[0], []], r"y\[0\] is .* expected pairs of positions"),
         ([[(0.5, 0)], []], r"y\[0\] is .* expected pairs of positions"),
     ],
 )
