@@ -67,7 +67,7 @@ def checked_links(
     out = []
     for k, (links, (source, target)) in enumerate(zip(Y, X, strict=True)):
         links = getattr(links, "sure", links)
-        found = np.zeros((0, 2), dtype=np.int64)
+        found: NDArray = np.zeros((0, 2), dtype=np.int64)
         if len(links):
             try:
                 found = np.asarray(sorted(map(tuple, links)))
