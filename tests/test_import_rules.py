@@ -34,9 +34,10 @@ RULES: dict[str, set[str]] = {
     },
     "model_selection": {"estimators", "metrics", "utils"},
     "diversify": {"estimators", "outputs", "persistence", "spaces", "utils"},
+    "word_alignment": {"outputs", "persistence", "utils"},
     "structures": {
         *("datasets", "diversify", "estimators", "io", "losses", "metrics", "outputs"),
-        *("plotting", "spaces", "utils"),
+        *("plotting", "spaces", "utils", "word_alignment"),
     },
     "cli": {
         *("datasets", "diversify", "estimators", "metrics", "persistence", "plotting"),
