@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -250,6 +251,50 @@ class PairGraph:
         return first_occurrence(ids)
 
 
+class Clusters(tuple[int, ...]):
+    """Cluster ids of items, a tuple that knows the candidate pairs of its graph.
+
+    What estimators predict; wherever clusters are given, any list of ids will do.
+
+    Parameters
+    ----------
+    ids : sequence of n int
+    pairs : (E, 2) array of int
+
+    Examples
+    --------
+    >>> y = Clusters((0, 1, 0), [(0, 1), (0, 2)])
+    >>> y, y.joined.tolist(), y.groups()
+    ((0, 1, 0), [False, True], [[0, 2], [1]])
+    """
+
+    pairs: NDArray[np.int32]
+
+    def __new__(cls, ids: Sequence[int], pairs: ArrayLike) -> Clusters:
+        """The ids as they are."""
+        out = super().__new__(cls, ids)
+        out.pairs = np.asarray(pairs, dtype=np.int32).reshape(-1, 2)
+        return out
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled with the pairs."""
+        return Clusters, (tuple(self), self.pairs)
+
+    @property
+    def joined(self) -> NDArray[np.bool_]:
+        """Whether the two items of each candidate pair are in one cluster, (E,)."""
+        ids = np.array(self, dtype=np.int64)
+        out: NDArray[np.bool_] = ids[self.pairs[:, 0]] == ids[self.pairs[:, 1]]
+        return out
+
+    def groups(self) -> list[list[int]]:
+        """The items of each cluster."""
+        out: dict[int, list[int]] = {}
+        for item, cluster in enumerate(self):
+            out.setdefault(cluster, []).append(item)
+        return list(out.values())
+
+
 def check_pairs(pairs: Any, n: int, where: str) -> NDArray[np.int32]:
     """Candidate pairs of n items as an (E, 2) array.
 
@@ -449,12 +494,13 @@ def _not_transitive(where: str, path: list[int], items: list[str] | None) -> str
         names = [*names[:4], "...", *names[-3:]]
     linked = " and ".join(
         f"{a}{' is linked' if k == 0 else ''} with {b}"
-        for k, (a, b) in enumerate(zip(names, names[1:], strict=False))
+        for k, (a, b) in enumerate(pairwise(names))
     )
     return f"{where}: {linked}, but {names[0]} is not linked with {names[-1]}: not transitive"
 
 
 __all__ = [
+    "Clusters",
     "PairGraph",
     "check_pairs",
     "cluster_ids",
