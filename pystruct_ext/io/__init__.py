@@ -29,6 +29,12 @@ from pystruct_ext.io._conllu import (
 )
 from pystruct_ext.io._files import read_lines, write_lines
 from pystruct_ext.io._letor import LetorData, iter_letor, read_letor, write_letor
+from pystruct_ext.io._pair_graphs import (
+    PairGraphData,
+    read_pair_graphs,
+    write_clusters,
+    write_pair_graphs,
+)
 from pystruct_ext.io._records import BadRecords, SkippedRecordsWarning
 from pystruct_ext.io._rna import (
     RnaFolds,
@@ -57,6 +63,7 @@ __all__ = [
     "BadRecords",
     "ColumnTable",
     "LetorData",
+    "PairGraphData",
     "RnaFolds",
     "SequencePairs",
     "SkippedRecordsWarning",
@@ -77,6 +84,7 @@ __all__ = [
     "read_folds",
     "read_letor",
     "read_lines",
+    "read_pair_graphs",
     "read_qrels",
     "read_run",
     "read_topics",
@@ -87,12 +95,14 @@ __all__ = [
     "write_alignments",
     "write_ambiguous_queries",
     "write_brackets",
+    "write_clusters",
     "write_conll",
     "write_conllu",
     "write_diversity_qrels",
     "write_folds",
     "write_letor",
     "write_lines",
+    "write_pair_graphs",
     "write_qrels",
     "write_run",
 ]

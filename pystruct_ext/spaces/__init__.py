@@ -1,5 +1,6 @@
 """Output spaces."""
 
+from pystruct_ext.spaces._best_clustering import BestClustering, best_clustering
 from pystruct_ext.spaces._labels import UnseenLabelError
 from pystruct_ext.spaces.alignment import AlignmentSpace
 from pystruct_ext.spaces.base import OutputSpace, PackedObjects, SpaceTags
@@ -20,6 +21,7 @@ from pystruct_ext.spaces.slate import PackedSlates, SlateSpace
 __all__ = [
     "AlignmentSpace",
     "Allowed",
+    "BestClustering",
     "ClusteringSpace",
     "CodedLabels",
     "CompiledSpace",
@@ -45,4 +47,5 @@ __all__ = [
     "SpaceTags",
     "UnseenLabelError",
     "allowed_transitions",
+    "best_clustering",
 ]
