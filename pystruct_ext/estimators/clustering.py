@@ -26,8 +26,12 @@ class ClusteringSVM(BaseStructuralSVM):
     ----------
     C : float, default=1.0
         Weight of the sum of hinges.
-    loss, false_cost, miss_cost, fit_intercept, intercept_scaling, inference, dtype
-        See `ClusteringSpace`; `loss` is its ``task_loss``.
+    loss : {"items", "pairs"}, default="items"
+        What a wrong pair costs: "items" by the sizes of the true clusters of its two items,
+        so that every item counts the same; "pairs" the same for all pairs. It is the
+        ``task_loss`` of `ClusteringSpace`.
+    false_cost, miss_cost, fit_intercept, intercept_scaling, inference, dtype
+        See `ClusteringSpace`.
     solver, tol, max_iter, max_time, n_jobs, random_state, verbose, callback
         See `StructuralSVM`.
 

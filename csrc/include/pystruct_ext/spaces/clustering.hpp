@@ -77,6 +77,8 @@ struct ClusteringSpace {
   void load(const R* w, int64_t i, Scratch& s) const noexcept {
     static const auto fill = row_scores::choose<R>(detect_isa());
     s.finite = fill(rows, pair_offsets[i], pair_offsets[i + 1], w, s.score.data());
+    // Where there is no pair to score, weights that are no numbers are an error all the same.
+    for (int64_t j = 0; count(i) == 0 && j < size_psi(); ++j) s.finite = s.finite && std::isfinite(w[j]);
     if (has_intercept) {
       const double v = static_cast<double>(w[rows.n_features]) * intercept;
       for (int64_t e = 0; e < count(i); ++e) s.score[clusters::at(e)] += v;
