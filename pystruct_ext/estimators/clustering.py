@@ -24,7 +24,7 @@ class ClusteringSVM(BaseStructuralSVM):
 
     Parameters
     ----------
-    C : float, default=1.0
+    C : float, default=0.01
         Weight of the sum of hinges.
     loss : {"items", "pairs"}, default="items"
         What a wrong pair costs: "items" by the sizes of the true clusters of its two items,
@@ -55,7 +55,7 @@ n_iter_, n_oracle_calls_, history_
     ``inference="exact"``).
 
     One large graph, such as all pairs of some thousand records, is a single example: cut it
-    into many by `split_into_blocks` before the fit.
+    into many by `pystruct_ext.outputs.split_into_blocks` before the fit.
 
     Examples
     --------
@@ -74,7 +74,7 @@ n_iter_, n_oracle_calls_, history_
 
     def __init__(
         self,
-        C: float = 1.0,
+        C: float = 0.01,
         *,
         loss: str = "items",
         false_cost: float = 1.0,

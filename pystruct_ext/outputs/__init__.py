@@ -1,10 +1,10 @@
 """The values people hold: sentences, trees, folds, segments, queries."""
 
+from pystruct_ext.outputs.pair_blocks import hard_blocks, split_into_blocks
 from pystruct_ext.outputs.pair_graphs import (
     Clusters,
     PairGraph,
     clusters_from_links,
-    split_into_blocks,
 )
 from pystruct_ext.outputs.phrase_trees import Tree
 from pystruct_ext.outputs.queries import DiverseQuery
@@ -23,5 +23,6 @@ __all__ = [
     "SwappedPairs",
     "Tree",
     "clusters_from_links",
+    "hard_blocks",
     "split_into_blocks",
 ]
