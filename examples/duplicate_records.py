@@ -23,6 +23,7 @@ FIRST = [
     "stefan",
     "petra",
 ]
+FIRST += ["andreas", "sabine", "paul", "emil", "clara"]
 LAST = [
     "schmidt",
     "fischer",
@@ -34,6 +35,7 @@ LAST = [
     "richter",
     "klein",
 ]
+LAST += ["hoffmann", "wolf", "krause", "vogel", "lang"]
 STREETS = ["main", "station", "church", "garden", "mill", "school", "forest", "castle"]
 rng = np.random.default_rng(0)
 

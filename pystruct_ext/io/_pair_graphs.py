@@ -176,7 +176,7 @@ def _numbered(
     pairs: Any, index: dict[str, int] | None, n: int, where: str
 ) -> NDArray[np.int64]:
     """Pairs as numbers of items."""
-    if not _all(pairs, list):
+    if pairs is None or not _all(pairs, list):
         raise ValueError(f"{where} must be a list of [a, b]")
     kind = "numbers" if index is None else "names"
     out = np.zeros((len(pairs), 2), dtype=np.int64)
@@ -207,8 +207,8 @@ def _numbered(
 def _features(
     given: dict[str, Any], n_pairs: int, first: PairGraph | None, where: str
 ) -> NDArray[np.float64]:
-    rows = given.get("features")
-    if not _all(rows, list):
+    rows: Any = given.get("features")
+    if rows is None or not _all(rows, list):
         raise ValueError(f"{where}: features must be a list of numbers for each pair")
     if len(rows) != n_pairs:
         raise ValueError(

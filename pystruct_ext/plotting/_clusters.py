@@ -149,7 +149,7 @@ class ClusterDisplay(ExampleDisplay):
             side = 3.2 + min(4.0, 0.12 * m)
             _, ax = plt.subplots(figsize=(side + 0.6, side + 0.9), layout="constrained")
             self.figure_ = ax.figure
-            place: dict[str, Any] = {"loc": "outside lower left", "ncols": 2}
+            place: dict[str, Any] = {"loc": "outside lower left", "ncols": 3}
             legend = ax.figure.legend
         else:
             self.figure_ = ax.figure

@@ -145,8 +145,7 @@ def _problem(
 def _components(pairs: NDArray[Any], n: int) -> NDArray[np.int64]:
     ones = np.ones(len(pairs), dtype=np.int8)
     graph = sparse.coo_array((ones, (pairs[:, 0], pairs[:, 1])), shape=(n, n))
-    found: NDArray[np.int64] = connected_components(graph, False)[1]
-    return found
+    return connected_components(graph, False)[1].astype(np.int64)
 
 
 def _largest(w: NDArray[np.float64], pairs: NDArray[np.int32], n: int) -> int:
@@ -168,7 +167,8 @@ def _milp(w: NDArray[np.float64], pairs: NDArray[np.int32], n: int) -> BestClust
             f"weights connect, got {len(kept)}: as many binary variables, and up to "
             f"{len(kept)} new rows in each round; use inference='auto', which has a bound"
         )
-    ids, value, bound = np.arange(n), 0.0, 0.0
+    ids: Any = np.arange(n)
+    value = bound = 0.0
     if len(kept):
         x, bound = _cut(cost, kept, n)
         ids = _components(kept[x < 0.5], n)
@@ -185,6 +185,7 @@ def _cut(
     number = {(a, b): e for e, (a, b) in enumerate(pairs.tolist())}
     number |= {(b, a): e for (a, b), e in number.items()}
     matrix: Any = None
+    found: Any
     whole = False
     while True:
         if rows:
@@ -199,7 +200,7 @@ def _cut(
                 [LinearConstraint(matrix, ub=np.zeros(len(rows)))] if rows else None
             )
             found = milp(
-                cost, integrality=np.ones(len(cost)), bounds=Bounds(0, 1),
+                cost, integrality=np.ones(len(cost), dtype=np.int64), bounds=Bounds(0, 1),
                 constraints=limits, options={"mip_rel_gap": 0.0},
             )  # fmt: skip
             lower = found.mip_dual_bound

@@ -89,6 +89,14 @@ TEXTS: dict[str, list[tuple[str, str]]] = {
         (".fa", ">a\nACG-T\n>b\nA-GGT\n>c\nAC.GT\n>d\n-CAGT\n"),
         (".fa", ">a long name\nACGT\nACG\n>b\nAG\n>\nA\n>\nA\n"),
     ],
+    "graphs": [
+        (
+            ".jsonl",
+            '{"items": ["a", "b", "c"], "pairs": [["a", "b"], ["b", "c"]], "features": [[1, '
+            '0.5], [-2, 0]], "clusters": ["x", "x", "y"]}\n{"n": 2, "name": "two", "pairs": '
+            '[[1, 0]], "features": [[3, 1]], "links": [[0, 1]]}\n',
+        ),
+    ],
     "queries": [
         (
             ".jsonl",
@@ -150,6 +158,7 @@ OF_READER = {
     "brackets": ("brackets",),
     "folds": ("folds",),
     "alignments": ("alignments",),
+    "pair_graphs": ("graphs",),
     "ambient": ("ambient",),
     "ambiguous_queries": ("queries",),
     "letor": ("letor",),
@@ -165,6 +174,7 @@ OF_STRUCTURE = {
     "constituency": ("brackets",),
     "folding": ("folds",),
     "alignment": ("alignments",),
+    "clustering": ("graphs",),
     "ranking": ("letor",),
     "multiclass": ("libsvm",),
     "diverse-ranking": ("queries",),
