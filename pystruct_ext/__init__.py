@@ -14,6 +14,7 @@ from pystruct_ext._include import get_include
 from pystruct_ext._moved import install as _install_moved
 from pystruct_ext.estimators import (
     AlignmentSVM,
+    ClusteringSVM,
     ConstituencySVM,
     DependencySVM,
     DiverseRankingSVM,
@@ -32,6 +33,7 @@ from pystruct_ext.estimators import (
 )
 from pystruct_ext.model_selection import c_path
 from pystruct_ext.outputs import DependencyTree, DiverseQuery, Graph, Sentence, Tree
+from pystruct_ext.outputs import DependencyTree, DiverseQuery, PairGraph, Sentence, Tree
 from pystruct_ext.persistence import ModelFileError, load
 from pystruct_ext.spaces import OutputSpace, SpaceTags
 
@@ -41,6 +43,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AlignmentSVM",
+    "ClusteringSVM",
     "ConstituencySVM",
     "DependencySVM",
     "DependencyTree",
@@ -59,6 +62,7 @@ __all__ = [
     "Oracle",
     "OutputSpace",
     "PackedRows",
+    "PairGraph",
     "RankingSVM",
     "SegmentSVM",
     "Sentence",

@@ -5,6 +5,7 @@ from pystruct_ext.estimators._rounds import LatentProgress
 from pystruct_ext.estimators.alignment import AlignmentSVM
 from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.estimators.callbacks import HeldOutScore
+from pystruct_ext.estimators.clustering import ClusteringSVM
 from pystruct_ext.estimators.constituency import ConstituencySVM
 from pystruct_ext.estimators.dependency import DependencySVM
 from pystruct_ext.estimators.diverse_ranking import DiverseRankingSVM
@@ -23,6 +24,7 @@ from pystruct_ext.estimators.subclass import SubclassSVM
 __all__ = [
     "AlignmentSVM",
     "BaseStructuralSVM",
+    "ClusteringSVM",
     "ConstituencySVM",
     "DependencySVM",
     "DiverseRankingSVM",

@@ -36,6 +36,12 @@ from pystruct_ext.io._label_sets import (
 )
 from pystruct_ext.io._letor import LetorData, iter_letor, read_letor, write_letor
 from pystruct_ext.io._matchings import Matchings, read_matchings, write_matchings
+from pystruct_ext.io._pair_graphs import (
+    PairGraphData,
+    read_pair_graphs,
+    write_clusters,
+    write_pair_graphs,
+)
 from pystruct_ext.io._records import BadRecords, SkippedRecordsWarning
 from pystruct_ext.io._rna import (
     RnaFolds,
@@ -75,6 +81,7 @@ __all__ = [
     "LabelledRows",
     "LetorData",
     "Matchings",
+    "PairGraphData",
     "RnaFolds",
     "SequencePairs",
     "SkippedRecordsWarning",
@@ -102,6 +109,7 @@ __all__ = [
     "read_lines",
     "read_matchings",
     "read_pharaoh",
+    "read_pair_graphs",
     "read_qrels",
     "read_run",
     "read_topics",
@@ -113,6 +121,7 @@ __all__ = [
     "write_alignments",
     "write_ambiguous_queries",
     "write_brackets",
+    "write_clusters",
     "write_conll",
     "write_conllu",
     "write_diversity_qrels",
@@ -123,6 +132,7 @@ __all__ = [
     "write_lines",
     "write_matchings",
     "write_pharaoh",
+    "write_pair_graphs",
     "write_qrels",
     "write_run",
 ]

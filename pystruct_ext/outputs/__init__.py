@@ -3,12 +3,19 @@
 from pystruct_ext.outputs.graphs import Graph, LabelledGraph, NodeLabels
 from pystruct_ext.outputs.grids import grid_graph
 from pystruct_ext.outputs.matchings import Links, MatchingProblem
+from pystruct_ext.outputs.pair_blocks import hard_blocks, split_into_blocks
+from pystruct_ext.outputs.pair_graphs import (
+    Clusters,
+    PairGraph,
+    clusters_from_links,
+)
 from pystruct_ext.outputs.phrase_trees import Tree
 from pystruct_ext.outputs.queries import DiverseQuery
 from pystruct_ext.outputs.rankings import Ranking, RankingQuery, Slate, SwappedPairs
 from pystruct_ext.outputs.sentences import DependencyTree, Sentence
 
 __all__ = [
+    "Clusters",
     "DependencyTree",
     "DiverseQuery",
     "Graph",
@@ -16,6 +23,7 @@ __all__ = [
     "NodeLabels",
     "Links",
     "MatchingProblem",
+    "PairGraph",
     "Ranking",
     "RankingQuery",
     "Sentence",
@@ -23,4 +31,7 @@ __all__ = [
     "SwappedPairs",
     "Tree",
     "grid_graph",
+    "clusters_from_links",
+    "hard_blocks",
+    "split_into_blocks",
 ]

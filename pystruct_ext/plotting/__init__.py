@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pystruct_ext.plotting._alignment import AlignmentDisplay
+from pystruct_ext.plotting._clusters import ClusterDisplay
 from pystruct_ext.plotting._convergence import ConvergenceDisplay
 from pystruct_ext.plotting._coverage import IntentCoverageDisplay
 from pystruct_ext.plotting._dependency import DependencyDisplay
@@ -17,6 +18,7 @@ from pystruct_ext.plotting._tree import TreeDisplay
 
 __all__ = [
     "AlignmentDisplay",
+    "ClusterDisplay",
     "ConvergenceDisplay",
     "DependencyDisplay",
     "FoldingDisplay",

@@ -1,5 +1,6 @@
 """Output spaces."""
 
+from pystruct_ext.spaces._best_clustering import BestClustering, best_clustering
 from pystruct_ext.spaces._labels import UnseenLabelError
 from pystruct_ext.spaces.alignment import AlignmentSpace
 from pystruct_ext.spaces.assignment import (
@@ -8,6 +9,7 @@ from pystruct_ext.spaces.assignment import (
     best_matching,
 )
 from pystruct_ext.spaces.base import OutputSpace, PackedObjects, SpaceTags
+from pystruct_ext.spaces.clustering import ClusteringSpace, PackedClusters
 from pystruct_ext.spaces.combinators import Constrained, CostShifted, PackedParts
 from pystruct_ext.spaces.compiled import CompiledSpace
 from pystruct_ext.spaces.constituency import ConstituencySpace
@@ -28,6 +30,8 @@ from pystruct_ext.spaces.subclass import SubclassSpace
 __all__ = [
     "AlignmentSpace",
     "Allowed",
+    "BestClustering",
+    "ClusteringSpace",
     "CodedLabels",
     "CompiledSpace",
     "ConstituencySpace",
@@ -44,6 +48,7 @@ __all__ = [
     "PackedGraphs",
     "PackedLabelSets",
     "PackedMatchings",
+    "PackedClusters",
     "PackedObjects",
     "PackedPairs",
     "PackedParts",
@@ -61,4 +66,5 @@ __all__ = [
     "allowed_transitions",
     "assign",
     "best_matching",
+    "best_clustering",
 ]

@@ -127,6 +127,14 @@ TEXTS: dict[str, list[tuple[str, str]]] = {
             '[1, 1]], "possible": [[0, 1]], "n": 1}\n{"src_words": [], "tgt_words": ["x"]}\n',
         ),
     ],
+    "pair_graphs": [
+        (
+            ".jsonl",
+            '{"items": ["a", "b", "c"], "pairs": [["a", "b"], ["b", "c"]], "features": [[1, '
+            '0.5], [-2, 0]], "clusters": ["x", "x", "y"]}\n{"n": 2, "name": "two", "pairs": '
+            '[[1, 0]], "features": [[3, 1]], "links": [[0, 1]]}\n',
+        ),
+    ],
     "queries": [
         (
             ".jsonl",
@@ -188,6 +196,7 @@ OF_READER = {
     "brackets": ("brackets",),
     "folds": ("folds",),
     "alignments": ("alignments",),
+    "pair_graphs": ("pair_graphs",),
     "ambient": ("ambient",),
     "graphs": ("graphs",),
     "matchings": ("matchings",),
@@ -209,6 +218,7 @@ OF_STRUCTURE = {
     "alignment": ("alignments",),
     "graph": ("graphs",),
     "matching": ("matchings",),
+    "clustering": ("pair_graphs",),
     "ranking": ("letor",),
     "multiclass": ("libsvm",),
     "diverse-ranking": ("queries",),

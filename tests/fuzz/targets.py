@@ -363,6 +363,17 @@ def _matchings_back(path: str, data: Any) -> Any:
     return view(data), view
 
 
+def _pair_graphs_back(path: str, data: Any) -> Any:
+    def view(d: Any) -> Any:
+        return (
+            [(g.n, g.items, g.name, g.pairs, g.features) for g in d.graphs],
+            d.clusters,
+        )
+
+    readers.write_pair_graphs(path, data.graphs, data.clusters)
+    return view(data), view
+
+
 def _letor_back(path: str, data: Any) -> Any:
     def view(d: Any) -> Any:
         # Columns of zeros at the end are not in a file.
@@ -388,6 +399,7 @@ _BACK: dict[str, Callable[[str, Any], Any]] = {
     "read_folds": _folds_back,
     "read_alignments": _alignments_back,
     "read_graphs": _graphs_back,
+    "read_pair_graphs": _pair_graphs_back,
     "read_letor": _letor_back,
     "read_matchings": _matchings_back,
     "read_pharaoh": _plain_back(readers.write_pharaoh),
