@@ -14,6 +14,7 @@ from pystruct_ext._include import get_include
 from pystruct_ext._moved import install as _install_moved
 from pystruct_ext.estimators import (
     AlignmentSVM,
+    ClusteringSVM,
     ConstituencySVM,
     DependencySVM,
     DiverseRankingSVM,
@@ -26,7 +27,7 @@ from pystruct_ext.estimators import (
     StructuralSVM,
 )
 from pystruct_ext.model_selection import c_path
-from pystruct_ext.outputs import DependencyTree, DiverseQuery, Sentence, Tree
+from pystruct_ext.outputs import DependencyTree, DiverseQuery, PairGraph, Sentence, Tree
 from pystruct_ext.persistence import ModelFileError, load
 from pystruct_ext.spaces import OutputSpace, SpaceTags
 
@@ -36,6 +37,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AlignmentSVM",
+    "ClusteringSVM",
     "ConstituencySVM",
     "DependencySVM",
     "DependencyTree",
@@ -49,6 +51,7 @@ __all__ = [
     "Oracle",
     "OutputSpace",
     "PackedRows",
+    "PairGraph",
     "RankingSVM",
     "SegmentSVM",
     "Sentence",

@@ -4,6 +4,7 @@ from pystruct_ext.estimators._arguments import c_to_lam
 from pystruct_ext.estimators.alignment import AlignmentSVM
 from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.estimators.callbacks import HeldOutScore
+from pystruct_ext.estimators.clustering import ClusteringSVM
 from pystruct_ext.estimators.constituency import ConstituencySVM
 from pystruct_ext.estimators.dependency import DependencySVM
 from pystruct_ext.estimators.diverse_ranking import DiverseRankingSVM
@@ -17,6 +18,7 @@ from pystruct_ext.estimators.structural import StructuralSVM
 __all__ = [
     "AlignmentSVM",
     "BaseStructuralSVM",
+    "ClusteringSVM",
     "ConstituencySVM",
     "DependencySVM",
     "DiverseRankingSVM",

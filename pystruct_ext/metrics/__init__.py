@@ -10,6 +10,13 @@ from pystruct_ext.metrics._accuracy import (
 from pystruct_ext.metrics._alignment import AlignmentReport, alignment_report
 from pystruct_ext.metrics._brackets import BracketReport, bracket_report
 from pystruct_ext.metrics._chunks import ChunkReport, ChunkScore, chunk_f1, chunk_report
+from pystruct_ext.metrics._clustering import (
+    ClusteringReport,
+    PrecisionRecall,
+    b_cubed,
+    clustering_report,
+    pairwise_scores,
+)
 from pystruct_ext.metrics._diversity import (
     alpha_ndcg,
     err_ia,
@@ -44,14 +51,18 @@ __all__ = [
     "BracketReport",
     "ChunkReport",
     "ChunkScore",
+    "ClusteringReport",
+    "PrecisionRecall",
     "SegmentReport",
     "alignment_report",
     "alpha_ndcg",
     "attachment_report",
+    "b_cubed",
     "base_pair_report",
     "bracket_report",
     "chunk_f1",
     "chunk_report",
+    "clustering_report",
     "err",
     "err_ia",
     "greedy_ideal",
@@ -62,6 +73,7 @@ __all__ = [
     "ndcg_ia",
     "novelty_gains",
     "nrbp",
+    "pairwise_scores",
     "precision_at",
     "q_score",
     "satisfied_mass",

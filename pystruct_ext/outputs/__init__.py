@@ -1,17 +1,21 @@
 """The values people hold: sentences, trees, folds, segments, queries."""
 
+from pystruct_ext.outputs.pair_graphs import Clusters, PairGraph, clusters_from_links
 from pystruct_ext.outputs.phrase_trees import Tree
 from pystruct_ext.outputs.queries import DiverseQuery
 from pystruct_ext.outputs.rankings import Ranking, RankingQuery, Slate, SwappedPairs
 from pystruct_ext.outputs.sentences import DependencyTree, Sentence
 
 __all__ = [
+    "Clusters",
     "DependencyTree",
     "DiverseQuery",
+    "PairGraph",
     "Ranking",
     "RankingQuery",
     "Sentence",
     "Slate",
     "SwappedPairs",
     "Tree",
+    "clusters_from_links",
 ]

@@ -3,6 +3,7 @@
 from pystruct_ext.spaces._labels import UnseenLabelError
 from pystruct_ext.spaces.alignment import AlignmentSpace
 from pystruct_ext.spaces.base import OutputSpace, PackedObjects, SpaceTags
+from pystruct_ext.spaces.clustering import ClusteringSpace, PackedClusters
 from pystruct_ext.spaces.combinators import Constrained, CostShifted, PackedParts
 from pystruct_ext.spaces.compiled import CompiledSpace
 from pystruct_ext.spaces.constituency import ConstituencySpace
@@ -19,6 +20,7 @@ from pystruct_ext.spaces.slate import PackedSlates, SlateSpace
 __all__ = [
     "AlignmentSpace",
     "Allowed",
+    "ClusteringSpace",
     "CodedLabels",
     "CompiledSpace",
     "ConstituencySpace",
@@ -28,6 +30,7 @@ __all__ = [
     "FoldingSpace",
     "MulticlassSpace",
     "OutputSpace",
+    "PackedClusters",
     "PackedObjects",
     "PackedPairs",
     "PackedParts",
