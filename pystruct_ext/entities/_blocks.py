@@ -20,7 +20,9 @@ def components(n: int, pairs: Pairs) -> NDArray[np.int64]:
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
 
 
-def matching_blocks(pairs: Pairs, n_left: int, most: int) -> Iterator[NDArray[np.int64]]:
+def matching_blocks(
+    pairs: Pairs, n_left: int, most: int
+) -> Iterator[NDArray[np.int64]]:
     """Rows of pairs, one array a block.
 
     Blocks are connected components of the candidates; one of more than `most` pairs is cut

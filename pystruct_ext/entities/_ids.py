@@ -107,7 +107,9 @@ def as_rows(data: Any, name: str) -> list[tuple[Any, ...]]:
     out = []
     for k, row in enumerate(data):
         if isinstance(row, (str, bytes)) or not hasattr(row, "__iter__"):
-            raise ValueError(f"{name}[{k}] is {shorten(row, 60)}, expected a pair of ids")
+            raise ValueError(
+                f"{name}[{k}] is {shorten(row, 60)}, expected a pair of ids"
+            )
         out.append(tuple(row))
     return out
 
@@ -119,7 +121,11 @@ def read_links(
     rows = as_rows(data, name)
     widths = {len(row) for row in rows}
     if not widths <= {2} and not widths <= {3}:
-        k = next(i for i, row in enumerate(rows) if len(row) not in (2, 3) or len(row) != len(rows[0]))
+        k = next(
+            i
+            for i, row in enumerate(rows)
+            if len(row) not in (2, 3) or len(row) != len(rows[0])
+        )
         raise ValueError(
             f"{name}[{k}] has {len(rows[k])} entries, expected a pair of ids, or a pair and "
             "a label, the same in all rows"

@@ -85,7 +85,7 @@ def as_table(data: Any, which: str) -> Table:
     for i, record in enumerate(data):
         if not isinstance(record, Mapping):
             raise TypeError(
-                f"{which}[{i}] is {shorten(record, 80)}, expected a dict of column and value"
+                f"{which}[{i}] is {shorten(repr(record), 80)}, expected a dict of column and value"
             )
     names = dict.fromkeys(_name(k, which) for record in data for k in record)
     return Table({k: [r.get(k) for r in data] for k in names}, len(data))
