@@ -1,6 +1,11 @@
 """The values people hold: sentences, trees, folds, segments, queries."""
 
-from pystruct_ext.outputs.pair_graphs import Clusters, PairGraph, clusters_from_links
+from pystruct_ext.outputs.pair_graphs import (
+    Clusters,
+    PairGraph,
+    clusters_from_links,
+    split_into_blocks,
+)
 from pystruct_ext.outputs.phrase_trees import Tree
 from pystruct_ext.outputs.queries import DiverseQuery
 from pystruct_ext.outputs.rankings import Ranking, RankingQuery, Slate, SwappedPairs
@@ -18,4 +23,5 @@ __all__ = [
     "SwappedPairs",
     "Tree",
     "clusters_from_links",
+    "split_into_blocks",
 ]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components, shortest_path
+from sklearn.utils import check_random_state
 
 from pystruct_ext.utils.messages import shorten
 
@@ -469,6 +470,112 @@ transitive
     return ids
 
 
+def split_into_blocks(
+    X: Sequence[PairGraph],
+    y: Sequence[Any],
+    n_items: int = 40,
+    n_repeats: int = 5,
+    random_state: Any = None,
+) -> tuple[list[PairGraph], list[NDArray[np.int64]]]:
+    """Many small training examples out of a few large ones.
+
+    One large graph is a single example for a structural SVM: a single hinge, whose maximum
+    is hard to find and to bound. Blocks of some clusters each are easy, and the rest of the
+    graph says little more: what is learnt is the scores of pairs.
+
+    The clusters of a graph are put in random order, those of more than ``n_items / 2`` items
+    cut into random pieces first, and cut into blocks of about `n_items`. This is repeated
+    with other orders, so that other clusters meet. Connected components of the candidate
+    pairs that are no larger than `n_items` are kept whole and packed together.
+
+    Parameters
+    ----------
+    X : list of n PairGraph
+    y : list of n clusterings
+        An id for every item.
+    n_items : int, default=40
+        Size of a block, at least 2.
+    n_repeats : int, default=5
+        How many times; graphs of at most `n_items` items are taken once, as they are.
+    random_state : int, RandomState, Generator or None, default=None
+        An int gives the same blocks again.
+
+    Returns
+    -------
+    X, y : lists of PairGraph and of (n_items,) arrays
+        The blocks and their clusters. Blocks without candidate pairs are left out.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ids = np.arange(100) // 4
+    >>> pairs = np.stack(np.triu_indices(100, 1), axis=1)
+    >>> same = ids[pairs[:, 0]] == ids[pairs[:, 1]]
+    >>> graph = PairGraph(100, pairs, same[:, None])
+    >>> blocks, clusters = split_into_blocks([graph], [ids], 20, 2, random_state=0)
+    >>> len(blocks), len(blocks[0])
+    (10, 20)
+    """
+    for name, value, low in (("n_items", n_items, 2), ("n_repeats", n_repeats, 1)):
+        if not isinstance(value, (int, np.integer)) or value < low:
+            raise ValueError(f"{name} must be an integer >= {low}, got {value!r}")
+    if len(X) != len(y):
+        raise ValueError(
+            f"X and y must have the same number of examples, got {len(X)} and {len(y)}"
+        )
+    rng = check_random_state(random_state)
+    graphs: list[PairGraph] = []
+    clusters: list[NDArray[np.int64]] = []
+
+    def add(graph: PairGraph, ids: NDArray[np.int64], items: NDArray[np.int64]) -> None:
+        block = graph if len(items) == graph.n else graph.subset(items)
+        if len(block.pairs):
+            graphs.append(block)
+            clusters.append(first_occurrence(ids[items]))
+
+    for i, (graph, given) in enumerate(zip(X, y, strict=True)):
+        ids = cluster_ids(given, f"y: example {i}", graph.n)
+        if graph.n <= n_items:
+            add(graph, ids, np.arange(graph.n))
+            continue
+        parts = graph.components()
+        sizes = np.bincount(parts)
+        small = sizes[parts] <= n_items
+        for items in _packed_in(
+            [np.flatnonzero(parts == c) for c in np.flatnonzero(sizes <= n_items)],
+            n_items,
+        ):
+            add(graph, ids, items)
+        for _ in range(n_repeats if not small.all() else 0):
+            pieces = []
+            for c in np.unique(ids[~small]):
+                members = rng.permutation(np.flatnonzero((ids == c) & ~small))
+                n_pieces = -(-len(members) // max(1, n_items // 2))
+                pieces += np.array_split(members, n_pieces)
+            order = rng.permutation(len(pieces))
+            for items in _packed_in([pieces[k] for k in order], n_items):
+                add(graph, ids, items)
+    return graphs, clusters
+
+
+def _packed_in(
+    pieces: Sequence[NDArray[np.int64]], n_items: int
+) -> list[NDArray[np.int64]]:
+    """Consecutive pieces together, as long as they have no more items than that."""
+    out: list[NDArray[np.int64]] = []
+    block: list[NDArray[np.int64]] = []
+    size = 0
+    for piece in pieces:
+        if block and size + len(piece) > n_items:
+            out.append(np.sort(np.concatenate(block)))
+            block, size = [], 0
+        block.append(piece)
+        size += len(piece)
+    if block:
+        out.append(np.sort(np.concatenate(block)))
+    return out
+
+
 def _matrix(n: int, pairs: NDArray[Any]) -> Any:
     ones = np.ones(len(pairs), dtype=np.int8)
     return sparse.coo_array((ones, (pairs[:, 0], pairs[:, 1])), shape=(n, n)).tocsr()
@@ -506,4 +613,5 @@ __all__ = [
     "cluster_ids",
     "clusters_from_links",
     "first_occurrence",
+    "split_into_blocks",
 ]
