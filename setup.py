@@ -7,6 +7,7 @@ PSX_DEBUG=1
 """
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -23,10 +24,28 @@ MODULES = [
     path.relative_to(ROOT).with_suffix("").as_posix()
     for path in sorted((ROOT / "pystruct_ext").rglob("*.pyx"))
 ]
-HEADERS = sorted(
-    path.relative_to(ROOT).as_posix()
-    for path in (ROOT / "csrc" / "include").rglob("*.h*")
-)
+INCLUDE = ROOT / "csrc" / "include"
+# A header of ours in an #include of C++, or in a `cdef extern from` of Cython.
+HEADER = re.compile(r"""["'<](pystruct_ext/[\w/]+\.hp*)[">']""")
+
+
+def headers_of(module: str) -> list[str]:
+    """The headers that a module is made of: a change in another does not rebuild it."""
+    source = ROOT / (module + ".pyx")
+    texts = [
+        source,
+        *source.parent.glob("*.pxd"),
+        *(ROOT / "pystruct_ext/_core").glob("*.pxd"),
+    ]
+    waiting = [name for path in texts for name in HEADER.findall(path.read_text())]
+    found: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name not in found and (INCLUDE / name).exists():
+            found.add(name)
+            waiting += HEADER.findall((INCLUDE / name).read_text())
+    return sorted(f"csrc/include/{name}" for name in found)
+
 
 if sys.platform == "win32":
     COMPILE = ["/O2", "/std:c++17", "/EHsc"]
@@ -87,7 +106,7 @@ setup(
                 module.replace("/", "."),
                 [module + ".pyx"],
                 include_dirs=["csrc/include", np.get_include()],
-                depends=HEADERS,
+                depends=headers_of(module),
                 language="c++",
                 extra_compile_args=COMPILE,
                 extra_link_args=LINK,

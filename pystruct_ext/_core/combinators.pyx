@@ -106,6 +106,9 @@ def product_oracle(Oracle a, Oracle b):
     if a.n_blocks != b.n_blocks or a.dtype != b.dtype:
         raise ValueError(
             f"the oracles must have the same blocks and dtype, got {a!r} and {b!r}")
+    if all(o.nonnegative.stop > o.nonnegative.start for o in (a, b)):
+        raise ValueError(
+            "both spaces have weights that are to be >= 0; at most one of a product may")
     cdef Combined owner = _hold((a, b), None)
     owner.product = new ProductOracle(a.ptr, b.ptr)
     return wrap_oracle(owner.product.oracle(), owner)

@@ -53,6 +53,7 @@ cdef extern from "pystruct_ext/oracle.h" nogil:
         int (*bound)(void*, int, int64_t, double, double*) noexcept
         int64_t (*check_code)(void*, int64_t, const int32_t*, int64_t*) noexcept
         void (*hold)(void*, int64_t, const int32_t*, int) noexcept
+        int64_t nonnegative[2]
 
 
 cdef class Oracle:

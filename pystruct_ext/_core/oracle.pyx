@@ -168,16 +168,16 @@ cdef class Oracle:
         return "exact"
 
     @property
+    def nonnegative(self):
+        return slice(self.ptr.nonnegative[0], self.ptr.nonnegative[1])
+
+    @property
     def verbs(self):
         have = {
-            "k_best": self.ptr.k_best != NULL,
-            "marginals": self.ptr.marginals != NULL,
-            "sample": self.ptr.sample != NULL,
-            "part_shape": self.ptr.part_shape != NULL,
-            "parts": self.ptr.parts != NULL,
-            "load_scores": self.ptr.load_scores != NULL,
-            "add_scores": self.ptr.add_scores != NULL,
-            "bound": self.ptr.bound != NULL,
+            "k_best": self.ptr.k_best != NULL, "marginals": self.ptr.marginals != NULL,
+            "sample": self.ptr.sample != NULL, "part_shape": self.ptr.part_shape != NULL,
+            "parts": self.ptr.parts != NULL, "load_scores": self.ptr.load_scores != NULL,
+            "add_scores": self.ptr.add_scores != NULL, "bound": self.ptr.bound != NULL,
         }
         return frozenset([name for name, there in have.items() if there])
 

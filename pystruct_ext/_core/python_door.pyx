@@ -136,6 +136,14 @@ cdef class PythonOracle:
         self.c.psi_diff_dot = _py_psi_diff_dot
         if self.bound_fn is not None:
             self.c.bound = _py_bound
+        wanted = getattr(space, "nonnegative_", None)
+        if wanted is not None:
+            begin, end = wanted
+            if not 0 <= begin <= end <= size_psi:
+                raise ValueError(
+                    f"{type(space).__name__}: nonnegative_ must be (begin, end) within the "
+                    f"{size_psi} weights, got {wanted!r}")
+            self.c.nonnegative[0], self.c.nonnegative[1] = begin, end
         self.c.check_code = _py_check_code
         self.c.hold = _py_hold
 

@@ -9,6 +9,7 @@ from pystruct_ext.estimators.constituency import ConstituencySVM
 from pystruct_ext.estimators.dependency import DependencySVM
 from pystruct_ext.estimators.diverse_ranking import DiverseRankingSVM
 from pystruct_ext.estimators.folding import FoldingSVM
+from pystruct_ext.estimators.matching import MatchingSVM
 from pystruct_ext.estimators.multiclass import MulticlassSVM
 from pystruct_ext.estimators.ranking import RankingSVM
 from pystruct_ext.estimators.segments import SegmentSVM
@@ -24,6 +25,7 @@ __all__ = [
     "DiverseRankingSVM",
     "FoldingSVM",
     "HeldOutScore",
+    "MatchingSVM",
     "MulticlassSVM",
     "RankingSVM",
     "SegmentSVM",

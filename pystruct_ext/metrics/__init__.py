@@ -29,6 +29,7 @@ from pystruct_ext.metrics._diversity import (
     subtopic_recall,
 )
 from pystruct_ext.metrics._folding import BasePairReport, base_pair_report
+from pystruct_ext.metrics._links import LinkReport, link_report
 from pystruct_ext.metrics._parsing import AttachmentReport, attachment_report
 from pystruct_ext.metrics._ranking import (
     err,
@@ -52,6 +53,7 @@ __all__ = [
     "ChunkReport",
     "ChunkScore",
     "ClusteringReport",
+    "LinkReport",
     "PrecisionRecall",
     "SegmentReport",
     "alignment_report",
@@ -67,6 +69,7 @@ __all__ = [
     "err_ia",
     "greedy_ideal",
     "intent_satisfaction",
+    "link_report",
     "mean_average_precision",
     "mean_reciprocal_rank",
     "ndcg",

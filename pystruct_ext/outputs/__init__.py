@@ -1,5 +1,6 @@
-"""The values people hold: sentences, trees, folds, segments, queries."""
+"""The values people hold: sentences, trees, folds, segments, queries, matchings."""
 
+from pystruct_ext.outputs.matchings import Links, MatchingProblem
 from pystruct_ext.outputs.pair_graphs import (
     Clusters,
     PairGraph,
@@ -15,6 +16,8 @@ __all__ = [
     "Clusters",
     "DependencyTree",
     "DiverseQuery",
+    "Links",
+    "MatchingProblem",
     "PairGraph",
     "Ranking",
     "RankingQuery",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -50,6 +50,8 @@ class Solver(BaseEstimator, ABC):
     """
 
     name: str = ""
+    # Whether weights that an oracle wants to be >= 0 stay so, with a certificate.
+    keeps_signs: ClassVar[bool] = False
     # Set by the subclasses' __init__.
     tol: float
     max_iter: int
@@ -99,6 +101,13 @@ class Solver(BaseEstimator, ABC):
         """
         self._check()
         problem = make_problem(oracle, lam, block_ids, block_weight)
+        signs = oracle.nonnegative
+        if signs.stop > signs.start and not self.keeps_signs:
+            raise ValueError(
+                f"{type(self).__name__} cannot keep weights >= 0, as this problem wants "
+                f"weights {signs.start} .. {signs.stop - 1} to be; use BCFW, NSlack or "
+                "Subgradient"
+            )
         if callback is not None and not callable(callback):
             callback = _Chain(callback)
         settings = LoopSettings(

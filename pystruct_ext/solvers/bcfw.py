@@ -75,6 +75,7 @@ class BCFW(Solver):
     """
 
     name = "bcfw"
+    keeps_signs = True
 
     def __init__(
         self,

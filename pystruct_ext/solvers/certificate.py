@@ -74,6 +74,7 @@ class Audit:
         w = np.zeros(
             oracle.size_psi, dtype=oracle.dtype
         )  # the one weight vector of this
+        signs = oracle.nonnegative
         for i in self.blocks:
             truth = oracle.truth(i)
             loss = oracle.loss(i, truth)
@@ -92,6 +93,7 @@ class Audit:
                     for sign in (0.5, -0.5):
                         w[:] = 0
                         oracle.add_psi_diff(w, i, truth, code, sign * loss / size)
+                        np.maximum(w[signs], 0, out=w[signs])
                         self._ask(i, w)
                     break
             tick(0)

@@ -46,6 +46,7 @@ class NSlack(Solver):
     """
 
     name = "n_slack"
+    keeps_signs = True
 
     def __init__(
         self,

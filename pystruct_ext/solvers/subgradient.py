@@ -49,6 +49,7 @@ class Subgradient(Solver):
     """
 
     name = "subgradient"
+    keeps_signs = True
 
     def __init__(
         self,

@@ -2,6 +2,11 @@
 
 from pystruct_ext.spaces._labels import UnseenLabelError
 from pystruct_ext.spaces.alignment import AlignmentSpace
+from pystruct_ext.spaces.assignment import (
+    InfeasibleMatchingError,
+    assign,
+    best_matching,
+)
 from pystruct_ext.spaces.base import OutputSpace, PackedObjects, SpaceTags
 from pystruct_ext.spaces.clustering import ClusteringSpace, PackedClusters
 from pystruct_ext.spaces.combinators import Constrained, CostShifted, PackedParts
@@ -10,6 +15,7 @@ from pystruct_ext.spaces.constituency import ConstituencySpace
 from pystruct_ext.spaces.constraints import Allowed, allowed_transitions
 from pystruct_ext.spaces.dependency import DependencySpace
 from pystruct_ext.spaces.folding import FoldingSpace
+from pystruct_ext.spaces.matching import MatchingSpace, PackedMatchings
 from pystruct_ext.spaces.multiclass import MulticlassSpace
 from pystruct_ext.spaces.product import PackedPairs, Product
 from pystruct_ext.spaces.ranking import PackedQueries, RankingSpace
@@ -28,9 +34,12 @@ __all__ = [
     "CostShifted",
     "DependencySpace",
     "FoldingSpace",
+    "InfeasibleMatchingError",
+    "MatchingSpace",
     "MulticlassSpace",
     "OutputSpace",
     "PackedClusters",
+    "PackedMatchings",
     "PackedObjects",
     "PackedPairs",
     "PackedParts",
@@ -45,4 +54,6 @@ __all__ = [
     "SpaceTags",
     "UnseenLabelError",
     "allowed_transitions",
+    "assign",
+    "best_matching",
 ]

@@ -62,6 +62,22 @@ class CombinedSpace(OutputSpace):
             return str(np.dtype(self._inner()[0].dtype))
         return "float64"
 
+    @property
+    def nonnegative_(self) -> tuple[int, int] | None:  # type: ignore[override]
+        """Those of the spaces inside."""
+        found, at = None, 0
+        for space in self._inner():
+            signs = space.nonnegative_
+            if signs is not None and found is not None:
+                raise ValueError(
+                    "both spaces have weights that are to be >= 0; at most one of a "
+                    "product may"
+                )
+            if signs is not None:
+                found = at + signs[0], at + signs[1]
+            at += space.size_psi_
+        return found
+
     def __space_tags__(self) -> SpaceTags:
         """Those of the spaces inside: the weakest of them."""
         found = {s.__space_tags__().exactness for s in self._inner()}

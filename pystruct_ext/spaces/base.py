@@ -79,6 +79,10 @@ class OutputSpace(BaseEstimator, ABC):
     ----------
     size_psi_ : int
         Length D of the joint feature vector; set by ``fit_domain``.
+    nonnegative_ : (int, int) or None
+        Weights from the first to before the second are to be >= 0: the problem is the minimum
+        over such w only, and the decoders are asked about no others. ``fit_domain`` may set
+        it; BCFW, NSlack and Subgradient solve such problems.
 
     Notes
     -----
@@ -103,6 +107,7 @@ class OutputSpace(BaseEstimator, ABC):
     """
 
     size_psi_: int
+    nonnegative_: tuple[int, int] | None = None
     # The axis of the array of parts along which an output has exactly one part, if any: what
     # `Constrained` needs to force a part.
     _one_part_along: ClassVar[int | None] = None

@@ -202,6 +202,7 @@ class SpaceCase:
         All are read-only, as those that solvers hand out are.
         """
         size, dtype = self.oracle.size_psi, self.oracle.dtype
+        signs = self.oracle.nonnegative
         for k in range(count):
             if k == 0:
                 w = np.zeros(size)
@@ -210,6 +211,7 @@ class SpaceCase:
             else:
                 w = self.rng.normal(size=size) * 10.0 ** (k - 3)
             w = w.astype(dtype)
+            w[signs] = np.abs(w[signs])
             w.flags.writeable = False
             yield w
 

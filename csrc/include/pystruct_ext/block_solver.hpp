@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "pystruct_ext/driver.hpp"
+#include "pystruct_ext/nonnegative.hpp"
 #include "pystruct_ext/oracle.h"
 #include "pystruct_ext/qp.hpp"
 #include "pystruct_ext/working_set.hpp"
@@ -52,8 +53,8 @@ class BlockSolver {
   // ids: (n,) oracle blocks; weight: (n,) c_i. Both are copied; w belongs to the caller.
   BlockSolver(const psx_oracle* oracle, double C, const int64_t* ids, const double* weight,
               int64_t n, bool slack_rescaling)
-      : o_(oracle), C_(C), slack_(slack_rescaling), ids_(ids, ids + n), c_(weight, weight + n),
-        cuts_(static_cast<std::size_t>(n)), free_mass_(weight, weight + n),
+      : o_(oracle), C_(C), slack_(slack_rescaling), signs_(oracle), ids_(ids, ids + n),
+        c_(weight, weight + n), cuts_(static_cast<std::size_t>(n)), free_mass_(weight, weight + n),
         block_gap_(static_cast<std::size_t>(n), std::numeric_limits<double>::infinity()) {
     int32_t longest = 1;
     for (int64_t p = 0; p < n; ++p) {
@@ -96,6 +97,7 @@ class BlockSolver {
       } catch (...) {
         rc = PSX_NOMEM;
       }
+      signs_.project(w);
       if (rc != PSX_OK) failed_block = ids_[static_cast<std::size_t>(p)];
     }
     return rc;
@@ -133,6 +135,7 @@ class BlockSolver {
   // w = w(alpha), afresh: removes the rounding that many small updates leave.
   int recompute(void* w) noexcept {
     std::memset(w, 0, static_cast<std::size_t>(o_->size_psi) * o_->w_bytes);
+    signs_.reset();
     int rc = o_->reserve_workers(o_->ctx, 1);
     loss_mass = 0;
     for (std::size_t p = 0; p < cuts_.size(); ++p) {
@@ -150,6 +153,7 @@ class BlockSolver {
         return rc;
       }
     }
+    signs_.project(w);
     return rc;
   }
 
@@ -472,6 +476,7 @@ class BlockSolver {
   const psx_oracle* o_;
   double C_;
   bool slack_;
+  Nonnegative signs_;
   std::vector<int64_t> ids_;
   std::vector<double> c_;
   std::vector<CutList> cuts_;

@@ -224,6 +224,10 @@ class ProductOracle {
     oracle_.ctx = this;
     oracle_.n_blocks = a->n_blocks;
     oracle_.size_psi = a->size_psi + b->size_psi;
+    // The binder sees to it that at most one of them has any.
+    const bool first = a->nonnegative[1] > a->nonnegative[0];
+    for (int k = 0; k < 2; ++k)
+      oracle_.nonnegative[k] = first ? a->nonnegative[k] : a->size_psi + b->nonnegative[k];
     keep_truths();
     set_required();
     if (a->part_shape && b->part_shape) set_parts();

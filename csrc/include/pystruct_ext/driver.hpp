@@ -22,6 +22,8 @@
 //     double psi_diff_sqnorm(int64_t i, const int32_t* y, const int32_t* z, Scratch&) const noexcept;
 //                                                                    // else through Scratch::sparse
 //     double bound(int64_t i, double loss_scale, const Scratch&) const noexcept;  // see oracle.h
+//     uint32_t exactness() const noexcept;     // instead of kFlags, where it depends on the fields
+//     void nonnegative(int64_t* range) const noexcept;                            // see oracle.h
 // and, to be asked about parts (see oracle.h):
 //     int part_shape(int64_t i, int64_t* shape) const noexcept;
 //     template <class F> void each_part(int64_t i, const int32_t* y, F&& f) const noexcept;
@@ -50,6 +52,7 @@
 #include <utility>
 #include <vector>
 
+#include "pystruct_ext/kernel_members.hpp"
 #include "pystruct_ext/oracle.h"
 #include "pystruct_ext/sinks.hpp"
 
@@ -337,43 +340,6 @@ inline int oracle_hinge_sum(const psx_oracle* o, const void* w, const int64_t* i
   }
 }
 
-// Which of the optional members a kernel has.
-namespace detail {
-struct NullSink {
-  void operator()(int64_t, double) const noexcept {}
-};
-struct NullPart {
-  void operator()(int64_t) const noexcept {}
-};
-template <class S>
-using Scratch = typename S::Scratch;
-template <class S>
-using Real = typename S::real;
-
-#define PSX_HAS(name, ...)                                  \
-  template <class S, class = void>                          \
-  struct name : std::false_type {};                         \
-  template <class S>                                        \
-  struct name<S, std::void_t<decltype(__VA_ARGS__)>> : std::true_type {};
-PSX_HAS(HasPrepare, std::declval<const S&>().prepare(static_cast<const Real<S>*>(nullptr),
-                                                     std::declval<Scratch<S>&>()))
-PSX_HAS(HasPsiDiff, std::declval<const S&>().psi_diff(int64_t{}, static_cast<const int32_t*>(nullptr),
-                                                      static_cast<const int32_t*>(nullptr), 1.0,
-                                                      std::declval<NullSink&>()))
-PSX_HAS(HasSqnorm, std::declval<const S&>().psi_diff_sqnorm(
-                       int64_t{}, static_cast<const int32_t*>(nullptr),
-                       static_cast<const int32_t*>(nullptr), std::declval<Scratch<S>&>()))
-PSX_HAS(HasBound, std::declval<const S&>().bound(int64_t{}, 1.0, std::declval<Scratch<S>&>()))
-PSX_HAS(HasParts, std::declval<const S&>().each_part(int64_t{}, static_cast<const int32_t*>(nullptr),
-                                                     NullPart{}))
-PSX_HAS(HasAddParts, std::declval<const S&>().add_parts(int64_t{}, 1.0,
-                                                        static_cast<const Real<S>*>(nullptr),
-                                                        std::declval<Scratch<S>&>()))
-PSX_HAS(HasCheckCode,
-        std::declval<const S&>().check_code(int64_t{}, static_cast<const int32_t*>(nullptr)))
-#undef PSX_HAS
-}  // namespace detail
-
 // Emits psi(y) - psi(z) into a sink.
 template <class Space, class Sink>
 void emit_diff(const Space& space, int64_t i, const int32_t* y, const int32_t* z, double a,
@@ -415,7 +381,7 @@ class OracleBox {
     oracle_ = psx_oracle{};
     oracle_.struct_size = sizeof(psx_oracle);
     oracle_.abi_version = PSX_ABI_VERSION;
-    oracle_.flags = Space::kFlags | PSX_THREADSAFE;
+    oracle_.flags = exactness(space) | PSX_THREADSAFE;
     oracle_.w_bytes = sizeof(real);
     oracle_.ctx = this;
     oracle_.n_blocks = space.n_blocks();
@@ -423,6 +389,7 @@ class OracleBox {
     set_required();
     set_parts();
     if constexpr (Queries::kAny) set_queries();
+    if constexpr (detail::HasNonnegative<Space>::value) space.nonnegative(oracle_.nonnegative);
     if constexpr (detail::HasBound<Space>::value)
       oracle_.bound = [](void* c, int k, int64_t i, double scale, double* out) {
         *out = self(c).space_.bound(i, scale, self(c).scratch(k));
@@ -443,6 +410,14 @@ class OracleBox {
   const Space& space() const noexcept { return space_; }
 
  private:
+  // What argmax promises may depend on the fields: of forests, say, it is the maximum.
+  static uint32_t exactness(const Space& space) noexcept {
+    if constexpr (detail::HasExactness<Space>::value) {
+      return space.exactness();
+    } else {
+      return Space::kFlags;
+    }
+  }
   void set_required() noexcept {
     oracle_.reserve_workers = [](void* c, int n) { return self(c).reserve(n); };
     oracle_.code_len = [](void* c, int64_t i) { return self(c).space_.code_len(i); };
@@ -554,23 +529,25 @@ class OracleBox {
         return *found < 0 ? static_cast<int>(PSX_NONFINITE) : static_cast<int>(PSX_OK);
       });
     };
-    oracle_.marginals = [](void* c, int k, int64_t i, double temperature, double* out,
-                           double* log_partition) {
-      return guarded([&] {
-        *log_partition =
-            Queries::marginals(self(c).space_, self(c).scratch(k), i, temperature, out);
-        return std::isnan(*log_partition) ? static_cast<int>(PSX_NONFINITE)
-                                          : static_cast<int>(PSX_OK);
-      });
-    };
-    oracle_.sample = [](void* c, int k, int64_t i, double temperature, uint64_t seed, int64_t n,
-                        int32_t* codes) {
-      return guarded([&] {
-        return Queries::sample(self(c).space_, self(c).scratch(k), i, temperature, seed, n, codes)
-                   ? static_cast<int>(PSX_OK)
-                   : static_cast<int>(PSX_NONFINITE);
-      });
-    };
+    if constexpr (detail::HasMarginals<Queries>::value) {
+      oracle_.marginals = [](void* c, int k, int64_t i, double temperature, double* out,
+                             double* log_partition) {
+        return guarded([&] {
+          *log_partition =
+              Queries::marginals(self(c).space_, self(c).scratch(k), i, temperature, out);
+          return std::isnan(*log_partition) ? static_cast<int>(PSX_NONFINITE)
+                                            : static_cast<int>(PSX_OK);
+        });
+      };
+      oracle_.sample = [](void* c, int k, int64_t i, double temperature, uint64_t seed, int64_t n,
+                          int32_t* codes) {
+        return guarded([&] {
+          return Queries::sample(self(c).space_, self(c).scratch(k), i, temperature, seed, n, codes)
+                     ? static_cast<int>(PSX_OK)
+                     : static_cast<int>(PSX_NONFINITE);
+        });
+      };
+    }
   }
 
   template <class Work>

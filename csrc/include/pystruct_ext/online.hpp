@@ -1,7 +1,8 @@
 // Solvers that look at one block at a time and keep no cuts: subgradient, perceptron, MIRA.
 //
 // Subgradient (Shalev-Shwartz et al. 2011, Pegasos; no projection). With step 1 / (lambda t),
-// w_t = u_t / (lambda t) where u_t is the plain sum of c_i delta_psi over all steps. The oracle is
+// w_t = u_t / (lambda t) where u_t is the plain sum of c_i delta_psi over all steps (put back to >= 0
+// where w has to be). The oracle is
 // asked on u itself: argmax lambda t Delta + <u, psi> has the same maximiser as
 // argmax Delta + <w_t, psi>. So nothing is ever rescaled, and a step costs what its cut costs.
 //
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "pystruct_ext/driver.hpp"
+#include "pystruct_ext/nonnegative.hpp"
 #include "pystruct_ext/oracle.h"
 
 namespace pystruct_ext {
@@ -25,7 +27,7 @@ class OnlineSolver {
 
   OnlineSolver(const psx_oracle* oracle, double lam, const int64_t* ids, const double* weight,
                int64_t n, Mode mode)
-      : o_(oracle), lam_(lam), mode_(mode), ids_(ids, ids + n), c_(weight, weight + n) {
+      : o_(oracle), lam_(lam), mode_(mode), signs_(oracle), ids_(ids, ids + n), c_(weight, weight + n) {
     int32_t longest = 1;
     for (const int64_t i : ids_) longest = std::max(longest, o_->code_len(o_->ctx, i));
     code_.resize(static_cast<std::size_t>(longest));
@@ -64,7 +66,9 @@ class OnlineSolver {
     ++steps;
     if (c_[p] <= 0 || scale * loss + score - truth_score <= 0) return PSX_OK;
     loss_sum += c_[p] * loss;
-    return o_->psi_diff_axpy(o_->ctx, 0, i, truth, code_.data(), c_[p], u);
+    rc = o_->psi_diff_axpy(o_->ctx, 0, i, truth, code_.data(), c_[p], u);
+    signs_.project(u);
+    return rc;
   }
 
   int perceptron_step(std::size_t p, void* w, void* v) noexcept {
@@ -100,6 +104,7 @@ class OnlineSolver {
   const psx_oracle* o_;
   double lam_;
   Mode mode_;
+  Nonnegative signs_;
   std::vector<int64_t> ids_;
   std::vector<double> c_;
   std::vector<int32_t> code_;

@@ -144,6 +144,9 @@ typedef struct psx_oracle {
   /* A hint. held = 1: a solver keeps this code and will ask for its psi again; 0: no longer. Each
    * 1 is followed by one 0 at the latest when a solve ends. One thread at a time. */
   void (*hold)(void* ctx, int64_t i, const int32_t* code, int held);
+  /* No verb: w[nonnegative[0]] .. w[nonnegative[1] - 1] are to be >= 0, so that the problem is the
+   * minimum over such w only (pairwise weights for graph cuts, say). None where the two are equal. */
+  int64_t nonnegative[2];
 } psx_oracle;
 
 /* A score that no output survives: far below any sum of scores, far above the smallest float. */
