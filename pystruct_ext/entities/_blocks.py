@@ -41,6 +41,12 @@ def matching_blocks(
             yield from _cut(pairs, block, most)
 
 
+def dealt(n: int, parts: int, seed: int) -> list[NDArray[np.int64]]:
+    """Rows 0 .. n - 1 at random in so many parts, each rising."""
+    part = np.random.default_rng(seed).permutation(np.arange(n) % parts)
+    return [np.flatnonzero(part == k) for k in range(parts)]
+
+
 def _cut(
     pairs: Pairs, block: NDArray[np.int64], most: int
 ) -> Iterator[NDArray[np.int64]]:
@@ -73,4 +79,4 @@ def _cut(
         yield np.array(group, dtype=np.int64)
 
 
-__all__ = ["components", "matching_blocks"]
+__all__ = ["components", "dealt", "matching_blocks"]

@@ -59,6 +59,8 @@ class Stack:
 
     def transform(self, X: NDArray[Any]) -> NDArray[np.float32]:
         """Columns of new pairs."""
+        if not len(X):
+            return np.zeros((0, len(self.fitted_)), dtype=np.float32)
         odds = [
             _log_odds(c.predict_proba(self._rows(c, X))[:, 1]) for c in self.fitted_
         ]
@@ -69,10 +71,11 @@ class Stack:
 
     def _rows(self, classifier: Any, X: NDArray[Any]) -> NDArray[Any]:
         """Columns with more than one value; -1 is missing for those that want numbers."""
-        rows = X[:, self.columns_]
+        rows: NDArray[Any] = X[:, self.columns_]
         if get_tags(classifier).input_tags.allow_nan:
             return rows
-        return np.nan_to_num(rows, nan=-1.0)
+        out: NDArray[Any] = np.nan_to_num(rows, nan=-1.0)
+        return out
 
 
 def _ends(X: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:

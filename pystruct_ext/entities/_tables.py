@@ -35,6 +35,8 @@ class Table:
     def column(self, name: str, which: str) -> list[Any]:
         """Values of a column that must be there."""
         if name not in self.columns:
+            if not self.n and not self.columns:
+                return []
             raise ValueError(
                 f"{which} lacks the column {name!r} (it has "
                 f"{shorten(', '.join(self.columns))}); expected the columns of the "
@@ -85,7 +87,8 @@ def as_table(data: Any, which: str) -> Table:
     for i, record in enumerate(data):
         if not isinstance(record, Mapping):
             raise TypeError(
-                f"{which}[{i}] is {shorten(repr(record), 80)}, expected a dict of column and value"
+                f"{which}[{i}] is {shorten(repr(record), 80)}, expected a dict of "
+                "column and value"
             )
     names = dict.fromkeys(_name(k, which) for record in data for k in record)
     return Table({k: [r.get(k) for r in data] for k in names}, len(data))

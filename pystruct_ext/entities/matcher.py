@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
-from pystruct_ext.entities._blocks import matching_blocks
+from pystruct_ext.entities._blocks import dealt, matching_blocks
 from pystruct_ext.entities._ids import Ids, read_links
 from pystruct_ext.entities._stacking import Stack
 from pystruct_ext.entities._tables import (
@@ -32,9 +32,12 @@ from pystruct_ext.outputs import (
 )
 from pystruct_ext.utils.messages import shorten
 
+# The constant feature of every pair.
+_CONSTANT = 10.0
+
 
 @dataclass(frozen=True)
-class LinkReport:
+class EntityReport:
     """How good links are.
 
     Attributes
@@ -94,14 +97,19 @@ class EntityMatcher(BaseEstimator):
     capacity : int or (int, int), default=1
         Most links of a record, or of one of the left and of the right table.
     fertility : int, default=0
-        Of `MatchingSVM`: with 1 and a `capacity` above 1, further links of a record cost what is
-        learned.
+        Of `MatchingSVM`: with 1 and a `capacity` above 1, further links of a record cost
+        what is learned.
     stack : classifier or list of classifiers, optional
         Trained on the pairs without expansion; their log-odds, out of fold in training, become
         features, too.
     stack_folds : int, default=5
     stack_scale : float, default=1.0
         Size of these columns; the larger, the less they are regularised.
+    parts : int, default=1
+        Training pairs of two tables are dealt at random into so many parts, each a matching
+        problem of its own: where candidates are sparser at prediction than in training, as in
+        data whose labelled pairs were split, records have fewer rivals there, and a matcher
+        that has always seen them would rely on them. Then the ratio of the densities.
     block_size : int, default=500
         Training pairs of two tables fall into connected components; those with more pairs are
         cut between left records.
@@ -151,6 +159,7 @@ class EntityMatcher(BaseEstimator):
         stack: Any = None,
         stack_folds: int = 5,
         stack_scale: float = 1.0,
+        parts: int = 1,
         block_size: int = 500,
         block_items: int = 40,
         tol: float | None = 1e-2,
@@ -171,6 +180,7 @@ class EntityMatcher(BaseEstimator):
         self.stack = stack
         self.stack_folds = stack_folds
         self.stack_scale = stack_scale
+        self.parts = parts
         self.block_size = block_size
         self.block_items = block_items
         self.tol = tol
@@ -280,7 +290,7 @@ class EntityMatcher(BaseEstimator):
         """Positions of the candidate pairs of blocking, (E, 2)."""
         return self._candidates(left, right, None)[2]
 
-    def report(self, left: Any, right: Any, links: Any = None) -> LinkReport:
+    def report(self, left: Any, right: Any, links: Any = None) -> EntityReport:
         """Precision, recall and F1 of pairs, for data as in `fit`.
 
         Labelled pairs, (E, 3), are all the candidates; else blocking counts, too.
@@ -325,6 +335,7 @@ class EntityMatcher(BaseEstimator):
 
     def _check(self) -> None:
         for name, low in (
+            ("parts", 1),
             ("block_size", 1),
             ("block_items", 2),
             ("stack_folds", 2),
@@ -418,15 +429,28 @@ class EntityMatcher(BaseEstimator):
         features.fit(records, labels)
         self.features_ = features
         raw = features.similarities(records)
-        out = features.expansion_transform(raw)
         self.stack_: Stack | None = None
+        more = None
         if self.stack is not None:
             several = isinstance(self.stack, (list, tuple))
             classifiers = list(self.stack) if several else [self.stack]
             self.stack_ = Stack(classifiers, self.stack_folds, self._seed())
-            more = self.stack_.fit_transform(raw, labels) * np.float32(self.stack_scale)
-            out = np.concatenate([out, more], axis=1)
-        return out
+            more = self.stack_.fit_transform(raw, labels)
+        return self._joined(raw, more)
+
+    def _joined(
+        self, raw: NDArray[np.float32], more: NDArray[np.float32] | None
+    ) -> NDArray[np.float32]:
+        """All columns: features, those of the stack, and a large constant.
+
+        Matches are few, so that the constant must be far below 0; being large, it is hardly
+        regularised.
+        """
+        columns = [self.features_.expansion_transform(raw)]
+        if more is not None:
+            columns.append(more * np.float32(self.stack_scale))
+        columns.append(np.full((len(raw), 1), _CONSTANT, dtype=np.float32))
+        return np.concatenate(columns, axis=1)
 
     def _seed(self) -> int:
         seed = self.random_state
@@ -445,6 +469,7 @@ class EntityMatcher(BaseEstimator):
             "n_jobs": self.n_jobs,
             "random_state": self.random_state,
             "verbose": self.verbose,
+            "fit_intercept": False,  # a column of its own
         }
 
     def _fit_links(
@@ -455,8 +480,13 @@ class EntityMatcher(BaseEstimator):
         labels: NDArray[np.bool_],
     ) -> None:
         left, right = self._capacities()
-        problems, own = _problems(pairs, X, m, self.block_size)
-        links = [[at for at, e in block.items() if labels[e]] for block in own]
+        problems, links = [], []
+        for rows in dealt(len(pairs), self.parts, self._seed()):
+            made, own = _problems(pairs[rows], X[rows], m, self.block_size)
+            problems += made
+            links += [
+                [at for at, e in block.items() if labels[rows[e]]] for block in own
+            ]
         self.svm_ = MatchingSVM(
             row_capacity=left,
             column_capacity=right,
@@ -503,18 +533,15 @@ class EntityMatcher(BaseEstimator):
         """Features of pairs, with the columns of the stack."""
         records = RecordPairs(a, None if self.one_table_ else b, pairs)
         raw = self.features_.similarities(records)
-        X = self.features_.expansion_transform(raw)
-        if self.stack_ is None or not len(pairs):
-            width = self.svm_.space_.n_features_
-            return X if self.stack_ is None else np.zeros((0, width), np.float32)
-        more = self.stack_.transform(raw) * np.float32(self.stack_scale)
-        return np.concatenate([X, more], axis=1)
+        more = None
+        if self.stack_ is not None:
+            more = self.stack_.transform(raw)
+        return self._joined(raw, more)
 
     def _scores(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
         """Learned scores of pairs."""
         w = np.asarray(self.svm_.coef_, dtype=np.float64)
-        d = X.shape[1]
-        return np.asarray(X @ w[:d] + w[d], dtype=np.float64)
+        return np.asarray(X @ w[: X.shape[1]], dtype=np.float64)
 
     def _links(self, m: int, pairs: Pairs, X: NDArray[np.float32]) -> NDArray[np.int64]:
         """Rows of the pairs that are linked, by the left record, then the right."""
@@ -605,11 +632,11 @@ def _together(clusters: NDArray[np.int64]) -> Pairs:
 
 def _report(
     truth: NDArray[np.int64], found: NDArray[np.int64], candidates: NDArray[np.int64]
-) -> LinkReport:
+) -> EntityReport:
     """A report on coded pairs, each once."""
     right = np.isin(found, truth).sum()
     nan = float("nan")
-    return LinkReport(
+    return EntityReport(
         precision=float(right / len(found)) if len(found) else nan,
         recall=float(right / len(truth)) if len(truth) else nan,
         f1=2 * float(right) / (len(found) + len(truth))
@@ -624,4 +651,4 @@ def _report(
     )
 
 
-__all__ = ["EntityMatcher", "LinkReport"]
+__all__ = ["EntityMatcher", "EntityReport"]

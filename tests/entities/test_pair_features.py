@@ -20,16 +20,46 @@ from pystruct_ext.entities import PairFeatures, RecordPairs
 from pystruct_ext.entities._values import day_number, first_number, type_of
 
 LEFT = [
-    {"name": "Sony DVP-NS57 DVD player", "price": 89.0, "made": "2007-05-18", "kind": "dvd"},
+    {
+        "name": "Sony DVP-NS57 DVD player",
+        "price": 89.0,
+        "made": "2007-05-18",
+        "kind": "dvd",
+    },
     {"name": "LG 24' dishwasher lds4821ww", "price": None, "made": "", "kind": "home"},
-    {"name": "canon eos 40d camera body", "price": "1,099.99", "made": "18-May-07", "kind": None},
+    {
+        "name": "canon eos 40d camera body",
+        "price": "1,099.99",
+        "made": "18-May-07",
+        "kind": None,
+    },
     {"name": "", "price": 5, "made": None, "kind": "dvd"},
-    {"name": "Sony Bravia  kdl32 tv tv", "price": "$ 700", "made": "June 1, 2008", "kind": "tv"},
+    {
+        "name": "Sony Bravia  kdl32 tv tv",
+        "price": "$ 700",
+        "made": "June 1, 2008",
+        "kind": "tv",
+    },
 ]
 RIGHT = [
-    {"name": "sony dvd player dvpns57", "price": 85.5, "made": "5/18/2007", "kind": "dvd"},
-    {"name": "LG semi integrated dishwasher LDS4821WW", "price": 600, "made": "2006-01-01", "kind": "home"},
-    {"name": "Canon 40D digital camera 10.1", "price": 1099.99, "made": "2007", "kind": "photo"},
+    {
+        "name": "sony dvd player dvpns57",
+        "price": 85.5,
+        "made": "5/18/2007",
+        "kind": "dvd",
+    },
+    {
+        "name": "LG semi integrated dishwasher LDS4821WW",
+        "price": 600,
+        "made": "2006-01-01",
+        "kind": "home",
+    },
+    {
+        "name": "Canon 40D digital camera 10.1",
+        "price": 1099.99,
+        "made": "2007",
+        "kind": "photo",
+    },
     {"name": None, "price": float("nan"), "made": pd.NaT, "kind": float("nan")},
     {"name": "kdl32 sony bravia", "price": 701, "made": "1 June 2008", "kind": "tv"},
 ]
@@ -142,7 +172,13 @@ def digits(tokens):
 
 def number(text):
     found = re.search(r"\d{1,3}(,\d{3})+(\.\d+)?|\d+(\.\d+)?", text)
-    return float(found[0].replace(",", "")) if found else None
+    if not found:
+        return None
+    value = float(found[0].replace(",", ""))
+    # A minus is one at the start or behind a blank.
+    before = text[: found.start()].rstrip()
+    minus = before.endswith("-") and (before == "-" or before[-2] == " ")
+    return -value if minus else value
 
 
 def twin(a, b, corpus):
@@ -172,7 +208,7 @@ def twin(a, b, corpus):
         overlap=len(A & B) / max(min(len(A), len(B)), 1),
         length_difference=abs(len(a) - len(b)) / max(len(a), len(b)),
         equal=a == b,
-        first_token=words(a)[:1] == words(b)[:1],
+        first_token=(words(a) or [a])[0] == (words(b) or [b])[0],
         word_cosine=cosine(a, b, words, idf),
         char_cosine=cosine(a, b, pieces, gram_idf),
         rarest_common=rarest(A & B),
@@ -194,7 +230,7 @@ def twin(a, b, corpus):
     if not out["number_missing"]:
         x, y = number(a), number(b)
         out["number_difference"] = abs(x - y)
-        out["number_relative"] = abs(x - y) / max(x, y, 1e-9)
+        out["number_relative"] = abs(x - y) / max(abs(x), abs(y), 1e-9)
         out["number_equal"] = x == y
     return out
 
@@ -213,11 +249,14 @@ def test_text_features_equal_their_twins():
             value = expected.get(name)
             value = np.nan if value is None else float(value)
             np.testing.assert_allclose(
-                found[e, k], value, atol=2e-6, err_msg=f"{name} {left[i]!r} {right[j]!r}"
+                found[e, k],
+                value,
+                atol=2e-6,
+                err_msg=f"{name} {left[i]!r} {right[j]!r}",
             )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.text("ab1 .-é", max_size=9), min_size=2, max_size=5))
 def test_twins_on_any_text(texts):
     rows = [{"t": t} for t in texts]
@@ -255,7 +294,11 @@ def test_numbers_dates_and_categories():
     assert value(2, 0, "made__same_day") == 1
     assert value(4, 4, "made__days") == 0
     assert value(0, 1, "made__days") == 502
-    assert [value(0, 1, f"made__same_{k}") for k in ("year", "month", "day")] == [0, 0, 0]
+    assert [value(0, 1, f"made__same_{k}") for k in ("year", "month", "day")] == [
+        0,
+        0,
+        0,
+    ]
     assert value(0, 2, "made__date_missing") == 1  # a year alone is no date
     assert value(0, 0, "kind__equal") == 1
     assert value(0, 1, "kind__equal") == 0
@@ -304,7 +347,9 @@ def test_one_table():
     names = [n.split("__")[1] for n in features.get_feature_names_out()]
     swapped = {"rarest_left": "rarest_right", "codes_left": "codes_right"}
     for k, name in enumerate(names):
-        twin_name = swapped.get(name, {v: u for u, v in swapped.items()}.get(name, name))
+        twin_name = swapped.get(
+            name, {v: u for u, v in swapped.items()}.get(name, name)
+        )
         where = k + names[k:].index(twin_name) if twin_name in names[k:] else None
         if where is not None and name == twin_name:
             assert found[0, k] == pytest.approx(found[1, k]), name
@@ -401,8 +446,10 @@ def test_no_pairs_to_transform():
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("$ 1.29", 1.29), ("6:30", 390), ("1:02:03", 3723), ("1,500 kg", 1500)]
-    + [("-4.5", -4.5), ("dvp-57", 57), ("10,5", 10)],
+    [
+        *[("$ 1.29", 1.29), ("6:30", 390), ("1:02:03", 3723), ("1,500 kg", 1500)],
+        *[("-4.5", -4.5), ("dvp-57", 57), ("10,5", 10), ("$ -3", -3)],
+    ],
 )
 def test_first_numbers(text, expected):
     assert first_number(text) == expected
@@ -410,14 +457,24 @@ def test_first_numbers(text, expected):
 
 @pytest.mark.parametrize(
     "text",
-    ["2015-05-18", "18-May-15", "may 18 , 2015", "5/18/2015", "18.5.2015", "18 may 2015"]
-    + ["2015/05/18", "2015-05-18T10:30:00"],
+    [
+        "2015-05-18",
+        "18-May-15",
+        "may 18 , 2015",
+        "5/18/2015",
+        "18.5.2015",
+        "18 may 2015",
+        "2015/05/18",
+        "2015-05-18T10:30:00",
+    ],
 )
 def test_dates(text):
     assert day_number(text) == 735736
 
 
-@pytest.mark.parametrize("text", ["2015", "may 2015", "30/30/2015", "a b c", "", "1-2-3-4"])
+@pytest.mark.parametrize(
+    "text", ["2015", "may 2015", "30/30/2015", "a b c", "", "1-2-3-4"]
+)
 def test_no_dates(text):
     assert math.isnan(day_number(text))
 
@@ -440,24 +497,57 @@ def bad(make, error, *said):
 def test_bad_input():
     fit = lambda *x, **k: PairFeatures(**k).fit(x)  # noqa: E731
     bad(lambda: fit(LEFT, RIGHT, [(0, 5)]), ValueError, "pairs[0]", "record 5", "right")
-    bad(lambda: fit(LEFT, RIGHT, [(0, 1), (-1, 0)]), ValueError, "pairs[1]", "-1", "left")
+    bad(
+        lambda: fit(LEFT, RIGHT, [(0, 1), (-1, 0)]),
+        ValueError,
+        "pairs[1]",
+        "-1",
+        "left",
+    )
     bad(lambda: fit(LEFT, RIGHT, [(0, 1, 2)]), ValueError, "(1, 3)", "(E, 2)")
     bad(lambda: fit(LEFT, RIGHT, [(0.5, 1)]), TypeError, "float64")
     bad(lambda: fit(LEFT, RIGHT, []), ValueError, "no pairs")
-    bad(lambda: fit(LEFT, [{"title": "x"}], [(0, 0)]), ValueError, "no column in common")
-    bad(lambda: fit(LEFT, RIGHT, PAIRS, columns=["nme"]), ValueError, "left", "'nme'", "name")
-    bad(lambda: fit(LEFT, RIGHT, PAIRS, types={"x": "text"}), ValueError, "types", "'x'")
-    bad(lambda: fit(LEFT, RIGHT, PAIRS, types={"name": "z"}), ValueError, "'z'", "category")
+    bad(
+        lambda: fit(LEFT, [{"title": "x"}], [(0, 0)]), ValueError, "no column in common"
+    )
+    bad(
+        lambda: fit(LEFT, RIGHT, PAIRS, columns=["nme"]),
+        ValueError,
+        "left",
+        "'nme'",
+        "name",
+    )
+    bad(
+        lambda: fit(LEFT, RIGHT, PAIRS, types={"x": "text"}), ValueError, "types", "'x'"
+    )
+    bad(
+        lambda: fit(LEFT, RIGHT, PAIRS, types={"name": "z"}),
+        ValueError,
+        "'z'",
+        "category",
+    )
     bad(lambda: fit(LEFT, RIGHT, PAIRS, expand="no"), ValueError, "expand", "'no'")
     bad(lambda: fit(LEFT, RIGHT, PAIRS, n_knots=0), ValueError, "n_knots")
     bad(lambda: fit(LEFT, RIGHT, PAIRS, fill="median"), ValueError, "fill", "'median'")
     bad(lambda: fit(["x"], RIGHT, PAIRS), TypeError, "left[0]", "'x'", "dict")
     bad(lambda: fit(5, RIGHT, PAIRS), TypeError, "left", "DataFrame")
     bad(lambda: fit({"a": [1], "b": [1, 2]}, [(0, 0)]), ValueError, "different lengths")
-    bad(lambda: PairFeatures().fit(LEFT), TypeError, "X is a list", "(left, right, pairs)")
-    bad(lambda: PairFeatures().fit((LEFT, PAIRS[:1]), [1, 0]), ValueError, "2 labels", "1")
+    bad(
+        lambda: PairFeatures().fit(LEFT),
+        TypeError,
+        "X is a list",
+        "(left, right, pairs)",
+    )
+    bad(
+        lambda: PairFeatures().fit((LEFT, PAIRS[:1]), [1, 0]),
+        ValueError,
+        "2 labels",
+        "1",
+    )
     features = PairFeatures().fit((LEFT, RIGHT, PAIRS))
     short = pd.DataFrame(RIGHT).drop(columns="price")
-    bad(lambda: features.transform((LEFT, short, PAIRS)), ValueError, "right", "'price'")
+    bad(
+        lambda: features.transform((LEFT, short, PAIRS)), ValueError, "right", "'price'"
+    )
     twice = pd.DataFrame([[1, 2]], columns=["a", "a"])
     bad(lambda: fit(twice, twice, [(0, 0)]), ValueError, "two columns 'a'")
