@@ -41,6 +41,51 @@ def matching_blocks(
             yield from _cut(pairs, block, most)
 
 
+def cluster_blocks(
+    pairs: Pairs, clusters: NDArray[np.int64], most: int
+) -> list[NDArray[np.int64]]:
+    """Groups of records, each in one, of whole clusters that candidates connect.
+
+    Clusters are taken breadth first, up to `most` records a group; one of more is cut into
+    pieces, each a group of its own.
+    """
+    order = np.argsort(clusters, kind="stable")
+    ids, starts = np.unique(clusters[order], return_index=True)
+    members = np.split(order, starts[1:])
+    code = np.searchsorted(ids, clusters)
+    joined = np.unique(np.sort(code[pairs], axis=1), axis=0)
+    near: dict[int, list[int]] = {}
+    for a, b in joined.tolist():
+        if a != b:
+            near.setdefault(a, []).append(b)
+            near.setdefault(b, []).append(a)
+    out: list[NDArray[np.int64]] = []
+    seen: set[int] = set()
+    for start in range(len(ids)):
+        if start in seen:
+            continue
+        seen.add(start)
+        queue, group, size = deque([start]), [], 0
+        while queue:
+            k = queue.popleft()
+            if len(members[k]) > most:
+                pieces = -(-len(members[k]) // most)
+                out += np.array_split(members[k], pieces)
+            else:
+                if size + len(members[k]) > most:
+                    out.append(np.sort(np.concatenate(group)))
+                    group, size = [], 0
+                group.append(members[k])
+                size += len(members[k])
+            for other in near.get(k, ()):
+                if other not in seen:
+                    seen.add(other)
+                    queue.append(other)
+        if group:
+            out.append(np.sort(np.concatenate(group)))
+    return out
+
+
 def dealt(n: int, parts: int, seed: int) -> list[NDArray[np.int64]]:
     """Rows 0 .. n - 1 at random in so many parts, each rising."""
     part = np.random.default_rng(seed).permutation(np.arange(n) % parts)
@@ -79,4 +124,4 @@ def _cut(
         yield np.array(group, dtype=np.int64)
 
 
-__all__ = ["components", "dealt", "matching_blocks"]
+__all__ = ["cluster_blocks", "components", "dealt", "matching_blocks"]

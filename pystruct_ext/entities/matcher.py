@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
-from pystruct_ext.entities._blocks import dealt, matching_blocks
+from pystruct_ext.entities._blocks import cluster_blocks, dealt, matching_blocks
 from pystruct_ext.entities._ids import Ids, read_links
 from pystruct_ext.entities._stacking import Stack
 from pystruct_ext.entities._tables import (
@@ -28,7 +28,6 @@ from pystruct_ext.outputs import (
     MatchingProblem,
     PairGraph,
     clusters_from_links,
-    split_into_blocks,
 )
 from pystruct_ext.utils.messages import shorten
 
@@ -90,7 +89,7 @@ class EntityMatcher(BaseEstimator):
         not compared. None: records are named by their positions 0, 1, ...
     C : float, default=0.01
         Weight of the sum of hinges.
-    false_cost, miss_cost : float, default=1.0, 1.5
+    false_cost, miss_cost : float, default=1.0, 1.0
         What a false and a missed link cost in training. F1 is largest where a link is made if
         its probability is above F1 / 2, so that ``miss_cost / false_cost`` should be near
         ``2 / F1 - 1``: 1.2 where F1 is 0.9, 1.9 where it is 0.7.
@@ -100,11 +99,11 @@ class EntityMatcher(BaseEstimator):
         Of `MatchingSVM`: with 1 and a `capacity` above 1, further links of a record cost
         what is learned.
     stack : classifier or list of classifiers, optional
-        Trained on the pairs without expansion; their log-odds, out of fold in training, become
-        features, too.
+        Trained on the pairs without expansion; their log-odds, out of fold in training, are
+        the features then.
     stack_folds : int, default=5
-    stack_scale : float, default=1.0
-        Size of these columns; the larger, the less they are regularised.
+    passthrough : bool, default=False
+        Whether the features of pairs stay beside those of `stack`.
     parts : int, default=1
         Training pairs of two tables are dealt at random into so many parts, each a matching
         problem of its own: where candidates are sparser at prediction than in training, as in
@@ -113,8 +112,9 @@ class EntityMatcher(BaseEstimator):
     block_size : int, default=500
         Training pairs of two tables fall into connected components; those with more pairs are
         cut between left records.
-    block_items : int, default=40
-        The same for one table: see `split_into_blocks`.
+    block_items : int, default=20
+        The same for one table: groups of clusters of at most so many records; candidates
+        between groups are problems of two records.
     tol, max_iter, max_time, n_jobs, random_state, verbose
         See `StructuralSVM`; `n_jobs` is also of `features` unless that has its own.
 
@@ -153,15 +153,15 @@ class EntityMatcher(BaseEstimator):
         id: str | None = None,
         C: float = 0.01,
         false_cost: float = 1.0,
-        miss_cost: float = 1.5,
+        miss_cost: float = 1.0,
         capacity: int | tuple[int, int] = 1,
         fertility: int = 0,
         stack: Any = None,
         stack_folds: int = 5,
-        stack_scale: float = 1.0,
+        passthrough: bool = False,
         parts: int = 1,
         block_size: int = 500,
-        block_items: int = 40,
+        block_items: int = 20,
         tol: float | None = 1e-2,
         max_iter: int | None = None,
         max_time: float | None = None,
@@ -179,7 +179,7 @@ class EntityMatcher(BaseEstimator):
         self.fertility = fertility
         self.stack = stack
         self.stack_folds = stack_folds
-        self.stack_scale = stack_scale
+        self.passthrough = passthrough
         self.parts = parts
         self.block_size = block_size
         self.block_items = block_items
@@ -350,10 +350,6 @@ class EntityMatcher(BaseEstimator):
                 raise ValueError(
                     f"{name} is {value!r}, expected a whole number of at least {low}"
                 )
-        if not (np.isfinite(self.stack_scale) and self.stack_scale > 0):
-            raise ValueError(
-                f"stack_scale is {self.stack_scale!r}, expected a number above 0"
-            )
         for name, kind in (("features", PairFeatures), ("blocking", Blocking)):
             value = getattr(self, name)
             if value is not None and not isinstance(value, kind):
@@ -446,9 +442,11 @@ class EntityMatcher(BaseEstimator):
         Matches are few, so that the constant must be far below 0; being large, it is hardly
         regularised.
         """
-        columns = [self.features_.expansion_transform(raw)]
+        columns = []
+        if more is None or self.passthrough:
+            columns.append(self.features_.expansion_transform(raw))
         if more is not None:
-            columns.append(more * np.float32(self.stack_scale))
+            columns.append(more)
         columns.append(np.full((len(raw), 1), _CONSTANT, dtype=np.float32))
         return np.concatenate(columns, axis=1)
 
@@ -498,13 +496,26 @@ class EntityMatcher(BaseEstimator):
     def _fit_clusters(
         self, n: int, pairs: Pairs, X: NDArray[np.float32], clusters: NDArray[np.int64]
     ) -> None:
-        graphs, ids = split_into_blocks(
-            [PairGraph(n, pairs, X)],
-            [clusters],
-            n_items=self.block_items,
-            random_state=self._seed(),
-        )
-        # Each block counts by its items, as the loss is a mean over them.
+        group = np.empty(n, dtype=np.int64)
+        place = np.empty(n, dtype=np.int64)
+        blocks = cluster_blocks(pairs, clusters, self.block_items)
+        for k, items in enumerate(blocks):
+            group[items], place[items] = k, np.arange(len(items))
+        sides = group[pairs]
+        inside = sides[:, 0] == sides[:, 1]
+        rows = np.flatnonzero(inside)
+        rows = rows[np.argsort(sides[rows, 0], kind="stable")]
+        own, starts = np.unique(sides[rows, 0], return_index=True)
+        graphs, ids = [], []
+        for k, some in zip(own.tolist(), np.split(rows, starts[1:]), strict=True):
+            items = blocks[k]
+            graphs.append(PairGraph(len(items), place[pairs[some]], X[some]))
+            ids.append(clusters[items])
+        # Pairs between blocks are problems of two records.
+        for e in np.flatnonzero(~inside).tolist():
+            graphs.append(PairGraph(2, [(0, 1)], X[e : e + 1]))
+            ids.append(clusters[pairs[e]])
+        # Each counts by its records, as the loss is a mean over them.
         weight = np.array([len(g) for g in graphs], dtype=np.float64)
         self.svm_ = ClusteringSVM(**self._solver()).fit(
             graphs, ids, sample_weight=weight
