@@ -155,7 +155,7 @@ def test_missed_links_can_cost_more(shops):
 
 def test_stacked_classifiers(shops):
     left, right, links = shops["train"]
-    stack = [DecisionTreeClassifier(min_samples_leaf=5), LogisticRegression()]
+    stack = [DecisionTreeClassifier(min_samples_leaf=5), LogisticRegression(max_iter=9000)]
     matcher = small(stack=stack, stack_folds=3).fit(left, right, links)
     assert matcher.svm_.space_.n_features_ == 3
     assert matcher.score(*shops["test"]) > 0.6
@@ -251,7 +251,7 @@ def test_cluster_blocks_keep_clusters_whole():
     blocks = cluster_blocks(pairs, clusters, 12)
     assert sorted(np.concatenate(blocks).tolist()) == list(range(80))
     assert max(map(len, blocks)) <= 12
-    for c in range(20):
+    for c in np.unique(clusters):
         assert sum((clusters[b] == c).any() for b in blocks) == 1
     for piece in cluster_blocks(pairs, np.zeros(80, dtype=int), 12):
         assert len(piece) <= 12
