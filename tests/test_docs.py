@@ -134,7 +134,10 @@ def test_python_in_the_readme_runs():
 
 @pytest.mark.parametrize(
     "page",
-    ["clustering.md", "latent.md", "own_queries.md", "word_alignment.md"],
+    [
+        *("clustering.md", "entities.md", "latent.md", "own_queries.md"),
+        "word_alignment.md",
+    ],
 )
 def test_python_of_the_page_runs(page):
     space = {}

@@ -34,6 +34,7 @@ RULES: dict[str, set[str]] = {
     },
     "model_selection": {"estimators", "metrics", "utils"},
     "diversify": {"estimators", "outputs", "persistence", "spaces", "utils"},
+    "entities": {"estimators", "metrics", "outputs", "persistence", "utils"},
     "word_alignment": {"outputs", "persistence", "utils"},
     "structures": {
         *("datasets", "diversify", "estimators", "io", "losses", "metrics", "outputs"),
@@ -245,6 +246,7 @@ def test_kernels_do_not_know_python():
 
 def test_optional_packages_are_imported_in_functions():
     optional = {"matplotlib", "tqdm", "cvxpy", "networkx", "skops", "pycrfsuite"}
+    optional |= {"pandas", "rapidfuzz"}
     for path in PACKAGE.rglob("*.py"):
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             names = []

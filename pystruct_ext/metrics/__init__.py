@@ -58,6 +58,7 @@ __all__ = [
     "LabelSetReport",
     "LinkReport",
     "ClusteringReport",
+    "LinkReport",
     "PrecisionRecall",
     "SegmentReport",
     "alignment_report",

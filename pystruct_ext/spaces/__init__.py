@@ -49,6 +49,7 @@ __all__ = [
     "PackedLabelSets",
     "PackedMatchings",
     "PackedClusters",
+    "PackedMatchings",
     "PackedObjects",
     "PackedPairs",
     "PackedParts",
