@@ -32,8 +32,14 @@ from pystruct_ext.estimators import (
     SubclassSVM,
 )
 from pystruct_ext.model_selection import c_path
-from pystruct_ext.outputs import DependencyTree, DiverseQuery, Graph, Sentence, Tree
-from pystruct_ext.outputs import DependencyTree, DiverseQuery, PairGraph, Sentence, Tree
+from pystruct_ext.outputs import (
+    DependencyTree,
+    DiverseQuery,
+    Graph,
+    PairGraph,
+    Sentence,
+    Tree,
+)
 from pystruct_ext.persistence import ModelFileError, load
 from pystruct_ext.spaces import OutputSpace, SpaceTags
 

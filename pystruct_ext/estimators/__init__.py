@@ -10,8 +10,8 @@ from pystruct_ext.estimators.constituency import ConstituencySVM
 from pystruct_ext.estimators.dependency import DependencySVM
 from pystruct_ext.estimators.diverse_ranking import DiverseRankingSVM
 from pystruct_ext.estimators.folding import FoldingSVM
-from pystruct_ext.estimators.latent import LatentStructuralSVM
 from pystruct_ext.estimators.graph import GraphSVM
+from pystruct_ext.estimators.latent import LatentStructuralSVM
 from pystruct_ext.estimators.matching import MatchingSVM
 from pystruct_ext.estimators.multiclass import MulticlassSVM
 from pystruct_ext.estimators.multilabel import MultilabelSVM
