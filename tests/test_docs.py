@@ -132,7 +132,7 @@ def test_python_in_the_readme_runs():
         exec(compile(block, "README.md", "exec"), {})
 
 
-@pytest.mark.parametrize("page", ["graphs.md", "own_queries.md"])
+@pytest.mark.parametrize("page", ["own_queries.md"])
 def test_python_of_the_page_runs(page):
     space = {}
     for block in re.findall(
