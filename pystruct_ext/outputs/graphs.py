@@ -133,11 +133,11 @@ class Graph:
         if self.node_weights is not None:
             self.node_weights = node_weights(self.node_weights, n, "node_weights")
         if self.shape is not None:
-            self.shape = tuple(int(k) for k in self.shape)
+            self.shape = tuple(int(k) for k in _listed(self.shape, "shape"))
             if int(np.prod(self.shape)) != n:
                 raise ValueError(f"shape is {self.shape}, expected one of {n} cells")
         if self.names is not None:
-            self.names = list(self.names)
+            self.names = _listed(self.names, "names")
             if len(self.names) != n:
                 raise ValueError(
                     f"names has {len(self.names)} entries, expected {n}, one per node"
@@ -239,10 +239,17 @@ def checked_edges(edges: Any, n: int) -> NDArray[np.int32]:
     return array
 
 
+def _listed(values: Any, name: str) -> list[Any]:
+    out = as_sequence(values)
+    if not isinstance(out, list):
+        raise TypeError(f"{name} must be a list, got {type(values).__name__}")
+    return out
+
+
 def _types(values: Any, name: str, n: int) -> list[Any] | None:
     if values is None:
         return None
-    out = [plain(v) for v in as_sequence(values)]
+    out = [plain(v) for v in _listed(values, name)]
     if len(out) != n:
         raise ValueError(f"{name} has {len(out)} entries, expected {n}")
     for k, v in enumerate(out):

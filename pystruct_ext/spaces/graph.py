@@ -511,6 +511,10 @@ class GraphSpace(CompiledSpace):
         """Raise unless X is a list of graphs, and Y as long."""
         if isinstance(X, (str, bytes, Graph)) or not hasattr(X, "__getitem__"):
             raise TypeError(f"X must be a list of graphs, got {type(X).__name__}")
+        if Y is not None and (isinstance(Y, (str, bytes)) or not hasattr(Y, "__len__")):
+            raise TypeError(
+                f"y must be a list of lists of labels, got {type(Y).__name__}"
+            )
         super().validate(X, Y)
 
     # Views into w.
