@@ -48,10 +48,14 @@ def test_oracle_equals_enumeration(variant):
                 z = space.output_of(code.tolist(), packed, i)
                 assert z in outputs
                 value = space.joint_feature(x, z) @ w + scale * space.loss(y, z)
-                np.testing.assert_allclose(value, (scores + scale * losses).max(), atol=1e-9)
+                np.testing.assert_allclose(
+                    value, (scores + scale * losses).max(), atol=1e-9
+                )
             codes, best = oracle.k_best(w, i, 9)
             np.testing.assert_allclose(best, np.sort(scores)[::-1][:9], atol=1e-9)
-            assert len({c.tobytes() for c in codes}) == len(codes) == min(9, len(outputs))
+            assert (
+                len({c.tobytes() for c in codes}) == len(codes) == min(9, len(outputs))
+            )
 
 
 @pytest.mark.parametrize("shape", [(6, 6), (4, 6), (6, 3)])
@@ -170,9 +174,13 @@ def test_excess_links_are_dropped_or_refused():
     assert packed.codes.tolist() == [1, 0]
     assert packed.kind.tolist() == [2, 1, 1]
     strict = MatchingSpace()
-    with pytest.raises(ValueError, match=r"example 0 has the link \(1, 1\), which is no cand"):
+    with pytest.raises(
+        ValueError, match=r"example 0 has the link \(1, 1\), which is no cand"
+    ):
         strict.fit_pack([x], [[(1, 1)]])
-    with pytest.raises(ValueError, match="example 0 has 2 links at row 0, more than its cap"):
+    with pytest.raises(
+        ValueError, match="example 0 has 2 links at row 0, more than its cap"
+    ):
         strict.fit_pack([x], [[(0, 0), (0, 1)]])
     with pytest.raises(ValueError, match="example 0 has 2 links at column 0"):
         strict.fit_pack([x], [[(0, 0), (1, 0)]])
@@ -203,12 +211,27 @@ def test_bad_examples_are_named():
     x = np.ones((2, 2, 1))
     fit = MatchingSpace().fit_pack
     for X, Y, error, message in (
-        ([x, "ab"], [[], []], TypeError, "X: example 1 must be a MatchingProblem or an"),
+        (
+            [x, "ab"],
+            [[], []],
+            TypeError,
+            "X: example 1 must be a MatchingProblem or an",
+        ),
         ([x, x[0]], [[], []], ValueError, "X: example 1 has shape"),
         ([x, x * np.nan], [[], []], ValueError, "X: example 1, row 0 has NaN"),
         ([x, np.ones((2, 2, 3))], [[], []], ValueError, "example 1"),
-        ([x], [[(0, 2)]], ValueError, r"y: example 0 has the link \(0, 2\), expected a row"),
-        ([x], [[(0, 0), (0, 0)]], ValueError, r"y: example 0 has the link \(0, 0\) twice"),
+        (
+            [x],
+            [[(0, 2)]],
+            ValueError,
+            r"y: example 0 has the link \(0, 2\), expected a row",
+        ),
+        (
+            [x],
+            [[(0, 0), (0, 0)]],
+            ValueError,
+            r"y: example 0 has the link \(0, 0\) twice",
+        ),
         ([x], [[(0, 0.5)]], ValueError, "y: example 0 has the link"),
         ([x], [3], TypeError, "y: example 0 must be a list of"),
         ([np.ones((0, 2, 1))], [[]], ValueError, "example 0 has no candidate links"),
@@ -216,13 +239,28 @@ def test_bad_examples_are_named():
         with pytest.raises(error, match=message):
             fit(X, Y)
     for arguments, message in (
-        ({"shape": (2, 2), "pairs": [(0, 2)]}, "pairs has .* at 0, expected a row in 0 .. 1"),
+        (
+            {"shape": (2, 2), "pairs": [(0, 2)]},
+            "pairs has .* at 0, expected a row in 0 .. 1",
+        ),
         ({"shape": (2, 2), "pairs": [(-1, 0)]}, "pairs has"),
         ({"pairs": [(0, 0)]}, "shape must be"),
-        ({"shape": (2, 2), "pairs": [(0, 0)], "row_capacity": [1]}, "row_capacity has shape"),
-        ({"shape": (2, 2), "pairs": [(0, 0)], "row_capacity": -1}, "whole numbers >= 0"),
-        ({"shape": (2, 2), "pairs": [(0, 0)], "row_names": ["a"]}, "row_names has 1 entries"),
-        ({"shape": (2, 2), "pairs": [(0, 0), (0, 1)]}, "one vector for each of the 2 pairs"),
+        (
+            {"shape": (2, 2), "pairs": [(0, 0)], "row_capacity": [1]},
+            "row_capacity has shape",
+        ),
+        (
+            {"shape": (2, 2), "pairs": [(0, 0)], "row_capacity": -1},
+            "whole numbers >= 0",
+        ),
+        (
+            {"shape": (2, 2), "pairs": [(0, 0)], "row_names": ["a"]},
+            "row_names has 1 entries",
+        ),
+        (
+            {"shape": (2, 2), "pairs": [(0, 0), (0, 1)]},
+            "one vector for each of the 2 pairs",
+        ),
     ):
         with pytest.raises(ValueError, match=message):
             MatchingProblem([[1.0]], **arguments)
@@ -233,8 +271,14 @@ def test_bad_examples_are_named():
 @pytest.mark.parametrize(
     ("x", "message"),
     [
-        (MatchingProblem([[1.0]], (2, 2), [(0, 1)]), "example 0: row 1 has no candidate"),
-        (MatchingProblem(np.ones((1, 1, 1)), row_capacity=0), "row 0 has the capacity 0"),
+        (
+            MatchingProblem([[1.0]], (2, 2), [(0, 1)]),
+            "example 0: row 1 has no candidate",
+        ),
+        (
+            MatchingProblem(np.ones((1, 1, 1)), row_capacity=0),
+            "row 0 has the capacity 0",
+        ),
         (np.ones((3, 2, 1)), "example 0: the capacities do not allow every row a link"),
     ],
 )
