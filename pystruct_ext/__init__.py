@@ -14,20 +14,32 @@ from pystruct_ext._include import get_include
 from pystruct_ext._moved import install as _install_moved
 from pystruct_ext.estimators import (
     AlignmentSVM,
+    ClusteringSVM,
     ConstituencySVM,
     DependencySVM,
     DiverseRankingSVM,
     FoldingSVM,
+    GraphSVM,
     HeldOutScore,
+    LatentStructuralSVM,
     MatchingSVM,
     MulticlassSVM,
+    MultilabelSVM,
     RankingSVM,
     SegmentSVM,
     SequenceSVM,
     StructuralSVM,
+    SubclassSVM,
 )
 from pystruct_ext.model_selection import c_path
-from pystruct_ext.outputs import DependencyTree, DiverseQuery, Sentence, Tree
+from pystruct_ext.outputs import (
+    DependencyTree,
+    DiverseQuery,
+    Graph,
+    PairGraph,
+    Sentence,
+    Tree,
+)
 from pystruct_ext.persistence import ModelFileError, load
 from pystruct_ext.spaces import OutputSpace, SpaceTags
 
@@ -37,26 +49,33 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AlignmentSVM",
+    "ClusteringSVM",
     "ConstituencySVM",
     "DependencySVM",
     "DependencyTree",
     "DiverseQuery",
     "DiverseRankingSVM",
     "FoldingSVM",
+    "Graph",
+    "GraphSVM",
     "HeldOutScore",
     "Kernel",
+    "LatentStructuralSVM",
     "MatchingSVM",
     "ModelFileError",
     "MulticlassSVM",
+    "MultilabelSVM",
     "Oracle",
     "OutputSpace",
     "PackedRows",
+    "PairGraph",
     "RankingSVM",
     "SegmentSVM",
     "Sentence",
     "SequenceSVM",
     "SpaceTags",
     "StructuralSVM",
+    "SubclassSVM",
     "Tree",
     "__version__",
     "c_path",

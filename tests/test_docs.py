@@ -132,7 +132,13 @@ def test_python_in_the_readme_runs():
         exec(compile(block, "README.md", "exec"), {})
 
 
-@pytest.mark.parametrize("page", ["own_queries.md"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        *("clustering.md", "entities.md", "latent.md", "own_queries.md"),
+        "word_alignment.md",
+    ],
+)
 def test_python_of_the_page_runs(page):
     space = {}
     for block in re.findall(

@@ -34,9 +34,11 @@ RULES: dict[str, set[str]] = {
     },
     "model_selection": {"estimators", "metrics", "utils"},
     "diversify": {"estimators", "outputs", "persistence", "spaces", "utils"},
+    "entities": {"estimators", "metrics", "outputs", "persistence", "utils"},
+    "word_alignment": {"outputs", "persistence", "utils"},
     "structures": {
         *("datasets", "diversify", "estimators", "io", "losses", "metrics", "outputs"),
-        *("plotting", "spaces", "utils"),
+        *("plotting", "spaces", "utils", "word_alignment"),
     },
     "cli": {
         *("datasets", "diversify", "estimators", "metrics", "persistence", "plotting"),
@@ -189,7 +191,15 @@ def test_there_is_one_namespace():
     for path in (ROOT / "csrc" / "include").rglob("*.h*"):
         for name in re.findall(r"^namespace (\S*)", path.read_text(), flags=re.M):
             outer = name.split("::")[0] in ("pystruct_ext", "detail")
-            inner = name in ("chain", "eisner", "folding", "spans", "row_scores", "{")
+            inner = name in (
+                "chain",
+                "clusters",
+                "eisner",
+                "folding",
+                "spans",
+                "row_scores",
+                "{",
+            )
             assert outer or inner, f"{path.name}: namespace {name}"
 
 
@@ -236,6 +246,7 @@ def test_kernels_do_not_know_python():
 
 def test_optional_packages_are_imported_in_functions():
     optional = {"matplotlib", "tqdm", "cvxpy", "networkx", "skops", "pycrfsuite"}
+    optional |= {"pandas", "rapidfuzz"}
     for path in PACKAGE.rglob("*.py"):
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             names = []

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pystruct_ext._core.binder import Kernel
-from pystruct_ext.spaces import _kernels
+from pystruct_ext.spaces import SegmentSpace, SequenceSpace, _kernels
 from pystruct_ext.structures import STRUCTURES
 
 REGISTRATION = re.compile(
@@ -96,6 +96,18 @@ def problems() -> Iterator[tuple[str, Any, tuple[Any, ...]]]:
                 yield variant.name, structure.space(**chosen), example
 
 
+def partly(space: Any, Y: Any) -> Any:
+    """Outputs some parts of which are missing, where the space takes such; else None."""
+    if not isinstance(Y, list):
+        return None
+    if isinstance(space, SegmentSpace):
+        return [[label for _, _, label in y] for y in Y[1:]] + [Y[0]]
+    if isinstance(space, SequenceSpace):
+        some = Y[0][0]
+        return [[None, {some, *y}, *y[2:]][: len(y)] for y in Y[1:]] + [Y[0]]
+    return None
+
+
 def fits() -> Iterator[tuple[str, Any, tuple[Any, ...]]]:
     """Name, estimator and arguments of `fit`: for kernels that only estimators bind.
 
@@ -164,6 +176,19 @@ def write_all(folder: Path) -> set[str]:
             space.bind(packed)
             for binding in seen:
                 found[f"{name}-{binding.kernel.name}-{binding.dtype}"] = binding
+            known = partly(space, Y)
+            if known is None:
+                continue
+            x = [*X[1:], X[0]]
+            space.fit_domain(x, known)
+            w = np.zeros(space.size_psi_)
+            with contextlib.suppress(ValueError):  # lengths or constraints forbid it
+                packed = space.pack(x, space.impute_batch(w, x, known), observed=known)
+                seen.clear()
+                space.bind(packed)
+                for binding in seen:
+                    key = f"{name}-partly-{binding.kernel.name}-{binding.dtype}"
+                    found[key] = binding
         covered = {binding.kernel.name for binding in found.values()}
         for name, model, (X, y, fit_params) in fits():
             if names <= covered:

@@ -10,4 +10,6 @@ def python_oracle(
     size_psi: int,
     exactness: str = "exact",
     cache_bytes: int = ...,
+    truth: Sequence[Any] | None = None,
 ) -> tuple[Oracle, Callable[[int, int], Any]]: ...
+def move_truth(oracle: Oracle, Y: Sequence[Any]) -> bool: ...

@@ -4,7 +4,8 @@ Design
 ------
 `python_oracle` turns any Python object with the methods of an output space into such a struct. An
 output of a Python space may be any object, so each distinct output of a block is interned and its
-code is one integer: 0 is the truth, k the k-th output seen. An exception in user code is kept, the
+code is one integer: 0 is the truth, k the k-th output seen. Where y is known in part only, 0 stands for
+nothing: the truth is one of the outputs seen, and may become another (`move_truth`). An exception in user code is kept, the
 C call returns PSX_PYTHON_ERROR, the solver unwinds, and the very exception is raised again at the
 surface. A call costs a GIL check, one method call and one dictionary look-up on top of the user's.
 
@@ -19,6 +20,7 @@ from libc.math cimport isfinite, isnan
 from libc.stdint cimport int32_t, int64_t, uint32_t
 from libc.string cimport memset
 from libcpp cimport bool as cbool
+from libcpp.vector cimport vector
 
 import numpy as np
 
@@ -26,7 +28,7 @@ cimport numpy as cnp
 
 from pystruct_ext._core.oracle cimport (
     PSX_ABI_VERSION, PSX_EXACT, PSX_NEEDS_GIL, PSX_NONFINITE, PSX_OK, PSX_OVERGEN,
-    PSX_PYTHON_ERROR, PSX_UNDERGEN, psx_oracle, wrap_oracle
+    PSX_PYTHON_ERROR, PSX_UNDERGEN, Oracle, psx_oracle, wrap_oracle
 )
 
 cnp.import_array()
@@ -98,9 +100,11 @@ cdef class PythonOracle:
     cdef PsiStore* store             # psi and Delta of the outputs seen
     cdef object w                    # the weights of the last load, as the user's methods get them
     cdef const double* weights       # their address
-    cdef int32_t zero
+    cdef vector[int32_t] truths      # code of the truth of every block
+    cdef bint latent                 # Y is what is known of the truths
 
-    def __init__(self, space, X, Y, int64_t size_psi, uint32_t flags, int64_t cache_bytes):
+    def __init__(self, space, X, Y, int64_t size_psi, uint32_t flags, int64_t cache_bytes,
+                 bint latent):
         self.error = None
         self.X, self.Y = X, Y
         self.decode = space.decode
@@ -113,7 +117,8 @@ cdef class PythonOracle:
         self.outputs = [None] * n
         self.store = new PsiStore(n, size_psi, cache_bytes, Y is not None)
         self.weights = NULL
-        self.zero = 0
+        self.latent = latent
+        self.truths.assign(max(n, 1), 0)
         memset(&self.c, 0, sizeof(psx_oracle))
         self.c.struct_size = sizeof(psx_oracle)
         self.c.abi_version = PSX_ABI_VERSION
@@ -153,9 +158,10 @@ cdef class PythonOracle:
     cdef int32_t intern(self, int64_t i, object y) except -1:
         cdef dict keys = self.keys[i]
         if keys is None:
-            keys = {} if self.Y is None else {_key_of(self.Y[i]): 0}
+            unknown = self.Y is None or self.latent
+            keys = {} if unknown else {_key_of(self.Y[i]): 0}
             self.keys[i] = keys
-            self.outputs[i] = [None if self.Y is None else self.Y[i]]
+            self.outputs[i] = [None if unknown else self.Y[i]]
         key = _key_of(y)
         code = keys.get(key)
         if code is None:
@@ -179,9 +185,24 @@ cdef class PythonOracle:
 
     def output(self, int64_t i, int32_t code):
         """The output that a code of block i stands for."""
-        if code == 0 and self.Y is not None:
+        if code == 0 and self.Y is not None and not self.latent:
             return self.Y[i]
         return self.outputs[i][code]
+
+    def move_truth(self, Y):
+        """The complete outputs of all blocks from now on."""
+        cdef int64_t i = 0
+        cdef int32_t code
+        if len(Y) != len(self.X):
+            raise ValueError(f"expected {len(self.X)} outputs, got {len(Y)}")
+        for y in Y:
+            code = self.intern(i, y)
+            if code != self.truths[i]:
+                self.store.hold(i, code, True)
+                if self.truths[i]:
+                    self.store.hold(i, self.truths[i], False)
+                self.truths[i] = code
+            i += 1
 
     cdef const Psi* psi(self, int64_t i, int32_t code) except NULL:
         """Of an output of block i; valid until user code runs again, unless retained."""
@@ -224,7 +245,7 @@ cdef int32_t _py_code_len(void* ctx, int64_t i) noexcept nogil:
 
 
 cdef const int32_t* _py_truth(void* ctx, int64_t i) noexcept nogil:
-    return &(<PythonOracle>ctx).zero
+    return &(<PythonOracle>ctx).truths[i]
 
 
 # The verbs that are asked often come in two: what is known is answered at once, and `_ask_...` goes
@@ -392,9 +413,9 @@ cdef int _py_psi_diff_dot(void* ctx, int worker, const void* w, int64_t i, const
 cdef int64_t _py_check_code(void* ctx, int64_t i, const int32_t* code,
                             int64_t* allowed) noexcept with gil:
     cdef PythonOracle self = <PythonOracle>ctx
-    allowed[0] = 0
+    allowed[0] = 1 if self.latent else 0
     allowed[1] = self.n_codes(i) - 1
-    return -1 if 0 <= code[0] <= allowed[1] else 0
+    return -1 if allowed[0] <= code[0] <= allowed[1] else 0
 
 
 cdef void _py_hold(void* ctx, int64_t i, const int32_t* code, int held) noexcept with gil:
@@ -404,7 +425,8 @@ cdef void _py_hold(void* ctx, int64_t i, const int32_t* code, int held) noexcept
         pass  # a hint: without it the vector is asked for again
 
 
-def python_oracle(space, X, Y, int64_t size_psi, exactness="exact", int64_t cache_bytes=1 << 28):
+def python_oracle(space, X, Y, int64_t size_psi, exactness="exact", int64_t cache_bytes=1 << 28,
+                  truth=None):
     """An `Oracle` over a pure-Python output space.
 
     Parameters
@@ -422,6 +444,8 @@ def python_oracle(space, X, Y, int64_t size_psi, exactness="exact", int64_t cach
         neither. "none" with a ``bound`` makes a bounded oracle.
     cache_bytes : int
         Most memory for vectors of ``joint_feature`` that are kept; see the module's docstring.
+    truth : sequence of length n, optional
+        Complete outputs, where Y has missing parts: psi is that of these, the loss is against Y.
 
     Returns
     -------
@@ -432,5 +456,22 @@ def python_oracle(space, X, Y, int64_t size_psi, exactness="exact", int64_t cach
     if exactness not in ("exact", "relaxed", "none"):
         raise ValueError(f"exactness must be 'exact', 'relaxed' or 'none', got {exactness!r}")
     cdef uint32_t flags = {"exact": PSX_EXACT, "relaxed": PSX_OVERGEN, "none": PSX_UNDERGEN}[exactness]
-    cdef PythonOracle owner = PythonOracle(space, X, Y, size_psi, flags, cache_bytes)
+    cdef PythonOracle owner = PythonOracle(space, X, Y, size_psi, flags, cache_bytes,
+                                           truth is not None)
+    if truth is not None:
+        owner.move_truth(truth)
     return wrap_oracle(&owner.c, owner), owner.output
+
+
+def move_truth(Oracle oracle, Y):
+    """Other complete outputs for a latent oracle of `python_oracle`; codes keep their meaning.
+
+    Returns
+    -------
+    bool
+        False, and nothing is changed, for any other oracle.
+    """
+    if not isinstance(oracle._owner, PythonOracle) or not (<PythonOracle>oracle._owner).latent:
+        return False
+    oracle._owner.move_truth(Y)
+    return True

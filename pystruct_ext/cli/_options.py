@@ -205,7 +205,8 @@ def parameter_values(structure: Structure, args: argparse.Namespace) -> dict[str
     values = {}
     for p in _settable(structure):
         value = getattr(args, p.name)
-        values[p.name] = tuple(value) if p.kind == "strs" else value
+        strings = p.kind == "strs" and value is not None
+        values[p.name] = tuple(value) if strings else value
     if "verbose" in values and values["verbose"] is None:
         values["verbose"] = int(not args.quiet and sys.stderr.isatty())
     return values

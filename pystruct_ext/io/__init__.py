@@ -28,8 +28,20 @@ from pystruct_ext.io._conllu import (
     write_conllu,
 )
 from pystruct_ext.io._files import read_lines, write_lines
+from pystruct_ext.io._graphs import GraphData, read_graphs, write_graphs
+from pystruct_ext.io._label_sets import (
+    LabelledRows,
+    read_label_sets,
+    write_label_sets,
+)
 from pystruct_ext.io._letor import LetorData, iter_letor, read_letor, write_letor
 from pystruct_ext.io._matchings import Matchings, read_matchings, write_matchings
+from pystruct_ext.io._pair_graphs import (
+    PairGraphData,
+    read_pair_graphs,
+    write_clusters,
+    write_pair_graphs,
+)
 from pystruct_ext.io._records import BadRecords, SkippedRecordsWarning
 from pystruct_ext.io._rna import (
     RnaFolds,
@@ -65,8 +77,11 @@ __all__ = [
     "AmbiguousQuery",
     "BadRecords",
     "ColumnTable",
+    "GraphData",
+    "LabelledRows",
     "LetorData",
     "Matchings",
+    "PairGraphData",
     "RnaFolds",
     "SequencePairs",
     "SkippedRecordsWarning",
@@ -88,9 +103,12 @@ __all__ = [
     "read_conllu",
     "read_diversity_qrels",
     "read_folds",
+    "read_graphs",
+    "read_label_sets",
     "read_letor",
     "read_lines",
     "read_matchings",
+    "read_pair_graphs",
     "read_pharaoh",
     "read_qrels",
     "read_run",
@@ -103,13 +121,17 @@ __all__ = [
     "write_alignments",
     "write_ambiguous_queries",
     "write_brackets",
+    "write_clusters",
     "write_conll",
     "write_conllu",
     "write_diversity_qrels",
     "write_folds",
+    "write_graphs",
+    "write_label_sets",
     "write_letor",
     "write_lines",
     "write_matchings",
+    "write_pair_graphs",
     "write_pharaoh",
     "write_qrels",
     "write_run",

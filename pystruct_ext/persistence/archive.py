@@ -169,4 +169,6 @@ def _build(manifest: dict[str, Any], reader: Reader) -> Any:
             f"the file holds a {entry.kind} of class {entry.name!r}, expected one of "
             f"{names('model')}"
         )
+    if manifest.get("fitted") == {}:
+        raise ModelFileError(f"the {entry.name} in the file is not fitted")
     return reader.build(manifest, entry)

@@ -11,9 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from pystruct_ext._core import Oracle, python_oracle
+from pystruct_ext._core import Oracle, move_truth, python_oracle
 from pystruct_ext.persistence.registry import storable
+from pystruct_ext.utils.examples import pick
 from pystruct_ext.utils.fitted import Fitted
+
+LATENT_HINT = "LatentStructuralSVM learns from outputs with missing parts"
 
 
 @dataclass(frozen=True)
@@ -54,10 +57,18 @@ class SpaceTags:
 
 @dataclass
 class PackedObjects:
-    """Training examples of a pure-Python space: the objects themselves."""
+    """Training examples of a pure-Python space: the objects themselves.
+
+    Attributes
+    ----------
+    X : examples
+    Y : complete outputs, or None
+    observed : what is known of the outputs, or None where that is all of Y
+    """
 
     X: Sequence[Any]
     Y: Sequence[Any] | None
+    observed: Sequence[Any] | None = None
 
     def __len__(self) -> int:
         return len(self.X)
@@ -101,6 +112,15 @@ class OutputSpace(BaseEstimator, ABC):
     ``scores[parts(y)]`` are the scores of its parts; and ``shifted_decode(w, x, scores,
     y=None)``, the argmax of ``<w, psi(x, z)> + scores[parts(z)].sum()``, plus ``Delta(y, z)``
     if y is given. A score of -1e30 forbids a part. Compiled spaces need ``parts`` only.
+
+    Missing parts. To be trained by `LatentStructuralSVM`, a space takes outputs of which only
+    some parts are known: ``is_complete(y)`` is false for them, ``fit_domain`` learns from what
+    is there, ``loss(y, y_hat)`` and ``loss_augmented_decode(w, x, y)`` count what is known of y
+    and nothing else (y_hat is complete), and ``impute(w, x, y)`` returns the complete output of
+    the largest ``<w, psi(x, .)>`` among those that agree with y. A compiled space has
+    ``pack(X, Y, observed=...)`` besides: Y is complete, the truth of psi, while Delta is
+    measured against `observed`, so that the loss of the truth is 0. What else it may say, with
+    defaults here: ``impute_batch``, ``guess``, ``complete_part``, ``encode``.
 
     The weight vector given to the decoders is read-only and reused between calls;
     copy it to keep it.
@@ -162,6 +182,91 @@ class OutputSpace(BaseEstimator, ABC):
         """Capabilities; override to declare an inexact decoder."""
         return SpaceTags()
 
+    # Outputs with missing parts.
+
+    def is_complete(self, y: Any) -> bool:
+        """Whether an output has no missing parts."""
+        return True
+
+    def impute(self, w: NDArray[np.float64], x: Any, y: Any) -> Any:
+        """``argmax <w, psi(x, z)>`` over the complete outputs z that agree with y."""
+        raise NotImplementedError(
+            f"{type(self).__name__} has no impute(w, x, y), which fills the missing parts of y"
+        )
+
+    def impute_batch(
+        self,
+        w: NDArray[np.floating],
+        X: Sequence[Any],
+        Y: Sequence[Any],
+        n_threads: int = 1,
+    ) -> list[Any]:
+        """``impute(w, x, y)`` of every pair; complete outputs stay as they are."""
+        wide: NDArray[np.float64] = np.ascontiguousarray(w, dtype=np.float64)
+        wide.setflags(write=False)
+        return [
+            y if self.is_complete(y) else self.impute(wide, x, y)
+            for x, y in zip(X, Y, strict=True)
+        ]
+
+    def guess(
+        self, X: Sequence[Any], Y: Sequence[Any], rng: np.random.Generator | None
+    ) -> list[Any]:
+        """Complete outputs to begin with: at random, or without rng always the same.
+
+        By default those of random weights.
+        """
+        rng = np.random.default_rng(0) if rng is None else rng
+        return self.impute_batch(rng.standard_normal(self.size_psi_), X, Y)
+
+    def complete_part(
+        self, X: Sequence[Any], Y: Sequence[Any]
+    ) -> tuple[Any, Any, Any] | None:
+        """Complete examples to learn the first weights from: ``(X', Y', parents)``, or None.
+
+        By default those among the examples that are complete. A space that can cut complete
+        examples out of others may return more; ``parents[k]``, an int, is the position in X of
+        what example k was cut from. None begins with `guess`.
+        """
+        kept = [i for i, y in enumerate(Y) if self.is_complete(y)]
+        if not kept:
+            return None
+        encoded: Any = X
+        plain = isinstance(X, (list, np.ndarray)) or not hasattr(X, "take")
+        part = pick(X, kept) if plain else encoded.take(kept)
+        return part, pick(Y, kept), kept
+
+    def encode(self, X: Sequence[Any]) -> Any:
+        """Examples in a form that ``pack`` and ``impute_batch`` take again with less work.
+
+        It has a length, and is a list, an array or has a method ``take(positions)``.
+        """
+        return X
+
+    def pack_observed(
+        self, X: Sequence[Any], Y: Sequence[Any], observed: Sequence[Any], **more: Any
+    ) -> Any:
+        """``pack`` with complete outputs Y, of which only `observed` is known.
+
+        By default ``pack(X, Y, observed=observed)`` of a space with a ``pack`` of its own.
+        Other arguments are what else ``pack`` takes for each example.
+        """
+        if type(self).pack is OutputSpace.pack:
+            return PackedObjects(X, Y, observed)
+        own: Any = self
+        if all(map(self.is_complete, observed)):
+            return own.pack(X, observed, **more)
+        return own.pack(X, Y, observed=observed, **more)
+
+    def rebind(self, packed: Any, oracle: Oracle) -> Oracle:
+        """The oracle over the examples of `oracle`, packed with other complete outputs.
+
+        A code stands for the same output as before, so that the working set of a solve on
+        the one oracle warm-starts a solve on the other.
+        """
+        latent = isinstance(packed, PackedObjects) and packed.observed is not None
+        return oracle if latent and move_truth(oracle, packed.Y) else self.bind(packed)
+
     # The way to the oracle. A compiled space overrides these.
 
     def pack(self, X: Sequence[Any], Y: Sequence[Any] | None = None) -> Any:
@@ -169,8 +274,15 @@ class OutputSpace(BaseEstimator, ABC):
         return PackedObjects(X, Y)
 
     def fit_pack(self, X: Sequence[Any], Y: Sequence[Any]) -> Any:
-        """``fit_domain`` and ``pack`` at once; override where that saves a pass."""
+        """``fit_domain`` and ``pack`` at once; override where that saves a pass.
+
+        Raises
+        ------
+        ValueError
+            If an output has missing parts, among others.
+        """
         self.validate(X, Y)
+        refuse_missing(self, Y)
         return self.fit_domain(X, Y).pack(X, Y)
 
     def bind(self, packed: Any) -> Oracle:
@@ -188,8 +300,15 @@ class OutputSpace(BaseEstimator, ABC):
                 f"joint_feature, to a whole number >= 1; "
                 + ("it is not set" if size is None else f"it is {size!r}")
             )
+        latent = packed.observed is not None
         oracle, _ = python_oracle(
-            self, packed.X, packed.Y, int(size), tags.exactness, tags.psi_cache_bytes
+            self,
+            packed.X,
+            packed.observed if latent else packed.Y,
+            int(size),
+            tags.exactness,
+            tags.psi_cache_bytes,
+            packed.Y if latent else None,
         )
         return oracle
 
@@ -206,3 +325,21 @@ class OutputSpace(BaseEstimator, ABC):
         """``[decode(w, x) for x in X]``; compiled spaces sweep without the GIL."""
         wide: NDArray[np.float64] = np.ascontiguousarray(w, dtype=np.float64)
         return [self.decode(wide, x) for x in X]
+
+
+def refuse_missing(space: OutputSpace, Y: Sequence[Any] | None, what: str = "") -> None:
+    """Raise ValueError for outputs with missing parts, which only a latent fit takes.
+
+    Parameters
+    ----------
+    space : OutputSpace
+    Y : outputs, or None
+    what : str
+        What is missing, such as "the label of a node".
+    """
+    for i, y in enumerate(Y if Y is not None else ()):
+        if not space.is_complete(y):
+            raise ValueError(
+                f"y: example {i} has missing parts{what and f' ({what})'}; "
+                f"{LATENT_HINT}"
+            )

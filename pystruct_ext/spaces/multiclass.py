@@ -15,6 +15,7 @@ from pystruct_ext.losses import cost_matrix
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import multiclass as _multiclass
 from pystruct_ext.spaces._labels import UnseenLabelError, padded
+from pystruct_ext.spaces._matrix_rows import as_row, with_constant
 from pystruct_ext.spaces.compiled import CompiledSpace
 from pystruct_ext.spaces.wide import occurring, renumbered
 from pystruct_ext.utils.examples import as_examples, is_missing
@@ -31,6 +32,10 @@ class PackedClasses:
 
     def __len__(self) -> int:
         return self.rows.n_examples
+
+    def take(self, positions: Sequence[int]) -> PackedClasses:
+        """Some of the rows."""
+        return PackedClasses(self.rows.take(list(positions)))
 
 
 @storable(renamed={"label_loss": "task_loss"})
@@ -126,6 +131,13 @@ class MulticlassSpace(CompiledSpace):
         self.size_psi_ = rows.n_features * self.stride_
         return PackedClasses(rows, np.ascontiguousarray(codes, dtype=np.int32))
 
+    def widen(self, k: int, cost: NDArray[np.floating]) -> None:
+        """Make the classes of a fitted space 0 .. k - 1, with the given costs (k, k)."""
+        columns = self.size_psi_ // self.stride_
+        self.classes_, self.cost_ = list(range(k)), np.asarray(cost, dtype=np.float64)
+        self.stride_ = padded(k)
+        self.size_psi_ = columns * self.stride_
+
     def check_loaded(self) -> None:
         """Raise unless the fitted attributes are what fitting makes; see `Fitted`."""
         fitted = Fitted(self)
@@ -168,7 +180,7 @@ class MulticlassSpace(CompiledSpace):
         if not hasattr(X, "indptr"):
             X = np.asarray(X)
         if self.fit_intercept:
-            X = _with_constant(X, self.intercept_scaling)
+            X = with_constant(X, self.intercept_scaling)
         return PackedRows.from_matrix(X, np.dtype(self.dtype))
 
     def _kept(self, rows: PackedRows) -> PackedRows:
@@ -206,7 +218,7 @@ class MulticlassSpace(CompiledSpace):
         return dict(zip(self.classes_, marginals.ravel().tolist(), strict=True))
 
     def _one(self, x: Any) -> Any:
-        return _row(x)
+        return as_row(x)
 
     def loss(self, y: Any, y_hat: Any) -> float:
         """``cost(y, y_hat)``; a class unknown at fit costs 1 unless right."""
@@ -274,20 +286,3 @@ def _checked_classes(Y: Any) -> NDArray[Any]:
                 f"{Y[0]!r} and example {i} has {value!r}"
             )
     return given
-
-
-def _row(x: Any) -> Any:
-    return x if hasattr(x, "indptr") else np.asarray(x).reshape(1, -1)
-
-
-def _with_constant(X: Any, value: float) -> Any:
-    if hasattr(X, "indptr"):
-        from scipy.sparse import csr_array, hstack
-
-        column = csr_array(np.full((X.shape[0], 1), value))
-        return hstack([X, column], format="csr")
-    if X.ndim != 2:
-        raise ValueError(f"X must have shape (n, d), got {X.shape}")
-    return np.hstack(
-        [X, np.full((len(X), 1), value, dtype=np.result_type(X, np.float32))]
-    )

@@ -14,7 +14,14 @@ from pystruct_ext._core.ragged import PackedRows
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._encoding import FeatureEncoder
 from pystruct_ext.spaces._kernels import segments as _segments
-from pystruct_ext.spaces._labels import UnseenLabelError, label_classes, padded
+from pystruct_ext.spaces._labels import (
+    UnseenLabelError,
+    encode_labels,
+    label_classes,
+    padded,
+)
+from pystruct_ext.spaces._partial import best_agreeing
+from pystruct_ext.spaces.base import refuse_missing
 from pystruct_ext.spaces.compiled import CompiledSpace
 from pystruct_ext.utils.examples import n_rows_of
 from pystruct_ext.utils.fitted import INT32_MAX, Fitted
@@ -33,13 +40,20 @@ class PackedSegments:
         One row of features per token.
     codes : (n_tokens,) int32 or None
         2 label + 1 for the first token of a segment, 2 label for others.
+    order : pair of arrays, or None
+        Offsets (n + 1,), and labels in order of those sequences of which only they are known.
     """
 
     rows: PackedRows
     codes: NDArray[np.int32] | None = None
+    order: tuple[NDArray[np.int64], NDArray[np.int32]] | None = None
 
     def __len__(self) -> int:
         return self.rows.n_examples
+
+    def take(self, positions: Sequence[int]) -> PackedSegments:
+        """Features of some sequences."""
+        return PackedSegments(self.rows.take(list(positions)))
 
 
 @storable(renamed={"segment_loss": "task_loss"})
@@ -76,6 +90,11 @@ class SegmentSpace(CompiledSpace):
     x as for `SequenceSpace`; y is a list of (start, end, label), end exclusive, which
     cover the sequence. Two neighbours may have the same label. Training examples must not
     have segments longer than `max_length`.
+
+    For `LatentStructuralSVM` y may be a list of labels, those of the segments in order, while
+    nobody knows where they begin. The loss is then on the labels: 1 for each place in the two
+    lists where they differ, or where one has ended. Without a `max_length` their segments may
+    be as long as the sequences allow, which takes long.
 
     References
     ----------
@@ -118,12 +137,16 @@ class SegmentSpace(CompiledSpace):
     def fit_domain(
         self, X: Sequence[Any], Y: Sequence[Any] | None = None
     ) -> SegmentSpace:
-        """Learn labels, features and sizes."""
-        self.fit_pack(X, Y)
+        """Learn labels, features and sizes; some y may be lists of labels."""
+        self._fit(X, Y)
         return self
 
     def fit_pack(self, X: Sequence[Any], Y: Sequence[Any] | None) -> PackedSegments:
         """Learn labels, features and sizes, and pack the examples."""
+        refuse_missing(self, Y, "where segments begin")
+        return self._packed(self._fit(X, Y), Y)
+
+    def _fit(self, X: Sequence[Any], Y: Sequence[Any] | None) -> PackedRows:
         self._check_parameters()
         if Y is None:
             raise ValueError("y is needed to learn the labels, got None")
@@ -131,15 +154,17 @@ class SegmentSpace(CompiledSpace):
             self.template, self.min_count, self.hash_bits, np.dtype(self.dtype)
         )
         rows = encoder.fit(X)
-        check_segmentations(Y, rows.lengths)
+        self._check_segments(Y, rows.lengths)
         self.encoder_, self.n_features_ = encoder, rows.n_features
-        self.classes_ = label_classes(
-            [[label for _, _, label in y] for y in Y], unit="segment"
-        )
+        self.classes_ = label_classes([labels_in_order(y) for y in Y], unit="segment")
         longest = dict.fromkeys(self.classes_, 1)
-        for y in Y:
-            for a, b, label in y:
-                longest[label] = max(longest[label], b - a)
+        for y, n in zip(Y, rows.lengths.tolist(), strict=True):
+            for segment in y:
+                if self.is_complete(y):
+                    a, b, label = segment
+                    longest[label] = max(longest[label], b - a)
+                else:
+                    longest[segment] = max(longest[segment], n - len(y) + 1)
         if isinstance(self.max_length, Mapping):
             longest.update({k: int(v) for k, v in self.max_length.items()})
         elif self.max_length is not None:
@@ -154,7 +179,7 @@ class SegmentSpace(CompiledSpace):
         self.stride_ = padded(k)
         parts = (3 if self.boundary else 1) * self.n_features_
         self.size_psi_ = (parts + self.n_lengths + k + 2) * self.stride_
-        return self._packed(rows, Y)
+        return rows
 
     def _check_parameters(self) -> None:
         for name, allowed in (
@@ -186,9 +211,138 @@ class SegmentSpace(CompiledSpace):
         parts = (3 if fitted.value("boundary") else 1) * d
         fitted.equal("size_psi_", (parts + self.n_lengths + k + 2) * stride)
 
-    def pack(self, X: Sequence[Any], Y: Sequence[Any] | None = None) -> PackedSegments:
-        """Pack examples with what was learnt at fit."""
-        return self._packed(self.encoder_.transform(X), Y)
+    def pack(
+        self,
+        X: Sequence[Any],
+        Y: Sequence[Any] | None = None,
+        observed: Sequence[Any] | None = None,
+    ) -> PackedSegments:
+        """Pack examples with what was learnt at fit.
+
+        With `observed`, some of which are lists of labels, the loss is measured against that,
+        and Y, segmentations, is the truth of ``psi``.
+        """
+        refuse_missing(self, Y, "where segments begin")
+        packed = self._packed(self._rows_of(X), Y)
+        if observed is not None:
+            packed.order = self._order(observed, packed.rows.lengths)
+            for i, (y, z) in enumerate(zip(observed, Y or (), strict=False)):
+                if labels_in_order(y) != labels_in_order(z):
+                    raise ValueError(
+                        f"y: example {i} has the labels {list(y)!r:.80} in order, but "
+                        f"{labels_in_order(z)!r:.80} stand for them"
+                    )
+        return packed
+
+    # Segments of which only the labels are known.
+
+    def is_complete(self, y: Any) -> bool:
+        """Whether y is made of segments, not of labels alone."""
+        if not isinstance(y, (list, tuple)):
+            return True  # whatever it is, no list of labels
+        return all(isinstance(s, (tuple, list)) and len(s) == 3 for s in y)
+
+    def impute(self, w: NDArray[np.float64], x: Any, y: Any) -> Any:
+        """The best segments of x with the labels y, in order."""
+        return self.impute_batch(w, [x], [y])[0]
+
+    def impute_batch(
+        self,
+        w: NDArray[np.floating],
+        X: Sequence[Any],
+        Y: Sequence[Any],
+        n_threads: int = 1,
+    ) -> list[Any]:
+        """The best segments of every x with the labels y, in order.
+
+        Raises
+        ------
+        ValueError
+            If there are none.
+        """
+        rows = self._rows_of(X)
+        open_ = [i for i, y in enumerate(Y) if not self.is_complete(y)]
+        if not open_:
+            return list(Y)
+        # What differs in a label costs 1.
+        order = self._order(Y, rows.lengths)
+        packed = PackedSegments(rows, np.ones(rows.n_rows, dtype=np.int32), order)
+
+        def nothing(i: int) -> str:
+            return (
+                f"y: example {i} has no segments with the labels {list(Y[i])!r:.80} in "
+                "this order that max_length allows"
+            )
+
+        oracle = self.bind(packed)
+        codes = best_agreeing(oracle, self._own(w), open_, n_threads, nothing)
+        found = list(Y)
+        for i, code in zip(open_, codes, strict=True):
+            found[i] = self.segments_of(code.tolist())
+            if labels_in_order(found[i]) != list(Y[i]):
+                raise ValueError(nothing(i))
+        return found
+
+    def guess(
+        self, X: Sequence[Any], Y: Sequence[Any], rng: np.random.Generator | None
+    ) -> list[Any]:
+        """Segments of about equal length, or of random lengths."""
+        lengths = self._rows_of(X).lengths.tolist()
+        index = {label: k for k, label in enumerate(self.classes_)}
+        found = super().guess(X, Y, rng)
+        for i, (y, n) in enumerate(zip(Y, lengths, strict=True)):
+            if self.is_complete(y):
+                continue
+            m = len(y)
+            if rng is None:
+                cuts = np.round(np.linspace(0, n, m + 1)).astype(int)
+            else:
+                inner = rng.choice(np.arange(1, n), size=m - 1, replace=False)
+                cuts = np.concatenate([[0], np.sort(inner), [n]])
+            allowed = [self.longest_[index[label]] for label in y]
+            if np.all(np.diff(cuts) <= allowed):
+                ends = zip(cuts[:-1].tolist(), cuts[1:].tolist(), y, strict=True)
+                found[i] = list(ends)
+        return found
+
+    def encode(self, X: Sequence[Any]) -> PackedSegments:
+        """Packed features, which ``pack`` and ``impute_batch`` take as they are."""
+        return PackedSegments(self._rows_of(X))
+
+    def loss_augmented_decode(self, w: NDArray[np.floating], x: Any, y: Any) -> Any:
+        """Most violating output of (x, y); y may be a list of labels."""
+        if self.is_complete(y):
+            return super().loss_augmented_decode(w, x, y)
+        packed = self.pack([x], observed=[y])
+        packed.codes = np.ones(packed.rows.n_rows, dtype=np.int32)
+        return self._best(w, packed, 1.0)
+
+    def _rows_of(self, X: Any) -> PackedRows:
+        return X.rows if isinstance(X, PackedSegments) else self.encoder_.transform(X)
+
+    def _order(
+        self, Y: Sequence[Any], lengths: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        self._check_segments(Y, lengths)
+        lists = [[] if self.is_complete(y) else list(y) for y in Y]
+        codes = encode_labels(lists, self.classes_)
+        ends = np.concatenate([[0], np.cumsum([len(v) for v in lists])])
+        return ends.astype(np.int64), codes
+
+    def _check_segments(self, Y: Sequence[Any], lengths: NDArray[np.int64]) -> None:
+        known = []
+        for i, (y, n) in enumerate(zip(Y, lengths.tolist(), strict=False)):
+            partly = isinstance(y, (list, tuple)) and not self.is_complete(y)
+            if partly and any(isinstance(s, (list, tuple)) for s in y):
+                partly = False  # neither nor: what is wrong is said of segments
+            if partly and len(y) > n:
+                raise ValueError(
+                    f"y: example {i} has {len(y)} labels in order, more than the {n} tokens "
+                    "of the sequence"
+                )
+            # A segment of the whole stands for what is not known.
+            known.append([(0, n, y[0])] if partly else y)
+        check_segmentations([*known, *Y[len(known) :]], lengths)
 
     def _packed(self, rows: PackedRows, Y: Sequence[Any] | None) -> PackedSegments:
         if Y is None:
@@ -215,7 +369,7 @@ class SegmentSpace(CompiledSpace):
 
     def bind(self, packed: PackedSegments) -> Oracle:
         """The oracle over packed sequences."""
-        rows = packed.rows
+        rows, order = packed.rows, packed.order
         outside = -1
         if self.outside in self.classes_:
             outside = self.classes_.index(self.outside)
@@ -234,6 +388,8 @@ class SegmentSpace(CompiledSpace):
                 "longest": self.longest_,
                 "token_loss": self.task_loss == "tokens",
                 "outside": outside,
+                "order_offsets": None if order is None else order[0],
+                "order": None if order is None else order[1],
             },
             np.dtype(self.dtype),
         )
@@ -263,7 +419,14 @@ class SegmentSpace(CompiledSpace):
     # One example in domain language.
 
     def loss(self, y: Any, y_hat: Any) -> float:
-        """Wrong tokens, or segments that are in one of y and y_hat only."""
+        """Wrong tokens, or segments that are in one of y and y_hat only.
+
+        Where y is a list of labels, the places where the labels in order differ.
+        """
+        if not self.is_complete(y):
+            found = labels_in_order(y_hat)
+            wrong = sum(p != q for p, q in zip(y, found, strict=False))
+            return float(wrong + abs(len(y) - len(found)))
         if self.task_loss == "segments":
             a = {s for s in map(tuple, y) if s[2] != self.outside}
             b = {s for s in map(tuple, y_hat) if s[2] != self.outside}
@@ -301,12 +464,21 @@ class SegmentSpace(CompiledSpace):
         """Examples are checked while they are packed."""
 
 
+def labels_in_order(y: Any) -> list[Any]:
+    """Labels of segments, or what is a list of labels already."""
+    return [s[2] if isinstance(s, (tuple, list)) and len(s) == 3 else s for s in y]
+
+
 def check_segmentations(Y: Sequence[Any], lengths: NDArray[np.int64]) -> None:
     """Raise unless every y covers its sequence with segments, in order and without gaps."""
     if len(Y) != len(lengths):
         raise ValueError(f"y has {len(Y)} segmentations, but X has {len(lengths)}")
     for i, (y, n) in enumerate(zip(Y, lengths.tolist(), strict=True)):
         at = 0
+        if not isinstance(y, Iterable) or isinstance(y, (str, bytes)):
+            raise TypeError(
+                f"y: example {i} must be a list of segments, got {type(y).__name__}"
+            )
         for segment in y:
             if not (isinstance(segment, (tuple, list)) and len(segment) == 3):
                 raise TypeError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise, product
 from typing import Any, ClassVar
 
@@ -23,38 +22,29 @@ from pystruct_ext.spaces._labels import (
     label_classes,
     padded,
 )
-from pystruct_ext.spaces.compiled import CompiledSpace
+from pystruct_ext.spaces._partial import (
+    KnownLabels,
+    all_known,
+    is_open,
+    known_classes,
+    refuse_open,
+)
+from pystruct_ext.spaces._partly_labelled import PartlyLabelled
+from pystruct_ext.spaces._sequences import (
+    CodedLabels,
+    PackedSequences,
+    mask,
+    seen_pairs,
+    token_weights,
+)
 from pystruct_ext.spaces.constraints import Allowed, allowed_transitions
-from pystruct_ext.utils.examples import as_examples, as_sequence, n_rows_of
+from pystruct_ext.utils.examples import n_rows_of
 from pystruct_ext.utils.fitted import INT32_MAX, Fitted
 from pystruct_ext.utils.renamed import renamed_parameters
-from pystruct_ext.utils.weights import real_numbers
-
-
-@dataclass
-class PackedSequences:
-    """Sequences as arrays.
-
-    Attributes
-    ----------
-    rows : PackedRows
-        One row of features per token.
-    labels : (n_tokens,) int32 or None
-        Index of the true label of every token.
-    token_weight : (n_tokens,) or None
-        Weight of every token in the loss.
-    """
-
-    rows: PackedRows
-    labels: NDArray[np.int32] | None = None
-    token_weight: NDArray[np.floating] | None = None
-
-    def __len__(self) -> int:
-        return self.rows.n_examples
 
 
 @storable(renamed={"label_loss": "task_loss"})
-class SequenceSpace(CompiledSpace):
+class SequenceSpace(PartlyLabelled):
     """Label sequences scored by a first-order chain.
 
     ``<w, psi(x, y)> = sum_t <w_{y_t}, x_t> + sum_t trans(y_{t-1}, y_t) + start(y_0) +
@@ -91,6 +81,10 @@ class SequenceSpace(CompiledSpace):
     -----
     Layout of w: feature-major, the K labels of a feature contiguous and padded to
     ``stride_`` entries; then transitions (K, stride_) [previous][next], start, end.
+
+    For `LatentStructuralSVM` a label may be missing, None, or a set of the labels that it may
+    be: a token costs the least cost over those, nothing where it is None. With
+    ``features="seen"`` a missing label adds no pairs.
 
     References
     ----------
@@ -133,8 +127,8 @@ class SequenceSpace(CompiledSpace):
     def fit_domain(
         self, X: Sequence[Any], Y: Sequence[Any] | None = None
     ) -> SequenceSpace:
-        """Learn labels, features and sizes."""
-        self.fit_pack(X, Y)
+        """Learn labels, features and sizes; labels may be missing."""
+        self._fit(X, Y)
         return self
 
     def fit_pack(
@@ -144,6 +138,17 @@ class SequenceSpace(CompiledSpace):
         token_weight: Sequence[Any] | None = None,
     ) -> PackedSequences:
         """Learn labels, features and sizes, and pack the examples."""
+        if Y is not None and not isinstance(Y, CodedLabels):
+            Y = as_lists(Y)
+            refuse_open(Y)
+        return self._fit(X, Y, token_weight)
+
+    def _fit(
+        self,
+        X: Sequence[Any],
+        Y: Sequence[Any] | None,
+        token_weight: Sequence[Any] | None = None,
+    ) -> PackedSequences:
         self._check_parameters()
         if Y is None:
             raise ValueError("y is needed to learn the labels, got None")
@@ -152,14 +157,15 @@ class SequenceSpace(CompiledSpace):
         encoder = FeatureEncoder(
             self.template, self.min_count, self.hash_bits, np.dtype(self.dtype)
         )
-        rows = encoder.fit(X)
+        rows, partly = encoder.fit(X), False
         if coded is not None:
             self.classes_ = list(coded.classes)
         else:
             if labels is None:
                 raise AssertionError
             check_lengths(rows.lengths, labels)
-            self.classes_ = label_classes(labels)
+            partly = not all(map(all_known, labels))
+            self.classes_ = known_classes(labels) if partly else label_classes(labels)
         if len(self.classes_) < 2:
             raise ValueError(
                 f"y has the single class {self.classes_[0]!r}, expected at least 2 labels"
@@ -170,13 +176,21 @@ class SequenceSpace(CompiledSpace):
         self.stride_ = padded(k)
         self.cost_ = cost_matrix(self.task_loss, self.classes_)
         self.allowed_ = allowed_transitions(self.constraints, self.classes_)
-        packed = self._packed(rows, Y if coded is not None else labels, token_weight)
+        if partly and labels is not None:
+            packed = PackedSequences(rows, known=KnownLabels.of(labels, self.classes_))
+        else:
+            packed = self._packed(
+                rows, Y if coded is not None else labels, token_weight
+            )
         self.state_ptr_, self.state_label_ = None, None
         self.n_state_ = self.n_features_ * self.stride_
         if self.features == "seen":
-            if packed.labels is None:
-                raise AssertionError
-            self.state_ptr_, self.state_label_ = _seen_pairs(rows, packed.labels, k)
+            known = packed.known
+            if known is None:
+                if packed.labels is None:
+                    raise AssertionError
+                known = KnownLabels(packed.labels, np.eye(k, dtype=bool))
+            self.state_ptr_, self.state_label_ = seen_pairs(rows, known)
             self.n_state_ = len(self.state_label_)
             self._freeze()
         self.size_psi_ = self.n_state_ + (k + 2) * self.stride_
@@ -187,14 +201,28 @@ class SequenceSpace(CompiledSpace):
         X: Sequence[Any],
         Y: Sequence[Any] | None = None,
         token_weight: Sequence[Any] | None = None,
+        observed: Sequence[Any] | None = None,
     ) -> PackedSequences:
-        """Pack examples with what was learnt at fit; unknown feature names are dropped."""
-        rows = self.encoder_.transform(X)
+        """Pack examples with what was learnt at fit; unknown feature names are dropped.
+
+        With `observed`, label sequences with missing labels, the loss is measured against
+        that, and Y, complete, is the truth of ``psi``.
+        """
+        rows = self._rows_of(X)
+        known = None
+        if observed is not None:
+            known = self._known(rows, observed)
         if Y is None or isinstance(Y, CodedLabels):
-            return self._packed(rows, Y, token_weight)
-        labels = as_lists(Y)
-        check_lengths(rows.lengths, labels)
-        return self._packed(rows, labels, token_weight)
+            packed = self._packed(rows, Y, token_weight)
+        else:
+            labels = as_lists(Y)
+            check_lengths(rows.lengths, labels)
+            refuse_open(labels)
+            packed = self._packed(rows, labels, token_weight)
+        packed.known = known
+        if known is not None and packed.labels is not None:
+            self._check_agreement(packed.labels, known, rows.offsets)
+        return packed
 
     def _packed(
         self, rows: PackedRows, Y: Any, token_weight: Sequence[Any] | None
@@ -212,7 +240,7 @@ class SequenceSpace(CompiledSpace):
         self._check_legal(labels, rows.offsets)
         weight = None
         if token_weight is not None:
-            weight = _token_weight(token_weight, rows.lengths, np.dtype(self.dtype))
+            weight = token_weights(token_weight, rows.lengths, np.dtype(self.dtype))
         return PackedSequences(rows, labels, weight)
 
     def _check_parameters(self) -> None:
@@ -297,11 +325,15 @@ class SequenceSpace(CompiledSpace):
 
     def bind(self, packed: PackedSequences) -> Oracle:
         """The oracle over packed sequences."""
+        cost, known = self.cost_, packed.known
+        return self._bound(packed, cost if known is None else known.cost(cost))
+
+    def _bound(self, packed: PackedSequences, costs: NDArray[np.floating]) -> Oracle:
         dtype = np.dtype(self.dtype)
         k, stride = len(self.classes_), self.stride_
-        rows, a = packed.rows, self.allowed_
-        cost = np.zeros((k, stride), dtype=dtype)
-        cost[:, :k] = self.cost_
+        rows, a, known = packed.rows, self.allowed_, packed.known
+        cost = np.zeros((len(costs), stride), dtype=dtype)
+        cost[:, :k] = costs
         return _chain.CHAIN.bind(
             {
                 "indptr": rows.indptr,
@@ -310,13 +342,15 @@ class SequenceSpace(CompiledSpace):
                 "n_features": rows.n_features,
                 "offsets": rows.offsets,
                 "labels": packed.labels,
+                "cost_row": None if known is None else known.kinds,
                 "token_weight": packed.token_weight,
                 "n_labels": k,
                 "stride": stride,
+                "n_costs": len(cost),
                 "cost": cost,
-                "transition_mask": _mask(a.transition, stride, dtype),
-                "start_mask": _mask(a.start, stride, dtype),
-                "end_mask": _mask(a.end, stride, dtype),
+                "transition_mask": mask(a.transition, stride, dtype),
+                "start_mask": mask(a.start, stride, dtype),
+                "end_mask": mask(a.end, stride, dtype),
                 "state_ptr": self.state_ptr_,
                 "state_label": self.state_label_,
                 "n_state": self.n_state_,
@@ -366,7 +400,10 @@ class SequenceSpace(CompiledSpace):
     # One example in domain language.
 
     def loss(self, y: Any, y_hat: Any) -> float:
-        """Sum of costs over tokens; a label unknown at fit costs 1 unless right."""
+        """Sum of costs over tokens; a label unknown at fit costs 1 unless right.
+
+        Labels of y may be missing (None: no cost) or sets (the least cost over their labels).
+        """
         index = {label: k for k, label in enumerate(self.classes_)}
         (y,), (y_hat,) = as_lists([y]), as_lists([y_hat], "y_hat")
         if len(y) != len(y_hat):
@@ -374,11 +411,17 @@ class SequenceSpace(CompiledSpace):
                 f"y has {len(y)} labels and y_hat {len(y_hat)}, expected the same length"
             )
         total = 0.0
-        for a, b in zip(y, y_hat, strict=True):
+
+        def cost(a: Any, b: Any) -> float:
             if a in index and b in index:
-                total += float(self.cost_[index[a], index[b]])
-            else:
-                total += float(a != b)
+                return float(self.cost_[index[a], index[b]])
+            return float(a != b)
+
+        for a, b in zip(y, y_hat, strict=True):
+            if not is_open(a):
+                total += cost(a, b)
+            elif a is not None:
+                total += min(cost(v, b) for v in a)
         return total
 
     def parts(self, y: Any) -> tuple[NDArray[np.int64], ...]:
@@ -463,92 +506,6 @@ class SequenceSpace(CompiledSpace):
             "start": tail[k * stride : k * stride + k],
             "end": tail[(k + 1) * stride : (k + 1) * stride + k],
         }
-
-
-class CodedLabels:
-    """Labels of all tokens as indices into a list of labels: what file readers give.
-
-    Parameters
-    ----------
-    codes : (n_tokens,) int32
-    classes : list of labels
-    """
-
-    def __init__(self, codes: NDArray[np.int32], classes: Sequence[Any]) -> None:
-        order = np.argsort(np.array(classes, dtype=object), kind="stable")
-        rank = np.empty(len(classes), dtype=np.int32)
-        rank[order] = np.arange(len(classes), dtype=np.int32)
-        self.codes = rank[codes]
-        self.classes = [classes[k] for k in order]
-
-    def __len__(self) -> int:
-        return len(self.codes)
-
-    def codes_for(self, classes: list[Any]) -> NDArray[np.int32]:
-        """The codes with respect to another list of classes."""
-        if classes == self.classes:
-            return self.codes
-        index = {label: k for k, label in enumerate(classes)}
-        unknown = [label for label in self.classes if label not in index]
-        if unknown:
-            raise ValueError(
-                f"y has the label {unknown[0]!r}, which was not seen at fit; known are "
-                f"{classes}"
-            )
-        table = np.array([index[label] for label in self.classes], dtype=np.int32)
-        return table[self.codes]
-
-
-def _mask(
-    allowed: NDArray[np.bool_], stride: int, dtype: np.dtype[Any]
-) -> NDArray[Any]:
-    """0 where allowed, -inf where not and in the padding."""
-    out = np.full((*allowed.shape[:-1], stride), -np.inf, dtype=dtype)
-    out[..., : allowed.shape[-1]][allowed] = 0.0
-    return out
-
-
-def _token_weight(
-    weights: Sequence[Any], lengths: NDArray[np.int64], dtype: np.dtype[Any]
-) -> NDArray[np.floating]:
-    weights = as_examples(weights, "token_weight")
-    if not hasattr(weights, "__len__"):
-        raise TypeError(
-            "token_weight must be a list of weights, one array per example, got "
-            f"{type(weights).__name__}"
-        )
-    if len(weights) != len(lengths):
-        raise ValueError(
-            f"token_weight has {len(weights)} examples, but X has {len(lengths)}"
-        )
-    arrays = []
-    for i, v in enumerate(weights):
-        where = f"token_weight: example {i}"
-        a = real_numbers(v if isinstance(v, np.ndarray) else as_sequence(v), where)
-        if a.shape != (lengths[i],):
-            raise ValueError(f"{where} has shape {a.shape}, expected ({lengths[i]},)")
-        if not np.all(np.isfinite(a)) or np.any(a < 0):
-            raise ValueError(f"{where} has a weight that is negative or not finite")
-        arrays.append(a)
-    return np.concatenate(arrays).astype(dtype)
-
-
-def _seen_pairs(
-    rows: PackedRows, labels: NDArray[np.int32], k: int
-) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Pairs (feature, label) that occur in the data, as a CSR pattern."""
-    if rows.is_dense or rows.indptr is None or rows.indices is None:
-        features = np.arange(rows.n_features, dtype=np.int64)
-        seen = np.unique(labels)
-        keys = (features[:, None] * k + seen[None, :]).ravel()
-    else:
-        per_entry = np.repeat(labels, np.diff(rows.indptr))
-        keys = np.unique(rows.indices.astype(np.int64) * k + per_entry)
-    feature = keys // k
-    ptr = np.concatenate(
-        [[0], np.cumsum(np.bincount(feature, minlength=rows.n_features))]
-    )
-    return ptr.astype(np.int64), (keys % k).astype(np.int32)
 
 
 __all__ = ["Allowed", "CodedLabels", "PackedSequences", "SequenceSpace"]

@@ -220,6 +220,10 @@ class SpaceCase:
         for i in range(self.n):
             yield i, item(self.X, i), self.Y[i]
 
+    def share_tables(self, tables: dict[int, Table | None]) -> None:
+        """Use, and add to, the tables of a case of the same problem."""
+        self._tables = tables
+
     def table(self, i: int) -> Table | None:
         """All outputs of example i, or None if they cannot be enumerated."""
         if i not in self._tables:

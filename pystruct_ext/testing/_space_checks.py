@@ -8,7 +8,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import clone
@@ -275,20 +275,40 @@ def yield_space_checks(
         def test_my_space(check):
             check()
     """
+    battery = _Battery(space, make_problem, n_problems, random_state)
     for check in SPACE_CHECKS:
         name = getattr(check, "__name__", repr(check))
-        yield name, partial(_run, check, space, make_problem, n_problems, random_state)
+        yield name, partial(battery.run, check)
 
 
-def _run(
-    check: SpaceCheck,
-    space: OutputSpace,
-    make_problem: MakeProblem,
-    n_problems: int,
-    random_state: int,
-) -> None:
-    for k in range(n_problems):
-        check(SpaceCase.make(space, make_problem, random_state, k))
+class _Battery:
+    """The checks of one space. All see the same problems, which are enumerated once."""
+
+    # The battery whose tables are kept: of one space only, for they may be large.
+    _last: ClassVar[_Battery | None] = None
+
+    def __init__(
+        self,
+        space: OutputSpace,
+        make_problem: MakeProblem,
+        n_problems: int,
+        random_state: int,
+    ) -> None:
+        self.space = space
+        self.make_problem = make_problem
+        self.n_problems = n_problems
+        self.random_state = random_state
+        self.tables: dict[int, Any] = {}
+
+    def run(self, check: SpaceCheck) -> None:
+        last = _Battery._last
+        if last is not None and last is not self:
+            last.tables.clear()
+        _Battery._last = self
+        for k in range(self.n_problems):
+            case = SpaceCase.make(self.space, self.make_problem, self.random_state, k)
+            case.share_tables(self.tables.setdefault(k, {}))
+            check(case)
 
 
 def check_output_space(

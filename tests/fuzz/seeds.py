@@ -89,6 +89,21 @@ TEXTS: dict[str, list[tuple[str, str]]] = {
         (".fa", ">a\nACG-T\n>b\nA-GGT\n>c\nAC.GT\n>d\n-CAGT\n"),
         (".fa", ">a long name\nACGT\nACG\n>b\nAG\n>\nA\n>\nA\n"),
     ],
+    "graphs": [
+        (
+            ".jsonl",
+            '{"features": [[1, 0.5], [0, -2], [3, 1e-3]], "edges": [[0, 1], [2, 1]], '
+            '"edge_features": [[1], [0.5]], "edge_types": ["is", "of"], "node_weights": '
+            '[1, 2.5, 0], "names": ["a", "b", 3], "labels": ["x", "y", "x"]}\n'
+            '{"features": [[1, 2]], "edges": [], "labels": ["y"]}\n',
+        ),
+        (
+            ".jsonl",
+            '{"features": {"width": 5, "rows": [{"0": 1}, {}, {"4": -1.5}, {"2": 1}]}, '
+            '"edges": [[0, 1], [1, 3], [2, 3], [0, 2]], "shape": [2, 2], "node_types": '
+            '[0, 0, 0, 0], "labels": [1, null, 2, [1, 2]]}\n',
+        ),
+    ],
     "matchings": [
         (
             ".jsonl",
@@ -110,6 +125,14 @@ TEXTS: dict[str, list[tuple[str, str]]] = {
             ".jsonl",
             '{"src_words": ["the", "cat"], "tgt_words": ["le", "chat"], "alignment": [[0, 0], '
             '[1, 1]], "possible": [[0, 1]], "n": 1}\n{"src_words": [], "tgt_words": ["x"]}\n',
+        ),
+    ],
+    "pair_graphs": [
+        (
+            ".jsonl",
+            '{"items": ["a", "b", "c"], "pairs": [["a", "b"], ["b", "c"]], "features": [[1, '
+            '0.5], [-2, 0]], "clusters": ["x", "x", "y"]}\n{"n": 2, "name": "two", "pairs": '
+            '[[1, 0]], "features": [[3, 1]], "links": [[0, 1]]}\n',
         ),
     ],
     "queries": [
@@ -173,7 +196,9 @@ OF_READER = {
     "brackets": ("brackets",),
     "folds": ("folds",),
     "alignments": ("alignments",),
+    "pair_graphs": ("pair_graphs",),
     "ambient": ("ambient",),
+    "graphs": ("graphs",),
     "matchings": ("matchings",),
     "pharaoh": ("pharaoh",),
     "word_alignments": ("word_alignments",),
@@ -191,7 +216,9 @@ OF_STRUCTURE = {
     "constituency": ("brackets",),
     "folding": ("folds",),
     "alignment": ("alignments",),
+    "graph": ("graphs",),
     "matching": ("matchings",),
+    "clustering": ("pair_graphs",),
     "ranking": ("letor",),
     "multiclass": ("libsvm",),
     "diverse-ranking": ("queries",),

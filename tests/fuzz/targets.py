@@ -342,6 +342,17 @@ def _alignments_back(path: str, data: Any) -> Any:
     return view(data), view
 
 
+def _graphs_back(path: str, data: Any) -> Any:
+    def view(d: Any) -> Any:
+        names = ("edges", "edge_features", "node_types", "edge_types", "shape", "names")
+        graphs = [[getattr(g, name) for name in ("features", *names)] for g in d.graphs]
+        weights = [g.node_weights for g in d.graphs]
+        return graphs, weights, None if d.labels is None else list(map(list, d.labels))
+
+    readers.write_graphs(path, data.graphs, data.labels)
+    return view(data), view
+
+
 def _matchings_back(path: str, data: Any) -> Any:
     def view(d: Any) -> Any:
         # What has features for no pair at all has no width either.
@@ -349,6 +360,17 @@ def _matchings_back(path: str, data: Any) -> Any:
         return (d.ids, d.links, [(x.shape, x.pairs, x.features) for x in full])
 
     readers.write_matchings(path, data.problems, data.links, data.ids)
+    return view(data), view
+
+
+def _pair_graphs_back(path: str, data: Any) -> Any:
+    def view(d: Any) -> Any:
+        return (
+            [(g.n, g.items, g.name, g.pairs, g.features) for g in d.graphs],
+            d.clusters,
+        )
+
+    readers.write_pair_graphs(path, data.graphs, data.clusters)
     return view(data), view
 
 
@@ -376,6 +398,8 @@ _BACK: dict[str, Callable[[str, Any], Any]] = {
     "read_conllu": _conllu_back,
     "read_folds": _folds_back,
     "read_alignments": _alignments_back,
+    "read_graphs": _graphs_back,
+    "read_pair_graphs": _pair_graphs_back,
     "read_letor": _letor_back,
     "read_matchings": _matchings_back,
     "read_pharaoh": _plain_back(readers.write_pharaoh),

@@ -10,7 +10,12 @@ from pathlib import Path
 import pytest
 
 import pystruct_ext
-from pystruct_ext import FoldingSVM, StructuralSVM
+from pystruct_ext import (
+    FoldingSVM,
+    LatentStructuralSVM,
+    StructuralSVM,
+    SubclassSVM,
+)
 from pystruct_ext.spaces import SequenceSpace
 from pystruct_ext.structures import STRUCTURES, samples, structure_of, table
 
@@ -56,13 +61,17 @@ def test_estimators_and_spaces_belong_to_one_structure():
 
 
 def test_every_exported_estimator_has_a_structure():
-    """But the generic one, which has no files of its own."""
+    """But those without files of their own: the generic, and the latent ones."""
     exported = {
         c
         for c in map(pystruct_ext.__dict__.get, pystruct_ext.__all__)
         if isinstance(c, type) and hasattr(c, "fit") and hasattr(c, "predict")
     }
-    assert exported - {s.estimator for s in STRUCTURES.values()} == {StructuralSVM}
+    assert exported - {s.estimator for s in STRUCTURES.values()} == {
+        LatentStructuralSVM,
+        StructuralSVM,
+        SubclassSVM,
+    }
 
 
 def test_the_module_prints_the_table():

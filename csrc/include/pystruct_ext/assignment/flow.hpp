@@ -226,7 +226,9 @@ class FlowMatcher {
     for (int64_t e = g_->begin(i); e < g_->end(i); ++e) {
       if (on_[idx(e)] || absent(e)) continue;
       const int32_t j = g_->column[e], v = m_ + j;
-      const double t = base - value_[e] - price_[idx(v)];
+      // Rounding may not lead back to nodes that are done, or ways would run in rings.
+      if (done_[idx(v)]) continue;
+      const double t = std::max(d, base - value_[e] - price_[idx(v)]);
       if (!(t < best) || !(t < dist_[idx(v)])) continue;
       const int32_t f = degree_[idx(v)];
       if (f < g_->column_cap[j]) {
@@ -248,6 +250,7 @@ class FlowMatcher {
       const int64_t e = slot_[idx(at + k)];
       if (on_[idx(e)] & kForced) continue;
       const int32_t i = row_[idx(e)];
+      if (done_[idx(i)]) continue;
       const double t = d + std::max(0.0, value_[e] + price_[idx(v)] - price_[idx(i)]);
       if (t < best && t < dist_[idx(i)]) {
         reach(i, t, e);

@@ -1,7 +1,10 @@
 // First-order chain: y is a label per token.
 //
 //   <w, psi(x, y)> = sum_t <w_{y_t}, x_t> + sum_t transition(y_{t-1}, y_t) + start(y_0) + end(y_{T-1})
-//   Delta(y, y_hat) = sum_t weight_t cost(y_t, y_hat_t)
+//   Delta(y, y_hat) = sum_t weight_t cost(row_t, y_hat_t)
+//
+// row_t is y_t, or where labels are known in part only, any row of the table of costs: Delta is then
+// measured against what is known, and y_t is what stands for the truth in psi.
 //
 // Layout of w (D entries): state weights, then transitions [prev][next] (K, stride), start
 // (stride,), end (stride,). State weights are either
@@ -30,10 +33,12 @@ struct ChainSpace {
   int64_t n = 0;
   const int64_t* offsets = nullptr;      // (n + 1,) rows of sequence i
   const int32_t* labels = nullptr;       // (n_rows,) truth
+  const int32_t* cost_row = nullptr;     // (n_rows,) rows of cost, or nullptr: the labels
   const R* token_weight = nullptr;       // (n_rows,) or nullptr
   const double* row_sqnorm = nullptr;    // (n_rows,)
   int32_t n_labels = 0, stride = 0;      // K, padded K
-  const R* cost = nullptr;               // (K, stride)
+  int32_t n_costs = 0;                   // rows of cost, K or more
+  const R* cost = nullptr;               // (n_costs, stride)
   const R* transition_mask = nullptr;    // (K, stride) [prev][next]: 0, or -inf if forbidden
   const R* start_mask = nullptr;         // (stride,) 0 or -inf; padding -inf
   const R* end_mask = nullptr;           // (stride,)
@@ -135,6 +140,9 @@ struct ChainSpace {
     s.finite = check == 0 && s.shared_finite;
   }
 
+  // What Delta is measured against.
+  const int32_t* known() const noexcept { return cost_row ? cost_row : labels; }
+
   chain::Sweep<R> sweep(int64_t i, double loss_scale, Scratch& s, int32_t* code) const noexcept {
     const int64_t first = offsets[i];
     return {offsets[i + 1] - first,
@@ -145,7 +153,7 @@ struct ChainSpace {
             s.by_prev.data(),
             s.start.data(),
             s.end.data(),
-            labels ? labels + first : nullptr,
+            labels ? known() + first : nullptr,
             loss_scale != 0 ? cost : nullptr,
             token_weight ? token_weight + first : nullptr,
             static_cast<R>(loss_scale),
@@ -173,9 +181,10 @@ struct ChainSpace {
 
   double loss(int64_t i, const int32_t* z) const noexcept {
     const int64_t first = offsets[i], length = offsets[i + 1] - first;
+    const int32_t* row = known() + first;
     double sum = 0;
     for (int64_t t = 0; t < length; ++t) {
-      const double c = static_cast<double>(cost[int64_t{labels[first + t]} * stride + z[t]]);
+      const double c = static_cast<double>(cost[int64_t{row[t]} * stride + z[t]]);
       sum += token_weight ? c * static_cast<double>(token_weight[first + t]) : c;
     }
     return sum;
@@ -325,10 +334,12 @@ struct ChainSpace {
     f.offsets("offsets", offsets, "n+1", "n_rows");
     rows.fields(f, "n_rows+1", "nnz|n_rows*n_features");
     f.array("labels", labels, "n_rows", "0..n_labels-1", kOptional);
+    f.array("cost_row", cost_row, "n_rows", "0..n_costs-1", kOptional);
     f.array("token_weight", token_weight, "n_rows", "0..", kOptional);
     f.number("n_labels", n_labels, "1..1048576");
     f.number("stride", stride, "n_labels..1048576 by 8");
-    f.array("cost", cost, "n_labels,stride", "0..");
+    f.number("n_costs", n_costs, "n_labels..1073741824");
+    f.array("cost", cost, "n_costs,stride", "0..");
     f.array("transition_mask", transition_mask, "n_labels,stride", "finite or -inf");
     f.array("start_mask", start_mask, "stride", "finite or -inf");
     f.array("end_mask", end_mask, "stride", "finite or -inf");

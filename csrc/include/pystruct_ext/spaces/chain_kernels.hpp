@@ -22,8 +22,8 @@ struct Sweep {
   const real* by_next;        // (K, stride) transition scores [next][prev], -inf where forbidden
   const real* by_prev;        // (K, stride) the same, [prev][next]
   const real *start, *end;    // (stride,)
-  const int32_t* truth;       // (T,)
-  const real* cost;           // (K, stride) cost[y][y_hat], or nullptr: no loss augmentation
+  const int32_t* cost_row;    // (T,)
+  const real* cost;           // (., stride) cost[row][y_hat], or nullptr: no loss augmentation
   const real* token_weight;   // (T,) or nullptr
   real loss_scale;
   real* beta;                 // (T, stride) out: best score of y_t .. y_{T-1} given y_t
@@ -161,7 +161,7 @@ PSX_INLINE void step_columns(const Sweep<real>& s, int64_t t, int32_t c) {
   real* out = s.beta + t * stride + c;
   if (s.cost) {
     const V scale = V::splat(s.loss_scale * (s.token_weight ? s.token_weight[t] : real(1)));
-    const real* cost = s.cost + s.truth[t] * stride + c;
+    const real* cost = s.cost + int64_t{s.cost_row[t]} * stride + c;
     for (int k = 0; k < kN; ++k)
       (best[k] + (V::load(pot + k * kW) + V::load(cost + k * kW) * scale)).store(out + k * kW);
   } else {

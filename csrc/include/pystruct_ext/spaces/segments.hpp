@@ -8,6 +8,10 @@
 // (n_lengths, stride), transitions (K, stride) [previous][next], start (stride,), end (stride,).
 // Code: 2 label + 1 for the first token of a segment, 2 label for the others.
 // O(n (K L + K^2)) for longest segments L: prefix sums make a segment's score O(1) per label.
+//
+// Where only the labels of the segments are known, in order, but not where they begin (`order`), the
+// loss is on those: 1 for each place in the two lists where they differ, or where one has ended. The
+// search then has a state more, the number of segments so far: O(m) times as long for m labels.
 #pragma once
 
 #include <algorithm>
@@ -35,10 +39,13 @@ struct SegmentSpace {
   const int32_t* longest = nullptr;     // (K,) longest segment of a label
   bool token_loss = true;               // else segments
   int32_t outside = -1;                 // label whose segments do not count in the segment loss
+  const int64_t* order_offsets = nullptr;  // (n + 1,) or nullptr: all segments are known
+  const int32_t* order = nullptr;       // labels in order of sequences without known segments, else empty
   int32_t top = 0;                      // longest segment of any label that a sequence has room for
 
   struct Scratch {
     AlignedBuffer<R> row, inside, first, last, best, join, length, transition, start, end, loss;
+    AlignedBuffer<R> order_best, order_join;  // with a number of segments, as best and join
     AlignedBuffer<R> extra;  // scores of segments from outside, made at first use
     SparseSink sparse;
     bool finite = true, has_extra = false;
@@ -58,6 +65,11 @@ struct SegmentSpace {
       transition.reserve(static_cast<std::size_t>(s.n_labels) * st);
       start.reserve(st);
       end.reserve(st);
+      std::size_t states = 0;
+      for (int64_t i = 0; s.order_offsets && i < s.n; ++i)
+        if (s.n_ordered(i)) states = std::max(states, idx(s.n_states(i)));
+      order_best.reserve(states * st);
+      order_join.reserve(states * st);
     }
   };
 
@@ -86,6 +98,13 @@ struct SegmentSpace {
       if (y[first] != (y[t] | 1) || t - first >= longest[y[t] >> 1]) return {t, 0, -1};
     }
     return {};
+  }
+  // Labels in order where only those are known, else 0.
+  int64_t n_ordered(int64_t i) const noexcept {
+    return order_offsets ? order_offsets[i + 1] - order_offsets[i] : 0;
+  }
+  int64_t n_states(int64_t i) const noexcept {
+    return (n_ordered(i) + 1) * (int64_t{code_len(i)} + 1);
   }
   int32_t length_index(int32_t length) const noexcept {
     return std::min(length, n_lengths) - 1;
@@ -169,6 +188,7 @@ struct SegmentSpace {
 
   double argmax(int64_t i, double loss_scale, Scratch& s, int32_t* code) const noexcept {
     if (!s.finite) return std::numeric_limits<double>::quiet_NaN();
+    if (loss_scale != 0 && n_ordered(i)) return search_order(i, loss_scale, s, code);
     const bool own = s.has_extra || (loss_scale != 0 && !token_loss);
     return own ? search<true>(i, loss_scale, s, code) : search<false>(i, loss_scale, s, code);
   }
@@ -279,6 +299,94 @@ struct SegmentSpace {
     return static_cast<double>(value) + (segments ? loss_scale * missed_all(y, len) : 0.0);
   }
 
+  // The loss on labels in order; after c segments, or m where there are more.
+  double search_order(int64_t i, double loss_scale, Scratch& s, int32_t* code) const noexcept {
+    const int32_t len = code_len(i), top = most();
+    const int64_t m = n_ordered(i);
+    const int32_t* want = order + order_offsets[i];
+    const R none = -std::numeric_limits<R>::infinity(), scale = static_cast<R>(loss_scale);
+    const auto at = [&](int64_t c, int64_t t) { return (c * (len + 1) + t) * stride; };
+    // Segment [b, e) with label l after c others, without the parts that only e and l decide.
+    const auto value_of = [&](int64_t c, int32_t b, int32_t e, int32_t l) {
+      R v = s.order_join[idx(at(c, b) + l)] + s.first[idx(int64_t{b} * stride + l)] +
+            s.length[idx(int64_t{e - b} * stride + l)] - s.inside[idx(int64_t{b} * stride + l)];
+      if (c == m || want[c] != l) v += scale;
+      if (s.has_extra) v += s.extra[idx(part_at(b, e, l, len))];
+      return v;
+    };
+    std::fill(s.order_join.data(), s.order_join.data() + at(m + 1, 0), none);
+    std::fill(s.order_best.data(), s.order_best.data() + at(m + 1, 0), none);
+    for (int32_t l = 0; l < n_labels; ++l) s.order_join[idx(l)] = s.start[idx(l)];
+    for (int32_t e = 1; e <= len; ++e)
+      for (int64_t c = 0; c <= m; ++c) {  // before the segment that ends at e
+        R* best = s.order_best.data() + at(std::min(c + 1, m), e);
+        for (int32_t d = 1; d <= std::min(e, top); ++d) {
+          if (c > e - d) continue;  // more segments than tokens
+          for (int32_t l = 0; l < n_labels; ++l)
+            best[l] = std::max(best[l], value_of(c, e - d, e, l));
+        }
+        if (c < m - 1) close(e, best, s.order_join.data() + at(c + 1, e), e < len, s);
+        if (c == m) close(e, best, s.order_join.data() + at(m, e), e < len, s);
+      }
+    R value = none;
+    int32_t label = 0;
+    int64_t count = 0;
+    for (int64_t c = 1; c <= m; ++c)
+      for (int32_t l = 0; l < n_labels; ++l) {
+        const R v = s.order_best[idx(at(c, len) + l)] + s.end[idx(l)] + scale * static_cast<R>(m - c);
+        if (v > value) {
+          value = v;
+          label = l;
+          count = c;
+        }
+      }
+    if (!std::isfinite(value)) return std::numeric_limits<double>::quiet_NaN();
+    for (int32_t e = len; e > 0;) {
+      R most_value = none;
+      int32_t begin = e - 1;
+      int64_t before = count - 1;
+      for (int64_t c = count - 1; c <= (count == m ? m : count - 1); ++c)
+        for (int32_t d = 1; d <= std::min(e, top); ++d) {
+          if (c > e - d) continue;
+          const R v = value_of(c, e - d, e, label);
+          if (v > most_value) {
+            most_value = v;
+            begin = e - d;
+            before = c;
+          }
+        }
+      for (int32_t t = begin; t < e; ++t) code[t] = 2 * label;
+      code[begin] += 1;
+      e = begin;
+      count = before;
+      if (begin == 0) break;
+      R top_value = none;
+      int32_t from = 0;
+      for (int32_t p = 0; p < n_labels; ++p) {
+        const R v = s.order_best[idx(at(count, begin) + p)] +
+                    s.transition[idx(int64_t{p} * stride + label)];
+        if (v > top_value) {
+          top_value = v;
+          from = p;
+        }
+      }
+      label = from;
+    }
+    return static_cast<double>(value);
+  }
+  // Segments that end at e: what they have in common, and the label that follows.
+  void close(int32_t e, R* best, R* join, bool more, const Scratch& s) const noexcept {
+    using V = Vec<R, 8>;
+    for (int32_t l = 0; l < n_labels; ++l)
+      best[l] += s.inside[idx(int64_t{e} * stride + l)] + s.last[idx(int64_t{e - 1} * stride + l)];
+    for (int32_t p = 0; more && p < n_labels; ++p) {
+      const V v = V::splat(best[p]);
+      const R* t = s.transition.data() + int64_t{p} * stride;
+      for (int32_t l = 0; l < stride; l += 8)
+        V::max(V::load(join + l), v + V::load(t + l)).store(join + l);
+    }
+  }
+
   double score(int64_t i, const Scratch& s, const int32_t* y) const noexcept {
     const int32_t len = code_len(i);
     double sum = 0;
@@ -302,6 +410,16 @@ struct SegmentSpace {
     const int32_t len = code_len(i);
     const int32_t* y = codes + offsets[i];
     double sum = 0;
+    if (const int64_t m = n_ordered(i)) {
+      const int32_t* want = order + order_offsets[i];
+      int64_t c = 0;
+      for (int32_t t = 0; t < len; ++t)
+        if (z[t] & 1) {
+          sum += c >= m || want[c] != (z[t] >> 1);
+          ++c;
+        }
+      return sum + static_cast<double>(std::max<int64_t>(0, m - c));
+    }
     if (token_loss) {
       for (int32_t t = 0; t < len; ++t) sum += (y[t] >> 1) != (z[t] >> 1);
       return sum;
@@ -421,6 +539,8 @@ struct SegmentSpace {
     f.array("longest", longest, "n_labels", "1..");
     f.number("token_loss", token_loss, "0..1");
     f.number("outside", outside, "-1..n_labels-1");
+    f.offsets("order_offsets", order_offsets, "n+1", "n_order", kOptional);
+    f.array("order", order, "n_order", "0..n_labels-1; with order_offsets", kOptional);
     if (offsets && longest)
       top = static_cast<int32_t>(std::min<int64_t>(
           *std::max_element(longest, longest + n_labels), longest_block(offsets, n)));
@@ -428,6 +548,9 @@ struct SegmentSpace {
   const char* wrong() const noexcept {
     if (!table_fits(longest_block(offsets, n) + 1, stride))
       return "the tables of the longest sequence are too large";
+    for (int64_t i = 0; i < n; ++i)
+      if (n_ordered(i) && !table_fits(n_states(i), stride))
+        return "the tables of labels in order are too large";
     for (int64_t i = 0; codes && i < n; ++i) {
       const int32_t *y = truth(i), len = code_len(i);
       for (int32_t b = 0; b < len;) {

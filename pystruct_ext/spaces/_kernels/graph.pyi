@@ -1,0 +1,4 @@
+from pystruct_ext._core.binder import Kernel
+
+FOREST: Kernel
+GRAPH: Kernel
