@@ -27,8 +27,9 @@ struct AscentLimits {
   double lp_tolerance = 4e-9;  // of the value of `lp`, relative to 1 + |score|
 };
 
-// Scratch of one thread: reserve() grows it, decode() allocates nothing, but for the first tables
-// of a size, and for `lp` and `exact`. The labels of a problem depend on the problem and the
+// Scratch of one thread: reserve() grows it, decode() allocates nothing for forests, cuts and Potts
+// scores that attract; where labels are only bounded, the search for better ones may, and `lp`,
+// `exact` and the first tables of a size do. The labels of a problem depend on the problem and the
 // inference alone, not on what was decoded before.
 template <class R>
 class GraphDecoder {
@@ -41,6 +42,7 @@ class GraphDecoder {
     graph_.reserve(max_nodes, max_edges);
     forest_.reserve(max_nodes, stride);
     cut_.reserve(max_nodes, max_edges);
+    hopeless_.reserve(max_nodes);
     dual_.reserve(max_nodes, max_edges, stride);
     rounded_.reserve(std::size_t(max_nodes) + 1);
     row_.reserve(std::size_t(stride) + 8);
@@ -86,6 +88,7 @@ class GraphDecoder {
     const bool quick = how != Inference::dual && how != Inference::lp;
     ascend(p, quick ? limits.quick_stall : limits.stall, labels);
     if (potts && !exact_) expand(p, labels);
+    if (!exact_ && !(potts && quick)) polish(p, labels);
     if (how == Inference::lp && !exact_) relax(p, labels);
     if (!exact_ && bound_ - value_ <= tolerance()) proven(value_);
     return value_;
@@ -156,7 +159,7 @@ class GraphDecoder {
   }
 
   void expand(const PairwiseProblem<R>& p, int32_t* labels) noexcept {
-    expand_labels(p, cut_, labels);
+    expand_labels(p, graph_, cut_, hopeless_, labels);
     value_ = p.score(labels);
   }
 
@@ -164,8 +167,9 @@ class GraphDecoder {
   void ascend(const PairwiseProblem<R>& p, double stall, int32_t* labels) noexcept {
     int32_t* rounded = rounded_.data();
     double then = std::numeric_limits<double>::max();
+    const int32_t every = stall < limits.quick_stall ? 4 : 8;
     for (int32_t round = 1; round <= limits.rounds; ++round) {
-      const bool look = round <= 2 || round % 4 == 0;
+      const bool look = round == 1 || round % every == 0;
       bound_ = dual_.round(look ? rounded : nullptr);
       if (!look) continue;
       improve_labels(p, graph_, 3, row_.data(), rounded);
@@ -199,6 +203,14 @@ class GraphDecoder {
     }
   }
 
+  void polish(const PairwiseProblem<R>& p, int32_t* labels) noexcept {
+    try {
+      value_ = search_.polish(p, graph_, dual_, value_, labels);
+    } catch (const std::bad_alloc&) {
+      value_ = p.score(labels);
+    }
+  }
+
   void prove(const PairwiseProblem<R>& p, int32_t* labels) noexcept {
     try {
       bound_ = search_.run(p, graph_, dual_, limits.tolerance, row_.data(), value_, labels);
@@ -213,6 +225,7 @@ class GraphDecoder {
   Incidence graph_;
   ForestDecoder forest_;
   BinaryCut cut_;
+  HopelessNodes hopeless_;
   DualAscent dual_;
   ExactSearch<R> search_;
   LocalPolytope polytope_;
