@@ -19,7 +19,7 @@ _INFERENCE = {  # as Inference in graphs/decoder.hpp
     "exact": 6,
 }
 _LARGEST = 1e80  # of a score, as in graphs/decoder.hpp
-_RANGE, _LOOP, _TWICE = 1, 2, 3  # as EdgeFault in graphs/door.hpp
+_RANGE, _LOOP, _TOO_LARGE = 1, 2, 4  # as EdgeFault in graphs/door.hpp
 
 
 class GraphLabels(NamedTuple):
@@ -244,6 +244,11 @@ def _check(got: Any, arrays: Any) -> None:
     if got is None:
         raise ValueError(f"a graph of {len(u)} nodes and {len(e)} edges is too large")
     fault, where = got[5], got[6]
+    if fault == _TOO_LARGE:
+        raise ValueError(
+            f"the local polytope of {len(u)} nodes, {len(e)} edges and {u.shape[1]} labels "
+            f"is too large; the bound of inference='dual' is {got[2]:.6g}"
+        )
     if fault:
         a, b = e[where].tolist()
         if fault == _RANGE:

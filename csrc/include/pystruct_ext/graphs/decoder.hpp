@@ -50,7 +50,7 @@ class GraphDecoder {
 
   // The score of the labels; NaN where a score is not finite, or beyond 1e80, and then the labels are zeros.
   double decode(const PairwiseProblem<R>& p, Inference how, int32_t* labels) noexcept {
-    exact_ = forest_found_ = false;
+    exact_ = forest_found_ = too_large_ = false;
     if (!finite(p)) {
       for (int32_t v = 0; v < p.n_nodes; ++v) labels[v] = 0;
       return value_ = bound_ = std::numeric_limits<double>::quiet_NaN();
@@ -103,8 +103,10 @@ class GraphDecoder {
     graph_.build(p.n_nodes, p.n_edges, p.edges);
     return search_.entries(p, graph_);
   }
+  // Whether the last `lp` has ended before its optimum, for lack of memory.
+  bool too_large() const noexcept { return too_large_; }
   // After `lp`: its marginals, or null where its labels are its maximiser.
-  const LocalPolytope* relaxed() const noexcept { return exact_ ? nullptr : &polytope_; }
+  const LocalPolytope* relaxed() const noexcept { return exact_ || too_large_ ? nullptr : &polytope_; }
 
  private:
   static constexpr double kLargestScore = 1e80;
@@ -189,6 +191,7 @@ class GraphDecoder {
     try {
       polytope_.solve(p, dual_, limits.lp_tolerance * (1 + std::fabs(value_)), value_);
     } catch (const std::bad_alloc&) {
+      too_large_ = true;
       return;  // the bound of the ascent stands
     }
     bound_ = polytope_.bound();
@@ -232,7 +235,7 @@ class GraphDecoder {
   AlignedBuffer<int32_t> rounded_;
   AlignedBuffer<double> row_;
   double value_ = 0, bound_ = 0;
-  bool exact_ = false, forest_found_ = false;
+  bool exact_ = false, forest_found_ = false, too_large_ = false;
 };
 
 }  // namespace pystruct_ext
