@@ -23,7 +23,7 @@ struct AscentLimits {
   int32_t rounds = 500;        // sweeps there and back
   double tolerance = 1e-9;     // gap that counts as none, relative to 1 + |score|
   double stall = 2e-3;         // of `dual`
-  double quick_stall = 0.12;   // of `automatic` and `expansion`
+  double quick_stall = 0.14;   // of `automatic` and `expansion`
   double lp_tolerance = 4e-9;  // of the value of `lp`, relative to 1 + |score|
 };
 
