@@ -10,4 +10,6 @@ def decode(
     inference: int,
     counts: NDArray[np.int32] | None = None,
     marginals: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
-) -> tuple[NDArray[np.int32], float, float, bool, bool, int, int, float] | None: ...
+) -> (
+    tuple[NDArray[np.int32], float, float, bool, bool, int, int, float] | None
+): ...
