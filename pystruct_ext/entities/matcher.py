@@ -27,11 +27,15 @@ from pystruct_ext.outputs import (
     PairGraph,
     clusters_from_links,
 )
+from pystruct_ext.persistence import save as save_model
+from pystruct_ext.persistence.registry import storable
+from pystruct_ext.utils.fitted import Fitted
 
 # The constant feature of every pair.
 _CONSTANT = 10.0
 
 
+@storable(kind="model")
 class EntityMatcher(BaseEstimator):
     """Links between the records of two tables, or clusters of the records of one.
 
@@ -292,6 +296,36 @@ class EntityMatcher(BaseEstimator):
     def score(self, left: Any, right: Any, links: Any = None) -> float:
         """F1 of `report`."""
         return self.report(left, right, links).f1
+
+    def save(self, path: Any) -> None:
+        """Write the fitted matcher to a model file; `pystruct_ext.load` reads it.
+
+        Without `stack`, and without functions among the keys of `blocking`: files hold data,
+        not code.
+        """
+        check_is_fitted(self)
+        if self.stack is not None:
+            raise TypeError(
+                "a matcher with stack cannot be saved to a model file, which holds no "
+                "classifiers of other packages; pickle it"
+            )
+        save_model(self, path)
+
+    def check_loaded(self) -> None:
+        """Raise unless the fitted attributes are what fitting makes."""
+        self._check()
+        if not hasattr(self, "svm_"):
+            return
+        fitted = Fitted(self)
+        one = fitted.boolean("one_table_")
+        features = fitted.instance("features_", PairFeatures)
+        svm = fitted.instance("svm_", ClusteringSVM if one else MatchingSVM)
+        fitted.instance("stack_", type(None))
+        width = len(features.get_feature_names_out()) + 1
+        if svm.space_.n_features_ != width or len(svm.coef_) < width:
+            raise ValueError(
+                f"EntityMatcher.svm_ has {svm.space_.n_features_} features, expected {width}"
+            )
 
     # Preparation.
 

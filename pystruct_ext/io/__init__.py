@@ -29,6 +29,7 @@ from pystruct_ext.io._conllu import (
 )
 from pystruct_ext.io._files import read_lines, write_lines
 from pystruct_ext.io._letor import LetorData, iter_letor, read_letor, write_letor
+from pystruct_ext.io._matchings import Matchings, read_matchings, write_matchings
 from pystruct_ext.io._records import BadRecords, SkippedRecordsWarning
 from pystruct_ext.io._rna import (
     RnaFolds,
@@ -47,6 +48,14 @@ from pystruct_ext.io._trec import (
     write_qrels,
     write_run,
 )
+from pystruct_ext.io._word_links import (
+    WordAlignments,
+    format_pharaoh,
+    parse_pharaoh,
+    read_pharaoh,
+    read_word_alignments,
+    write_pharaoh,
+)
 from pystruct_ext.outputs.ambiguous import AmbiguousQuery, ambiguous_queries
 from pystruct_ext.utils.inputs import input_limits
 
@@ -57,16 +66,20 @@ __all__ = [
     "BadRecords",
     "ColumnTable",
     "LetorData",
+    "Matchings",
     "RnaFolds",
     "SequencePairs",
     "SkippedRecordsWarning",
     "Topic",
     "Treebank",
+    "WordAlignments",
     "alignment_rows",
     "ambiguous_queries",
     "conllu_of_lines",
+    "format_pharaoh",
     "input_limits",
     "iter_letor",
+    "parse_pharaoh",
     "read_alignments",
     "read_ambient",
     "read_ambiguous_queries",
@@ -77,9 +90,12 @@ __all__ = [
     "read_folds",
     "read_letor",
     "read_lines",
+    "read_matchings",
+    "read_pharaoh",
     "read_qrels",
     "read_run",
     "read_topics",
+    "read_word_alignments",
     "sentence_lines",
     "suffix_of",
     "trees_of_lines",
@@ -93,6 +109,8 @@ __all__ = [
     "write_folds",
     "write_letor",
     "write_lines",
+    "write_matchings",
+    "write_pharaoh",
     "write_qrels",
     "write_run",
 ]

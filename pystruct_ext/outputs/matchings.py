@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -123,8 +124,10 @@ class MatchingProblem:
         if not listed and not sparse.issparse(features):
             features = np.asarray(features)
             if features.size == 0 and features.ndim == 1:
-                features = features.reshape(len(self.pairs), -1) if len(self.pairs) else (
-                    features.reshape(0, 0)
+                features = (
+                    features.reshape(len(self.pairs), -1)
+                    if len(self.pairs)
+                    else (features.reshape(0, 0))
                 )
         count = len(features) if listed else features.shape[0]
         if count != len(self.pairs) or (not listed and features.ndim != 2):
@@ -189,7 +192,9 @@ class Links:
         return len(self.sure)
 
 
-def sure_and_possible(y: Any, where: str = "y") -> tuple[tuple[Link, ...], tuple[Link, ...]]:
+def sure_and_possible(
+    y: Any, where: str = "y"
+) -> tuple[tuple[Link, ...], tuple[Link, ...]]:
     """Sure links, and those that are possible only, of `Links` or of pairs, all sure."""
     if isinstance(y, Links):
         return y.sure, y.possible
@@ -218,7 +223,7 @@ def as_links(links: Iterable[Any], where: str) -> tuple[Link, ...]:
             )
         out.append((int(pair[0]), int(pair[1])))
     out.sort()
-    for a, b in zip(out, out[1:], strict=False):
+    for a, b in pairwise(out):
         if a == b:
             raise ValueError(f"{where} has the link {a} twice")
     return tuple(out)
@@ -278,4 +283,11 @@ def _numeric(values: Any) -> bool:
     )
 
 
-__all__ = ["Link", "Links", "MatchingProblem", "as_links", "as_pairs", "sure_and_possible"]
+__all__ = [
+    "Link",
+    "Links",
+    "MatchingProblem",
+    "as_links",
+    "as_pairs",
+    "sure_and_possible",
+]

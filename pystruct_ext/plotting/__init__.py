@@ -7,6 +7,7 @@ from pystruct_ext.plotting._convergence import ConvergenceDisplay
 from pystruct_ext.plotting._coverage import IntentCoverageDisplay
 from pystruct_ext.plotting._dependency import DependencyDisplay
 from pystruct_ext.plotting._folding import FoldingDisplay
+from pystruct_ext.plotting._matching import MatchingDisplay
 from pystruct_ext.plotting._rankings import RankingDisplay
 from pystruct_ext.plotting._tagging import TaggingDisplay
 from pystruct_ext.plotting._transitions import TransitionDisplay
@@ -18,6 +19,7 @@ __all__ = [
     "DependencyDisplay",
     "FoldingDisplay",
     "IntentCoverageDisplay",
+    "MatchingDisplay",
     "RankingDisplay",
     "TaggingDisplay",
     "TransitionDisplay",

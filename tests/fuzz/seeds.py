@@ -89,6 +89,29 @@ TEXTS: dict[str, list[tuple[str, str]]] = {
         (".fa", ">a\nACG-T\n>b\nA-GGT\n>c\nAC.GT\n>d\n-CAGT\n"),
         (".fa", ">a long name\nACGT\nACG\n>b\nAG\n>\nA\n>\nA\n"),
     ],
+    "matchings": [
+        (
+            ".jsonl",
+            '{"features": [[[0.5, 1], [0, -1]], [[2, 0], [1, 1e-3]]], "links": [[0, 1]]}\n'
+            '{"id": "b", "shape": [2, 3], "pairs": [[1, 2], [0, 0]], "features": [[1, 2], '
+            '[0, 3.5]], "links": [[1, 2]], "possible": [[0, 0]], "row_capacity": 2, '
+            '"column_capacity": [1, 0, 1], "rows": ["a", "b"], "columns": ["c", "d", "e"]}\n',
+        ),
+        (
+            ".jsonl",
+            '{"shape": [1, 2], "pairs": [[0, 0], [0, 1]], "features": [["x", "y"], '
+            '{"x": 0.5, "z": -2}], "links": []}\n{"shape": [0, 3], "pairs": [], "features": '
+            '[], "links": []}\n',
+        ),
+    ],
+    "pharaoh": [(".align", "0-0 1-2 3p4\n\n2?1 10-20\n")],
+    "word_alignments": [
+        (
+            ".jsonl",
+            '{"src_words": ["the", "cat"], "tgt_words": ["le", "chat"], "alignment": [[0, 0], '
+            '[1, 1]], "possible": [[0, 1]], "n": 1}\n{"src_words": [], "tgt_words": ["x"]}\n',
+        ),
+    ],
     "queries": [
         (
             ".jsonl",
@@ -151,6 +174,9 @@ OF_READER = {
     "folds": ("folds",),
     "alignments": ("alignments",),
     "ambient": ("ambient",),
+    "matchings": ("matchings",),
+    "pharaoh": ("pharaoh",),
+    "word_alignments": ("word_alignments",),
     "ambiguous_queries": ("queries",),
     "letor": ("letor",),
     "run": ("run",),
@@ -165,6 +191,7 @@ OF_STRUCTURE = {
     "constituency": ("brackets",),
     "folding": ("folds",),
     "alignment": ("alignments",),
+    "matching": ("matchings",),
     "ranking": ("letor",),
     "multiclass": ("libsvm",),
     "diverse-ranking": ("queries",),

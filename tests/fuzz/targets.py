@@ -342,6 +342,16 @@ def _alignments_back(path: str, data: Any) -> Any:
     return view(data), view
 
 
+def _matchings_back(path: str, data: Any) -> Any:
+    def view(d: Any) -> Any:
+        # What has features for no pair at all has no width either.
+        full = [x for x in d.problems if len(x)]
+        return (d.ids, d.links, [(x.shape, x.pairs, x.features) for x in full])
+
+    readers.write_matchings(path, data.problems, data.links, data.ids)
+    return view(data), view
+
+
 def _letor_back(path: str, data: Any) -> Any:
     def view(d: Any) -> Any:
         # Columns of zeros at the end are not in a file.
@@ -367,6 +377,8 @@ _BACK: dict[str, Callable[[str, Any], Any]] = {
     "read_folds": _folds_back,
     "read_alignments": _alignments_back,
     "read_letor": _letor_back,
+    "read_matchings": _matchings_back,
+    "read_pharaoh": _plain_back(readers.write_pharaoh),
     "read_brackets": _plain_back(readers.write_brackets),
     "read_run": _plain_back(readers.write_run),
     "read_qrels": _plain_back(readers.write_qrels),

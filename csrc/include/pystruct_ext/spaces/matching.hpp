@@ -70,7 +70,16 @@ struct MatchingSpace {
       const auto size = static_cast<std::size_t>(e + 1);
       for (auto* b : {&score, &value}) b->reserve(size);
       matcher.reserve(m, c, e);
-      if (s.adjacent) side.reserve(m, c, e);
+      if (s.adjacent) {
+        const auto most = [&](const int64_t* at, const int32_t* cap, int64_t others) {
+          int32_t top = 1;
+          for (int64_t k = 0; k < at[s.n]; ++k)
+            top = std::max(top, AdjacentScratch::counted(cap[k], others, s.n_costs + 1));
+          // A column may have fewer candidates than there are rows: then a lower count.
+          return 2 * int64_t{std::max(top, s.n_costs + 1) + 1};
+        };
+        side.reserve(m, c, e, most(s.rows_at, s.row_cap, c), most(s.columns_at, s.column_cap, m));
+      }
     }
   };
 
