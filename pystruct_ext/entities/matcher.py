@@ -57,8 +57,9 @@ class EntityMatcher(BaseEstimator):
         Weight of the sum of hinges.
     false_cost, miss_cost : float, default=1.0, 1.0
         What a false and a missed link cost in training. F1 is largest where a link is made if
-        its probability is above F1 / 2, so that ``miss_cost / false_cost`` should be near
-        ``2 / F1 - 1``: 1.2 where F1 is 0.9, 1.9 where it is 0.7.
+        its probability is above F1 / 2: for good probabilities ``miss_cost / false_cost`` would
+        be ``2 / F1 - 1``; with the margins of a support vector machine, values from 1 to that
+        are worth trying.
     capacity : int or (int, int), default=1
         Most links of a record, or of one of the left and of the right table.
     fertility : int, default=0
