@@ -147,6 +147,14 @@ class ClusteringSpace(CompiledSpace):
             )
         return self
 
+    def fit_pack(self, X: Sequence[Any], Y: Sequence[Any]) -> PackedClusters:
+        """Learn the number of features, and pack the examples."""
+        if Y is None:
+            raise ValueError(
+                "y is needed to learn from, got None: clusters of each graph"
+            )
+        return self.fit_domain(X, Y).pack(X, Y)
+
     def _check_parameters(self) -> None:
         for name, allowed in (
             ("task_loss", CLUSTERING_LOSSES),
