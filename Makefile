@@ -62,7 +62,6 @@ bench: $(VENV)/.installed-test
 	$(BIN)/python benchmarks/folding.py
 	$(BIN)/python benchmarks/queries.py
 	$(BIN)/python benchmarks/python_space.py
-	$(BIN)/python benchmarks/structures_multilabel.py
 	$(BIN)/python benchmarks/workloads.py
 	$(BIN)/python benchmarks/structures.py
 

@@ -17,9 +17,7 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).parent
-PROGRAMS = {
-    p.stem.removeprefix("structures_"): p for p in HERE.glob("structures_*.py")
-}
+PROGRAMS = {p.stem.removeprefix("structures_"): p for p in HERE.glob("structures_*.py")}
 
 
 def main() -> int:

@@ -142,9 +142,9 @@ class MatchingProblem:
             if listed:
                 features = [features[k] for k in order]
             else:
-                features = (
-                    features.tocsr() if sparse.issparse(features) else features
-                )[order]
+                if sparse.issparse(features):
+                    features = sparse.csr_array(features)
+                features = features[order]
         self.features = features
         same = (np.diff(self.pairs, axis=0) == 0).all(axis=1)
         if same.any():

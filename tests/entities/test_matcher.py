@@ -238,7 +238,7 @@ def test_model_files(linked, clustered, shops, tmp_path):
     bad(lambda: stacked.save(tmp_path / "x.psx"), TypeError, "stack", "pickle")
     keys = clone(linked).set_params(blocking__exact=[lambda r: r["name"][:2]])
     keys.fit(*shops["train"])
-    with pytest.raises((TypeError, ValueError), match="Blocking .* holds a function"):
+    with pytest.raises((TypeError, ValueError), match=r"Blocking .* holds a function"):
         keys.save(tmp_path / "x.psx")
     wrong = pickle.loads(pickle.dumps(linked))
     wrong.one_table_ = True

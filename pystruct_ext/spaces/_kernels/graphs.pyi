@@ -11,6 +11,4 @@ def decode(
     counts: NDArray[np.int32] | None = None,
     branches: int = 1,
     marginals: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
-) -> (
-    tuple[NDArray[np.int32], float, float, bool, bool, int, int, float] | None
-): ...
+) -> tuple[NDArray[np.int32], float, float, bool, bool, int, int, float] | None: ...

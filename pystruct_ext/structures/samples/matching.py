@@ -43,7 +43,7 @@ def matchings(
                 )
             )
             rest = [p for p in pairs if p not in links and rng.random() < 0.3]
-            Y.append(Links(links, rest) if possible else sorted(links))
+            Y.append(Links(tuple(links), tuple(rest)) if possible else sorted(links))
         return X, Y
 
     return make
