@@ -143,7 +143,7 @@ class MatchingProblem:
                 features = [features[k] for k in order]
             else:
                 if sparse.issparse(features):
-                    features = sparse.csr_array(features)
+                    features = sparse.csr_array(features)  # type: ignore[call-overload]
                 features = features[order]
         self.features = features
         same = (np.diff(self.pairs, axis=0) == 0).all(axis=1)
