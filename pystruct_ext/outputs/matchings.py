@@ -52,8 +52,10 @@ class MatchingProblem:
     --------
     >>> import numpy as np
     >>> x = MatchingProblem(np.zeros((2, 3, 5)))
-    >>> x.shape, x.pairs.shape, x.features.shape
-    ((2, 3), (6, 2), (6, 5))
+    >>> x
+    <MatchingProblem: 2 x 3, 6 pairs of 5 features>
+    >>> x.pairs.shape, x.features.shape
+    ((6, 2), (6, 5))
     >>> MatchingProblem([[0.5]], shape=(10, 20), pairs=[(3, 7)]).pairs.tolist()
     [[3, 7]]
     """
@@ -65,6 +67,12 @@ class MatchingProblem:
     column_capacity: Any = None
     row_names: Sequence[Any] | None = None
     column_names: Sequence[Any] | None = None
+
+    def __repr__(self) -> str:
+        m, n = self.shape
+        width = getattr(self.features, "shape", None)
+        of = f" of {width[1]} features" if width is not None else ""
+        return f"<MatchingProblem: {m} x {n}, {len(self.pairs)} pairs{of}>"
 
     def __post_init__(self) -> None:
         if self.pairs is None:
