@@ -58,7 +58,7 @@ def hidden_subclasses():
     print("Half moons, right classes on held-out points:")
     print(f"  one weight vector a class   {flat.score(X[1::2], y[1::2]):.3f}")
     for h in (2, 3):
-        mixture = LatentStructuralSVM(SubclassSVM(h, C=10), n_init=5)
+        mixture = LatentStructuralSVM(SubclassSVM(C=10, n_subclasses=h), n_init=5)
         mixture.fit(X[::2], y[::2])
         print(f"  {h} hidden subclasses each   {mixture.score(X[1::2], y[1::2]):.3f}")
 

@@ -27,10 +27,10 @@ class MatchingSVM(BaseStructuralSVM):
     ----------
     C : float, default=0.1
         Weight of the sum of hinges.
-    row_capacity, column_capacity, must_match, fertility, adjacency
-        See `MatchingSpace`.
     loss : {"links", "fraction"}, default="links"
         Costs of false and missed links, or the same divided by the number of sure links.
+    row_capacity, column_capacity, must_match, fertility, adjacency
+        See `MatchingSpace`.
     false_cost, miss_cost, excess, fit_intercept, dtype
         See `MatchingSpace`.
     solver, tol, max_iter, max_time, n_jobs, random_state, verbose, callback
@@ -72,12 +72,12 @@ n_iter_, n_oracle_calls_, history_
         self,
         C: float = 0.1,
         *,
+        loss: str = "links",
         row_capacity: int | None = 1,
         column_capacity: int | None = 1,
         must_match: str | None = None,
         fertility: int = 0,
         adjacency: bool = False,
-        loss: str = "links",
         false_cost: float = 1.0,
         miss_cost: float = 1.0,
         excess: str = "raise",

@@ -35,10 +35,10 @@ class SubclassSVM(MulticlassSVM):
 
     Parameters
     ----------
-    n_subclasses : int, default=2
-        Of every class.
     C : float, default=1.0
         Weight of the sum of hinges.
+    n_subclasses : int, default=2
+        Of every class.
     loss, fit_intercept, intercept_scaling, dtype
         See `MulticlassSVM`.
     solver, tol, max_iter, max_time, n_jobs, random_state, verbose, callback
@@ -79,10 +79,10 @@ n_oracle_calls_, history_
 
     def __init__(
         self,
-        n_subclasses: int = 2,
         C: float = 1.0,
         *,
         loss: Any = "zero_one",
+        n_subclasses: int = 2,
         fit_intercept: bool = True,
         intercept_scaling: float = 1.0,
         dtype: str = "float64",
@@ -184,7 +184,8 @@ n_oracle_calls_, history_
     @property
     def coef_(self) -> NDArray[np.floating]:
         """Weights of the features, (K, n_subclasses, n_features)."""
-        table = self.space_.split(self._fitted_weights())[0]
+        w = self._fitted_weights()
+        table = self.space_.split(w)[0]
         columns = self.space_.rows_.columns_
         if columns is None:
             return table
@@ -195,7 +196,8 @@ n_oracle_calls_, history_
     @property
     def intercept_(self) -> NDArray[np.floating]:
         """Constants, (K, n_subclasses)."""
-        return self.space_.split(self._fitted_weights())[1]
+        w = self._fitted_weights()
+        return self.space_.split(w)[1]
 
     def _subclass_scores(self, X: Any) -> NDArray[np.floating]:
         check_is_fitted(self)

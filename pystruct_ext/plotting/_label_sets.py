@@ -281,13 +281,21 @@ class LabelInteractionDisplay(Display):
 
     @classmethod
     def from_estimator(
-        cls, estimator: Any, *, ax: Any = None, **kwargs: Any
+        cls,
+        estimator: Any,
+        X: Any = None,
+        y: Any = None,
+        *,
+        ax: Any = None,
+        **kwargs: Any,
     ) -> LabelInteractionDisplay:
         """Draw the pairs of a fitted `MultilabelSVM`.
 
         Parameters
         ----------
         estimator : MultilabelSVM
+        X, y : ignored
+            All displays are called alike.
         ax : matplotlib Axes, optional
         **kwargs
             Passed to `plot`.

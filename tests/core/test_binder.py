@@ -131,6 +131,12 @@ def test_no_array_can_have_another_type_or_shape(problems):
             array = values.get(field.name)
             if not isinstance(array, np.ndarray) or array.size == 0:
                 continue
+            if (
+                field.role == "offsets"
+                and field.shape == "n_sets+1"
+                and array.size == 1
+            ):
+                continue  # no sets; any number of empty ones would do
             others = [
                 array.ravel()[:-1],
                 np.concatenate([array.ravel(), array.ravel()]),
@@ -165,9 +171,8 @@ def test_no_number_can_leave_its_range(problems, value):
         for field in kernel.fields:
             if "number" not in field.role or values.get(field.name) is None:
                 continue
-            if (field.type, value) == ("float64", 2**31) or (
-                field.type == "float64" and isinstance(value, int) and value > 0
-            ):
+            wide = field.range in ("finite", "..") or (value != "x" and value > 0)
+            if field.type == "float64" and isinstance(value, int) and wide:
                 continue
             unread = {"bits", "label_bits", "split_bits", "max_states", "n_lengths"}
             if field.name in unread and value == 2**31:

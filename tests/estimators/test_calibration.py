@@ -161,7 +161,7 @@ def test_every_structure_with_marginals(name, of):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(problem.X, problem.y, **problem.fit_params)
-    if name in ("ranking", "diverse-ranking"):
+    if name in ("ranking", "diverse-ranking", "matching", "clustering"):
         with pytest.raises(NotImplementedError, match="offers no marginals"):
             model.calibrate(problem.X, problem.y)
         return

@@ -17,16 +17,21 @@ from sklearn.model_selection import GridSearchCV
 import pystruct_ext.estimators
 from pystruct_ext import (
     AlignmentSVM,
+    ClusteringSVM,
     ConstituencySVM,
     DependencySVM,
     DiverseRankingSVM,
     FoldingSVM,
+    GraphSVM,
     HeldOutScore,
+    MatchingSVM,
     MulticlassSVM,
+    MultilabelSVM,
     RankingSVM,
     SegmentSVM,
     SequenceSVM,
     StructuralSVM,
+    SubclassSVM,
     c_path,
 )
 from pystruct_ext.datasets import (
@@ -37,6 +42,7 @@ from pystruct_ext.datasets import (
 )
 from pystruct_ext.diversify import QueryTextFeatures
 from pystruct_ext.estimators import BaseStructuralSVM
+from pystruct_ext.outputs import Graph, MatchingProblem, PairGraph
 from pystruct_ext.spaces import MulticlassSpace, OutputSpace, SequenceSpace
 
 N = 8
@@ -54,6 +60,16 @@ QID = np.repeat(np.arange(N), 5)
 QUERIES = load_ambiguous_queries("train")[:N]
 QUERIES = QueryTextFeatures().fit(QUERIES).transform(QUERIES)
 
+GRAPHS = [Graph(x, [(v, v + 1) for v in range(len(x) - 1)]) for x in SEQUENCES]
+LINKED = [MatchingProblem(RNG.normal(size=(3, 4, 2))) for _ in range(N)]
+LINKS = [[(int(x.features[:, 0].argmax()) // 4, k % 4)] for k, x in enumerate(LINKED)]
+PAIR_GRAPHS = [
+    PairGraph(4, [(0, 1), (1, 2), (2, 3), (0, 3)], RNG.normal(size=(4, 2)))
+    for _ in range(N)
+]
+SUBCLASSES = [(int(x.argmax()), k % 2) for k, x in enumerate(ROWS)]
+CLUSTERS = [[0, 0, int(g.features[0, 0] > 0), 2] for g in PAIR_GRAPHS]
+
 SMALL = {"bits": 8, "label_bits": 6}
 CASES = {
     "structural": (StructuralSVM(SequenceSpace()), SEQUENCES, TAGS),
@@ -69,15 +85,21 @@ CASES = {
     "folding": (FoldingSVM(), *FOLDS),
     "segments": (SegmentSVM(), SEQUENCES, SPANS),
     "alignment": (AlignmentSVM(), *PAIRS),
+    "multilabel": (MultilabelSVM(), ROWS, (ROWS > 0).astype(int)),
+    "subclass": (SubclassSVM(), ROWS, SUBCLASSES),
+    "graph": (GraphSVM(), GRAPHS, TAGS),
+    "matching": (MatchingSVM(), LINKED, LINKS),
+    "clustering": (ClusteringSVM(), PAIR_GRAPHS, CLUSTERS),
     "ranking": (RankingSVM(), DOCUMENTS, GRADES),
     "diverse": (DiverseRankingSVM(rounds=1, max_iter=10), QUERIES, None),
 }
 # Those whose examples are the elements of X.
-SPLITTABLE = [name for name in CASES if name != "ranking"]
+SPLITTABLE = [name for name in CASES if name not in ("ranking", "subclass")]
 STRUCTURES = [
     name
     for name in CASES
-    if name not in ("structural", "multiclass", "ranking", "diverse")
+    if name
+    not in ("structural", "multiclass", "multilabel", "subclass", "ranking", "diverse")
 ]
 SOLVER = [
     "solver",
@@ -186,9 +208,7 @@ def test_fitted_attributes(name):
         model.coef_  # noqa: B018
     fitted(name, model)
     assert model.coef_.size == model.space_.size_psi_ or name in (
-        "sequence",
-        "multiclass",
-        "ranking",
+        *("sequence", "multiclass", "multilabel", "subclass", "ranking"),
     )
     for attribute in (
         "primal_objective_",
@@ -228,7 +248,7 @@ def test_score_with_weights_is_score_of_repetitions(name, models):
     model = models[name]
     _, X, y = CASES[name]
     at = np.repeat(np.arange(N), TIMES).tolist()
-    repeated = X[at] if name == "multiclass" else [X[i] for i in at]
+    repeated = X[at] if isinstance(X, np.ndarray) else [X[i] for i in at]
     outputs = None if y is None else [y[i] for i in at]
     plain = model.score(X, y)
     weighted = model.score(X, y, TIMES.astype(float))
@@ -264,7 +284,19 @@ def test_bad_weights_of_score(name, models):
             models[name].score(X, y[:-1])
 
 
-@pytest.mark.parametrize("name", STRUCTURES)
+def test_what_there_are_no_sums_of():
+    X = CASES["matching"][1]
+    model = fitted("matching")
+    assert model.predict_k_best(X[:1], 2)[0][0][1] == model.predict(X[:1])[0]
+    with pytest.raises(NotImplementedError, match="offers no log-partition"):
+        model.log_partition(X)
+    with pytest.raises(NotImplementedError, match="offers no k best"):
+        fitted("clustering").predict_k_best(CASES["clustering"][1], 2)
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in STRUCTURES if n not in ("matching", "clustering")]
+)
 def test_k_best_marginals_log_partition(name):
     model = fitted(name)
     X = CASES[name][1][:3]
@@ -312,7 +344,11 @@ def test_points_of_a_path_have_what_fit_sets(name):
         (point,) = c_path(model, X, y, [model.C]).points
     cold = fitted(name)
     assert set(vars(point.estimator)) == set(vars(cold))
-    assert list(point.estimator.predict(X)) == list(cold.predict(X))
+    found, expected = (m.predict(X) for m in (point.estimator, cold))
+    assert (
+        np.array(found, dtype=object).tolist()
+        == np.array(expected, dtype=object).tolist()
+    )
 
 
 def test_no_path_over_rounds():

@@ -127,7 +127,7 @@ CASES = {
     ),
     "sequence, n-slack": (SequenceSVM(C=0.5, solver="n_slack", **PRECISE), sequences),
     "segments": (SegmentSVM(C=0.3, **PRECISE), segments),
-    "subclasses": (SubclassSVM(2, C=2, tol=1e-3), classes),
+    "subclasses": (SubclassSVM(n_subclasses=2, C=2, tol=1e-3), classes),
     "a Python space": (StructuralSVM(Bags(), C=0.5, tol=1e-3), bags),
 }
 
@@ -271,7 +271,7 @@ def test_missing_labels_are_recovered():
 def test_hidden_subclasses_bend_borders():
     X, y = make_moons(200, noise=0.1, random_state=0)
     flat = MulticlassSVM(C=10).fit(X, y).score(X, y)
-    model = LatentStructuralSVM(SubclassSVM(3, C=10), n_init=3).fit(X, y)
+    model = LatentStructuralSVM(SubclassSVM(n_subclasses=3, C=10), n_init=3).fit(X, y)
     assert flat < 0.9 < 0.97 < model.score(X, y)
     inner = model.estimator_
     assert inner.coef_.shape == (2, 3, 2)
@@ -292,12 +292,12 @@ def test_hidden_subclasses_bend_borders():
 def test_known_subclasses_need_no_latent_fit():
     X = np.eye(4)
     pairs = [("a", 0), ("b", 0), ("a", 1), ("b", 1)]
-    model = SubclassSVM(2, C=100).fit(X, pairs)
+    model = SubclassSVM(n_subclasses=2, C=100).fit(X, pairs)
     assert model.predict(X).tolist() == ["a", "b", "a", "b"]
     # The loss is on classes: nothing drives the subclasses of a class apart but the truth.
     assert model.space_.loss(("a", 0), ("a", 1)) == 0
     with pytest.raises(ValueError, match=r"example 1 .*subclass.*LatentStructuralSVM"):
-        SubclassSVM(2).fit(X, [("a", 0), "b", ("a", 1), ("b", 1)])
+        SubclassSVM(n_subclasses=2).fit(X, [("a", 0), "b", ("a", 1), ("b", 1)])
 
 
 def test_some_subclasses_may_be_known():
@@ -306,7 +306,7 @@ def test_some_subclasses_may_be_known():
         (k, int(x[0] > 0.5)) if i % 2 else k
         for i, (x, k) in enumerate(zip(X, y, strict=False))
     ]
-    model = LatentStructuralSVM(SubclassSVM(2, C=10)).fit(X, mixed)
+    model = LatentStructuralSVM(SubclassSVM(n_subclasses=2, C=10)).fit(X, mixed)
     assert all(agrees(k, pair) for k, pair in zip(mixed, model.imputed_, strict=True))
     assert list(model.imputed_[1::2]) == mixed[1::2]
     with pytest.raises(ValueError, match="class of example 1 is missing"):
@@ -318,7 +318,9 @@ def test_some_subclasses_may_be_known():
 def test_scikit_learns_own_checks():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = check_estimator(LatentStructuralSVM(SubclassSVM(2)), on_fail=None)
+        found = check_estimator(
+            LatentStructuralSVM(SubclassSVM(n_subclasses=2)), on_fail=None
+        )
     failed = {row["check_name"] for row in found if row["status"] == "failed"}
     # Not convex: a start from repeated rows may end elsewhere than one from weights.
     assert failed <= {
@@ -530,7 +532,7 @@ def test_loose_solves_are_repeated_until_they_go_down():
 
 def test_the_best_of_several_starts_counts():
     X, y = make_moons(80, noise=0.1, random_state=1)
-    model = LatentStructuralSVM(SubclassSVM(3, C=10), n_init=4).fit(X, y)
+    model = LatentStructuralSVM(SubclassSVM(n_subclasses=3, C=10), n_init=4).fit(X, y)
     ends = {}
     for row in model.rounds_:
         if row["accepted"]:
@@ -647,7 +649,7 @@ def test_methods_are_those_of_the_estimator():
 
 def test_grid_search_and_cross_validation():
     X, y = make_moons(60, noise=0.1, random_state=0)
-    model = LatentStructuralSVM(SubclassSVM(2), n_init=2)
+    model = LatentStructuralSVM(SubclassSVM(n_subclasses=2), n_init=2)
     search = GridSearchCV(model, {"estimator__C": [0.01, 10]}, cv=2).fit(X, y)
     assert search.best_params_ == {"estimator__C": 10}
     assert cross_val_score(model.set_params(estimator__C=10), X, y, cv=3).mean() > 0.85
