@@ -62,8 +62,8 @@ bench: $(VENV)/.installed-test
 	$(BIN)/python benchmarks/folding.py
 	$(BIN)/python benchmarks/queries.py
 	$(BIN)/python benchmarks/python_space.py
-	$(BIN)/python benchmarks/structures_latent.py
 	$(BIN)/python benchmarks/workloads.py
+	$(BIN)/python benchmarks/structures.py
 
 clean:
 	rm -rf build dist *.egg-info .venv

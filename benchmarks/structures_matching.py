@@ -1,8 +1,8 @@
 """Assignment, k best and matchings with capacities, beside SciPy and lapx.
 
-Run ``python benchmarks/structures_matching.py``; lapx is left out where it is not installed. Call
-against call from Python, medians of the process' own CPU time. The instances are those of the
-floors: uniform costs, and costs of which 90 % are a constant 5.
+Run ``python benchmarks/structures_matching.py``; lapx is left out where it is not installed.
+Call against call from Python, medians of the process' own CPU time. The instances are those of
+the floors: uniform costs, and costs of which 90 % are a constant 5.
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ def assignment() -> None:
     except ImportError:
         lapjv = lapjvx = None
     print("dense assignment, ms a call")
-    print(f"{'costs':<17} {'n':>5} {'assign':>9} {'scipy':>9} {'lapjv':>9} {'lapjvx':>9}  floor")
+    print(
+        f"{'costs':<17} {'n':>5} {'assign':>9} {'scipy':>9} {'lapjv':>9} {'lapjvx':>9}  floor"
+    )
     for kind in ("uniform", "90 % constant"):
         for n, (peer, floor) in FLOORS.items():
             cost = instance(n, kind)
@@ -108,7 +110,10 @@ def capacities() -> None:
             return best_matching(scores, row_capacity=3, column_capacity=3)[2]
 
         assert abs(own() - program()) < 1e-6
-        print(f"n={n:<4d} best_matching {milliseconds(own):.4f}   milp {milliseconds(program):.2f}")
+        print(
+            f"n={n:<4d} best_matching {milliseconds(own):.4f}   "
+            f"milp {milliseconds(program):.2f}"
+        )
 
 
 def problems(n: int, rng: np.random.Generator) -> tuple[list[Any], list[Any]]:
@@ -135,9 +140,14 @@ def training(n: int) -> None:
         ("one to one", {}),
         ("capacity 3", wide),
         ("capacity 3, fertility 2", {**wide, "fertility": 2}),
-        ("capacity 3, fertility 2, adjacency", {**wide, "fertility": 2, "adjacency": True}),
+        (
+            "capacity 3, fertility 2, adjacency",
+            {**wide, "fertility": 2, "adjacency": True},
+        ),
     ):
-        model = MatchingSVM(C=1.0, excess="drop", max_time=60, random_state=0, **settings)
+        model = MatchingSVM(
+            C=1.0, excess="drop", max_time=60, random_state=0, **settings
+        )
         start = time.perf_counter()
         model.fit(X[:n], Y[:n])
         seconds = time.perf_counter() - start

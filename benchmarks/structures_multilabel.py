@@ -1,10 +1,10 @@
 """Label sets on scene, bibtex and tmc2007: accuracy, certificates and seconds beside peers.
 
-    python benchmarks/structures_multilabel.py DATA [scene bibtex tmc2007] [--peers]
+    python benchmarks/structures_multilabel.py [scene bibtex tmc2007] [--peers]
 
-DATA is the folder with scene-multilabel, bibtex-multilabel, tmc2007-multilabel. Settings are
+Settings are
 chosen on the validation part (the first 20 % of a seed-0 permutation of the training rows), the
-model is fitted again on all training rows, and the test part is touched once for each row. Scene
+model is fitted again on all training rows, and the test part is touched once for a row. Scene
 is standardised, the rows of the others have unit length. No thresholds are searched for.
 """
 
@@ -15,12 +15,12 @@ import os
 import time
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
+from _common import data_folder
 from sklearn.kernel_approximation import Nystroem
 from sklearn.multioutput import ClassifierChain
 from sklearn.pipeline import make_pipeline
@@ -48,9 +48,11 @@ FLOORS = {
 }
 
 
-def load(folder: Path, name: str) -> tuple[Any, Any, Any, Any]:
+def load(name: str) -> tuple[Any, Any, Any, Any]:
     """X and Y of training, X and Y of the test part; Y as tuples of names."""
-    parts = [read_label_sets(f"{folder / FILES[name]}#{p}") for p in ("train", "test")]
+    folder, file = FILES[name].split("/")
+    path = data_folder(folder) / file
+    parts = [read_label_sets(f"{path}#{p}") for p in ("train", "test")]
     if name == "scene":
         scale = StandardScaler().fit(parts[0].X)
         X, Xt = (scale.transform(p.X) for p in parts)
@@ -227,17 +229,13 @@ def peers(name: str, data: tuple[Any, Any, Any, Any]) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run; a folder that is not there is said, and nothing is done."""
+    """Run."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
     parser.add_argument("names", nargs="*", default=list(FILES), metavar="NAME")
     parser.add_argument("--peers", action="store_true", help="fit the others, too")
     args = parser.parse_args(arguments)
     for name in args.names:
-        if not (args.data / FILES[name]).exists():
-            print(f"{name}: {args.data / FILES[name]} is not there")
-            continue
-        data = load(args.data, name)
+        data = load(name)
         print(f"{name}: others had: {FLOORS[name]}", flush=True)
         {"scene": scene, "bibtex": bibtex, "tmc2007": tmc2007}[name](data)
         if args.peers:

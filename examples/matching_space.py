@@ -2,7 +2,8 @@
 
 The space below is all that is needed to train a structural SVM over matchings: two people
 of two groups are paired, every pair has a feature vector, and the best pairing is the one
-with the largest total score.
+with the largest total score. It is for teaching: `pystruct_ext.spaces.MatchingSpace` is
+compiled, and lets people stay alone, or have several partners (see `plot_matching.py`).
 """
 
 import numpy as np

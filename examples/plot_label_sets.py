@@ -6,7 +6,6 @@ The texts are made up: each has one or two topics, and a word for each of them n
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -88,10 +87,10 @@ def main() -> None:
     except ImportError as error:
         print(error)
         return
-    folder = Path(tempfile.mkdtemp())
     for name, display in (("label_sets", sets), ("label_pairs", pairs)):
-        display.figure_.savefig(folder / f"{name}.png", dpi=120)
-        print("wrote", folder / f"{name}.png")
+        path = Path(f"{name}.png").absolute()
+        display.figure_.savefig(path, dpi=120)
+        print(f"wrote {path}")
 
 
 if __name__ == "__main__":

@@ -104,7 +104,10 @@ class Battery {
     std::normal_distribution<double> normal;
     Reals w(o_->w_bytes, o_->size_psi);
     for (int64_t k = 0; k < w.size(); ++k) {
-      const double g = normal(rng_);
+      const double drawn = normal(rng_);
+      // An oracle promises nothing for weights that are to be >= 0 and are not.
+      const bool positive = k >= o_->nonnegative[0] && k < o_->nonnegative[1];
+      const double g = positive ? std::fabs(drawn) : drawn;
       w.set(k, kind == 0 ? 0.0 : kind == 1 ? std::round(g) : g * std::pow(10.0, kind - 3));
     }
     return w;

@@ -62,6 +62,8 @@ def _common(p: Any) -> None:
 def load_model(path: str) -> tuple[Any, Structure]:
     """A model that reads files, and what it is a model of."""
     model = load("/dev/stdin" if path == "-" else path)
+    # What an estimator around another has fitted.
+    model = getattr(model, "estimator_", model)
     try:
         structure = structure_of(model)
         if structure.check is not None:

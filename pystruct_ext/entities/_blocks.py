@@ -11,6 +11,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from pystruct_ext.entities._tables import Pairs
+from pystruct_ext.outputs import MatchingProblem
 
 
 def components(n: int, pairs: Pairs) -> NDArray[np.int64]:
@@ -65,7 +66,9 @@ def cluster_blocks(
         if start in seen:
             continue
         seen.add(start)
-        queue, group, size = deque([start]), [], 0
+        queue = deque([start])
+        group: list[NDArray[np.int64]] = []
+        size = 0
         while queue:
             k = queue.popleft()
             if len(members[k]) > most:
@@ -124,4 +127,21 @@ def _cut(
         yield np.array(group, dtype=np.int64)
 
 
-__all__ = ["cluster_blocks", "components", "dealt", "matching_blocks"]
+Own = dict[tuple[int, int], int]
+
+
+def problems_of(
+    pairs: Pairs, X: NDArray[np.float32], m: int, most: int
+) -> tuple[list[MatchingProblem], list[Own]]:
+    """Blocks of pairs as problems, and the rows of their links in `pairs`."""
+    problems, own = [], []
+    for rows in matching_blocks(pairs, m, most):
+        i, at_left = np.unique(pairs[rows, 0], return_inverse=True)
+        j, at_right = np.unique(pairs[rows, 1], return_inverse=True)
+        here = np.stack([at_left, at_right], axis=1)
+        problems.append(MatchingProblem(X[rows], (len(i), len(j)), here))
+        own.append(dict(zip(map(tuple, here.tolist()), rows.tolist(), strict=True)))
+    return problems, own
+
+
+__all__ = ["cluster_blocks", "components", "dealt", "matching_blocks", "problems_of"]

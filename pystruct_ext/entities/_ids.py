@@ -145,4 +145,42 @@ def read_links(
     return pairs, labels
 
 
-__all__ = ["Ids", "as_rows", "read_links"]
+def distinct(pairs: Pairs, name: str, one_table: bool = False) -> Pairs:
+    """Pairs, each once, and of two records; the smaller first in one table."""
+    if one_table:
+        pairs = np.sort(pairs, axis=1)
+        alone = np.flatnonzero(pairs[:, 0] == pairs[:, 1])
+        if len(alone):
+            raise ValueError(f"{name}[{alone[0]}] is a record with itself")
+    _, first, count = np.unique(pairs, axis=0, return_index=True, return_counts=True)
+    if (count > 1).any():
+        pair = tuple(pairs[int(first[count > 1].min())].tolist())
+        raise ValueError(f"{name} has the pair of records {pair} twice, expected once")
+    return pairs
+
+
+def cluster_codes(ids: Any, n: int) -> NDArray[np.int64]:
+    """Numbers of cluster ids; a missing one is a cluster of its own."""
+    values = ids.tolist() if hasattr(ids, "tolist") else list(ids)
+    if len(values) != n:
+        raise ValueError(
+            f"ids has {len(values)} clusters, expected one per record: {n}"
+        )
+    code: dict[Any, int] = {}
+    out = np.empty(n, dtype=np.int64)
+    for k, value in enumerate(values):
+        if is_missing(value):
+            raise ValueError(
+                f"ids[{k}] is {shorten(repr(value), 40)}, expected a cluster; a record alone "
+                "needs one of its own"
+            )
+        try:
+            out[k] = code.setdefault(value, len(code))
+        except TypeError:
+            raise TypeError(
+                f"ids[{k}] is {shorten(repr(value), 60)}, expected a number or text"
+            ) from None
+    return out
+
+
+__all__ = ["Ids", "as_rows", "cluster_codes", "distinct", "read_links"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from numbers import Integral
 from typing import Any
 
@@ -11,65 +10,32 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
-from pystruct_ext.entities._blocks import cluster_blocks, dealt, matching_blocks
-from pystruct_ext.entities._ids import Ids, read_links
+from pystruct_ext.entities._blocks import cluster_blocks, dealt, problems_of
+from pystruct_ext.entities._ids import Ids, cluster_codes, distinct, read_links
+from pystruct_ext.entities._reports import EntityReport, report_of, together
 from pystruct_ext.entities._stacking import Stack
 from pystruct_ext.entities._tables import (
     Pairs,
     RecordPairs,
     Table,
     as_table,
-    is_missing,
 )
 from pystruct_ext.entities.blocking import Blocking
 from pystruct_ext.entities.pair_features import PairFeatures
 from pystruct_ext.estimators import ClusteringSVM, MatchingSVM
 from pystruct_ext.outputs import (
-    MatchingProblem,
     PairGraph,
     clusters_from_links,
 )
-from pystruct_ext.utils.messages import shorten
+from pystruct_ext.persistence import save as save_model
+from pystruct_ext.persistence.registry import storable
+from pystruct_ext.utils.fitted import Fitted
 
 # The constant feature of every pair.
 _CONSTANT = 10.0
 
 
-@dataclass(frozen=True)
-class EntityReport:
-    """How good links are.
-
-    Attributes
-    ----------
-    precision, recall, f1 : float
-        Of pairs of records that are linked, or in one cluster; NaN where there is nothing to
-        count.
-    n_true, n_predicted, n_candidates : int
-    pair_completeness : float
-        Share of the true links among the candidates, which bounds the recall.
-    """
-
-    precision: float
-    recall: float
-    f1: float
-    n_true: int
-    n_predicted: int
-    n_candidates: int
-    pair_completeness: float
-
-    def __str__(self) -> str:
-        return (
-            f"precision {100 * self.precision:.2f} %  recall {100 * self.recall:.2f} %  "
-            f"F1 {100 * self.f1:.2f} %\n{self.n_predicted} links predicted, {self.n_true} "
-            f"true, {100 * self.pair_completeness:.2f} % of them among "
-            f"{self.n_candidates} candidates"
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers."""
-        return asdict(self)
-
-
+@storable(kind="model")
 class EntityMatcher(BaseEstimator):
     """Links between the records of two tables, or clusters of the records of one.
 
@@ -91,8 +57,9 @@ class EntityMatcher(BaseEstimator):
         Weight of the sum of hinges.
     false_cost, miss_cost : float, default=1.0, 1.0
         What a false and a missed link cost in training. F1 is largest where a link is made if
-        its probability is above F1 / 2, so that ``miss_cost / false_cost`` should be near
-        ``2 / F1 - 1``: 1.2 where F1 is 0.9, 1.9 where it is 0.7.
+        its probability is above F1 / 2: for good probabilities ``miss_cost / false_cost`` would
+        be ``2 / F1 - 1``; with the margins of a support vector machine, values from 1 to that
+        are worth trying.
     capacity : int or (int, int), default=1
         Most links of a record, or of one of the left and of the right table.
     fertility : int, default=0
@@ -215,7 +182,7 @@ class EntityMatcher(BaseEstimator):
         self.blocking_ = self._blocking(a, b)
         if self.one_table_:
             if links is None:
-                clusters = _cluster_codes(right, len(a))
+                clusters = cluster_codes(right, len(a))
                 pairs = self.blocking_.pairs(a)
             else:
                 pairs, labels = self._labelled(a, b, ids, links)
@@ -301,7 +268,7 @@ class EntityMatcher(BaseEstimator):
         ids = self._ids(a, b)
         labels = None
         if self.one_table_ and links is None:
-            clusters = _cluster_codes(right, len(a))
+            clusters = cluster_codes(right, len(a))
         else:
             if links is None:
                 raise ValueError(
@@ -314,22 +281,52 @@ class EntityMatcher(BaseEstimator):
         if labels is None:
             positions = self._blocking(a, b).pairs(a, None if self.one_table_ else b)
         else:
-            positions = _distinct(known, "links", self.one_table_)
+            positions = distinct(known, "links", self.one_table_)
         X = self._pair_rows(a, b, positions)
         if self.one_table_:
-            truth = _together(clusters)
-            found = _together(self._clusters(len(a), positions, X))
+            truth = together(clusters)
+            found = together(self._clusters(len(a), positions, X))
         else:
             found = positions[self._links(len(a), positions, X)]
         width = len(b)
         codes = [
             np.unique(p[:, 0] * width + p[:, 1]) for p in (truth, found, positions)
         ]
-        return _report(*codes)
+        return report_of(*codes)
 
     def score(self, left: Any, right: Any, links: Any = None) -> float:
         """F1 of `report`."""
         return self.report(left, right, links).f1
+
+    def save(self, path: Any) -> None:
+        """Write the fitted matcher to a model file; `pystruct_ext.load` reads it.
+
+        Without `stack`, and without functions among the keys of `blocking`: files hold data,
+        not code.
+        """
+        check_is_fitted(self)
+        if self.stack is not None:
+            raise TypeError(
+                "a matcher with stack cannot be saved to a model file, which holds no "
+                "classifiers of other packages; pickle it"
+            )
+        save_model(self, path)
+
+    def check_loaded(self) -> None:
+        """Raise unless the fitted attributes are what fitting makes."""
+        self._check()
+        if not hasattr(self, "svm_"):
+            return
+        fitted = Fitted(self)
+        one = fitted.boolean("one_table_")
+        features = fitted.instance("features_", PairFeatures)
+        svm = fitted.instance("svm_", ClusteringSVM if one else MatchingSVM)
+        fitted.instance("stack_", type(None))
+        width = len(features.get_feature_names_out()) + 1
+        if svm.space_.n_features_ != width or len(svm.coef_) < width:
+            raise ValueError(
+                f"EntityMatcher.svm_ has {svm.space_.n_features_} features, expected {width}"
+            )
 
     # Preparation.
 
@@ -396,7 +393,7 @@ class EntityMatcher(BaseEstimator):
         """Candidates to train on, and which of them are matches."""
         known, labels = read_links(links, *ids, "links")
         if labels is not None:
-            return _distinct(known, "links", self.one_table_), labels
+            return distinct(known, "links", self.one_table_), labels
         found = self.blocking_.pairs(a, None if self.one_table_ else b)
         if self.one_table_:
             known = np.sort(known, axis=1)
@@ -480,7 +477,7 @@ class EntityMatcher(BaseEstimator):
         left, right = self._capacities()
         problems, links = [], []
         for rows in dealt(len(pairs), self.parts, self._seed()):
-            made, own = _problems(pairs[rows], X[rows], m, self.block_size)
+            made, own = problems_of(pairs[rows], X[rows], m, self.block_size)
             problems += made
             links += [
                 [at for at, e in block.items() if labels[rows[e]]] for block in own
@@ -538,7 +535,7 @@ class EntityMatcher(BaseEstimator):
         if pairs is None:
             return a, b, self._blocking(a, b).pairs(a, None if right is None else b)
         positions, _ = read_links(pairs, *self._ids(a, b), "pairs")
-        return a, b, _distinct(positions, "pairs", self.one_table_)
+        return a, b, distinct(positions, "pairs", self.one_table_)
 
     def _pair_rows(self, a: Table, b: Table, pairs: Pairs) -> NDArray[np.float32]:
         """Features of pairs, with the columns of the stack."""
@@ -556,7 +553,7 @@ class EntityMatcher(BaseEstimator):
 
     def _links(self, m: int, pairs: Pairs, X: NDArray[np.float32]) -> NDArray[np.int64]:
         """Rows of the pairs that are linked, by the left record, then the right."""
-        problems, own = _problems(pairs, X, m, max(len(pairs), 1))
+        problems, own = problems_of(pairs, X, m, max(len(pairs), 1))
         if not problems:
             return np.zeros(0, dtype=np.int64)
         chosen = [
@@ -575,91 +572,4 @@ class EntityMatcher(BaseEstimator):
         return np.array(self.svm_.predict([PairGraph(n, pairs, X)])[0], dtype=np.int64)
 
 
-Own = dict[tuple[int, int], int]
-
-
-def _problems(
-    pairs: Pairs, X: NDArray[np.float32], m: int, most: int
-) -> tuple[list[MatchingProblem], list[Own]]:
-    """Blocks of pairs as problems, and the rows of their links in `pairs`."""
-    problems, own = [], []
-    for rows in matching_blocks(pairs, m, most):
-        i, at_left = np.unique(pairs[rows, 0], return_inverse=True)
-        j, at_right = np.unique(pairs[rows, 1], return_inverse=True)
-        here = np.stack([at_left, at_right], axis=1)
-        problems.append(MatchingProblem(X[rows], (len(i), len(j)), here))
-        own.append(dict(zip(map(tuple, here.tolist()), rows.tolist(), strict=True)))
-    return problems, own
-
-
-def _distinct(pairs: Pairs, name: str, one_table: bool = False) -> Pairs:
-    """Pairs, each once, and of two records; the smaller first in one table."""
-    if one_table:
-        pairs = np.sort(pairs, axis=1)
-        alone = np.flatnonzero(pairs[:, 0] == pairs[:, 1])
-        if len(alone):
-            raise ValueError(f"{name}[{alone[0]}] is a record with itself")
-    _, first, count = np.unique(pairs, axis=0, return_index=True, return_counts=True)
-    if (count > 1).any():
-        pair = tuple(pairs[int(first[count > 1].min())].tolist())
-        raise ValueError(f"{name} has the pair of records {pair} twice, expected once")
-    return pairs
-
-
-def _cluster_codes(ids: Any, n: int) -> NDArray[np.int64]:
-    """Numbers of cluster ids; a missing one is a cluster of its own."""
-    values = ids.tolist() if hasattr(ids, "tolist") else list(ids)
-    if len(values) != n:
-        raise ValueError(
-            f"ids has {len(values)} clusters, expected one per record: {n}"
-        )
-    code: dict[Any, int] = {}
-    out = np.empty(n, dtype=np.int64)
-    for k, value in enumerate(values):
-        if is_missing(value):
-            raise ValueError(
-                f"ids[{k}] is {shorten(repr(value), 40)}, expected a cluster; a record alone "
-                "needs one of its own"
-            )
-        try:
-            out[k] = code.setdefault(value, len(code))
-        except TypeError:
-            raise TypeError(
-                f"ids[{k}] is {shorten(repr(value), 60)}, expected a number or text"
-            ) from None
-    return out
-
-
-def _together(clusters: NDArray[np.int64]) -> Pairs:
-    """All pairs of records in one cluster, (L, 2)."""
-    order = np.argsort(clusters, kind="stable")
-    ends = np.flatnonzero(np.diff(clusters[order])) + 1
-    out = [np.zeros((0, 2), dtype=np.int64)]
-    for members in np.split(order, ends):
-        i, j = np.triu_indices(len(members), 1)
-        out.append(np.stack([members[i], members[j]], axis=1))
-    return np.concatenate(out)
-
-
-def _report(
-    truth: NDArray[np.int64], found: NDArray[np.int64], candidates: NDArray[np.int64]
-) -> EntityReport:
-    """A report on coded pairs, each once."""
-    right = np.isin(found, truth).sum()
-    nan = float("nan")
-    return EntityReport(
-        precision=float(right / len(found)) if len(found) else nan,
-        recall=float(right / len(truth)) if len(truth) else nan,
-        f1=2 * float(right) / (len(found) + len(truth))
-        if len(found) + len(truth)
-        else nan,
-        n_true=len(truth),
-        n_predicted=len(found),
-        n_candidates=len(candidates),
-        pair_completeness=float(np.isin(truth, candidates).mean())
-        if len(truth)
-        else nan,
-    )
-
-
-__all__ = ["EntityMatcher", "EntityReport"]
+__all__ = ["EntityMatcher"]

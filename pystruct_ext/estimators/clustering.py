@@ -12,6 +12,7 @@ from pystruct_ext.metrics import b_cubed
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import ClusteringSpace
+from pystruct_ext.utils.examples import as_examples
 
 
 @storable
@@ -119,18 +120,11 @@ n_iter_, n_oracle_calls_, history_
         -------
         list of n (E,) arrays
         """
-        space, w = self.space_, np.asarray(self.coef_, dtype=np.float64)
+        w = np.asarray(self.coef_, dtype=np.float64)
+        X, space = as_examples(X), self.space_
         space.validate(X)
         constant = w[-1] * space.intercept_scaling if space.fit_intercept else 0.0
-        out = []
-        for i, x in enumerate(X):
-            if x.features.shape[1] != space.n_features_:
-                raise ValueError(
-                    f"X: example {i} has {x.features.shape[1]} features, expected "
-                    f"{space.n_features_}"
-                )
-            out.append(x.features @ w[: space.n_features_] + constant)
-        return out
+        return [x.features @ w[: space.n_features_] + constant for x in X]
 
 
 __all__ = ["ClusteringSVM"]

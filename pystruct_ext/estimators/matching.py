@@ -18,10 +18,10 @@ from pystruct_ext.spaces import MatchingSpace
 class MatchingSVM(BaseStructuralSVM):
     """Structural SVM that links rows with columns: words of two languages, records of tables.
 
-    Minimises ``1/2 ||w||^2 + C sum_i s_i H_i(w)`` where the hinge is over all sets of links that
-    keep to the capacities, and the loss counts false and missed links. The search is exact (a
-    flow of least cost), with learned costs of second, third, ... links, too; with `adjacency` it
-    is bounded, and so is the certificate.
+    Minimises ``1/2 ||w||^2 + C sum_i s_i H_i(w)`` where the hinge is over all sets of links
+    that keep to the capacities, and the loss counts false and missed links. The search is exact
+    (a flow of least cost), with learned costs of second, third, ... links, too; with
+    `adjacency` it is bounded, and so is the certificate.
 
     Parameters
     ----------

@@ -167,7 +167,7 @@ def _as_numbers(labels: list[list[str]]) -> list[tuple[Any, ...]]:
 
 def _read_archive(path: str, part: str) -> LabelledRows:
     try:
-        with np.load(seekable(path), allow_pickle=False) as z:
+        with seekable(path) as file, np.load(file, allow_pickle=False) as z:
             names = {k: z[k] for k in z.files if part in k or k == "label_names"}
             known = list(z.files)
     except (ValueError, OSError, EOFError, KeyError) as error:

@@ -60,16 +60,14 @@ class Matchings:
         )
 
 
-def read_matchings(
-    path: str | os.PathLike[str], on_error: str = "raise"
-) -> Matchings:
+def read_matchings(path: str | os.PathLike[str], on_error: str = "raise") -> Matchings:
     """Read matching problems, one JSON object per line.
 
     An object has "features", m lists of n vectors; or "shape" [m, n], "pairs", a list of [row,
     column], and "features", as many vectors, lists of feature names or objects {name: value}.
     To learn from, it has "links", a list of [row, column]; it may have "possible" ones,
-    "row_capacity" and "column_capacity" (a number or a list), names "rows" and "columns", and an
-    "id".
+    "row_capacity" and "column_capacity" (a number or a list), names "rows" and "columns", and
+    an "id".
 
     Parameters
     ----------
@@ -147,9 +145,8 @@ def _problem(
     record: dict[str, Any], where: str
 ) -> tuple[MatchingProblem, Links | None]:
     features: Any = record["features"]
-    if "pairs" not in record:
-        features = _numbers(features, where)
-    elif not any(isinstance(v, (list, dict)) and _has_names(v) for v in features):
+    named = any(isinstance(v, (list, dict)) and _has_names(v) for v in features)
+    if "pairs" not in record or not named:
         features = _numbers(features, where)
     problem = MatchingProblem(
         features,
@@ -227,7 +224,8 @@ def _record(x: MatchingProblem, where: str) -> dict[str, Any]:
     out: dict[str, Any] = {}
     vectors: Any = x.features
     if sparse.issparse(vectors):
-        rows = sparse.csr_array(vectors)
+        given: Any = vectors
+        rows = sparse.csr_array(given)
         vectors = [
             {
                 str(k): float(v)

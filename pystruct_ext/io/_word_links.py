@@ -142,8 +142,8 @@ def read_word_alignments(
 ) -> WordAlignments:
     """Read sentence pairs with links, one JSON object per line.
 
-    An object has "src_words" and "tgt_words", lists of words, and may have "alignment", a list of
-    [source, target] counted from 0, and "possible".
+    An object has "src_words" and "tgt_words", lists of words, and may have "alignment", a list
+    of [source, target] counted from 0, and "possible".
 
     Parameters
     ----------

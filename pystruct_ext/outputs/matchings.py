@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -51,8 +52,10 @@ class MatchingProblem:
     --------
     >>> import numpy as np
     >>> x = MatchingProblem(np.zeros((2, 3, 5)))
-    >>> x.shape, x.pairs.shape, x.features.shape
-    ((2, 3), (6, 2), (6, 5))
+    >>> x
+    <MatchingProblem: 2 x 3, 6 pairs of 5 features>
+    >>> x.pairs.shape, x.features.shape
+    ((6, 2), (6, 5))
     >>> MatchingProblem([[0.5]], shape=(10, 20), pairs=[(3, 7)]).pairs.tolist()
     [[3, 7]]
     """
@@ -64,6 +67,12 @@ class MatchingProblem:
     column_capacity: Any = None
     row_names: Sequence[Any] | None = None
     column_names: Sequence[Any] | None = None
+
+    def __repr__(self) -> str:
+        m, n = self.shape
+        width = getattr(self.features, "shape", None)
+        of = f" of {width[1]} features" if width is not None else ""
+        return f"<MatchingProblem: {m} x {n}, {len(self.pairs)} pairs{of}>"
 
     def __post_init__(self) -> None:
         if self.pairs is None:
@@ -123,8 +132,10 @@ class MatchingProblem:
         if not listed and not sparse.issparse(features):
             features = np.asarray(features)
             if features.size == 0 and features.ndim == 1:
-                features = features.reshape(len(self.pairs), -1) if len(self.pairs) else (
-                    features.reshape(0, 0)
+                features = (
+                    features.reshape(len(self.pairs), -1)
+                    if len(self.pairs)
+                    else (features.reshape(0, 0))
                 )
         count = len(features) if listed else features.shape[0]
         if count != len(self.pairs) or (not listed and features.ndim != 2):
@@ -139,9 +150,9 @@ class MatchingProblem:
             if listed:
                 features = [features[k] for k in order]
             else:
-                features = (
-                    features.tocsr() if sparse.issparse(features) else features
-                )[order]
+                if sparse.issparse(features):
+                    features = sparse.csr_array(features)  # type: ignore[call-overload]
+                features = features[order]
         self.features = features
         same = (np.diff(self.pairs, axis=0) == 0).all(axis=1)
         if same.any():
@@ -189,7 +200,9 @@ class Links:
         return len(self.sure)
 
 
-def sure_and_possible(y: Any, where: str = "y") -> tuple[tuple[Link, ...], tuple[Link, ...]]:
+def sure_and_possible(
+    y: Any, where: str = "y"
+) -> tuple[tuple[Link, ...], tuple[Link, ...]]:
     """Sure links, and those that are possible only, of `Links` or of pairs, all sure."""
     if isinstance(y, Links):
         return y.sure, y.possible
@@ -218,7 +231,7 @@ def as_links(links: Iterable[Any], where: str) -> tuple[Link, ...]:
             )
         out.append((int(pair[0]), int(pair[1])))
     out.sort()
-    for a, b in zip(out, out[1:], strict=False):
+    for a, b in pairwise(out):
         if a == b:
             raise ValueError(f"{where} has the link {a} twice")
     return tuple(out)
@@ -278,4 +291,11 @@ def _numeric(values: Any) -> bool:
     )
 
 
-__all__ = ["Link", "Links", "MatchingProblem", "as_links", "as_pairs", "sure_and_possible"]
+__all__ = [
+    "Link",
+    "Links",
+    "MatchingProblem",
+    "as_links",
+    "as_pairs",
+    "sure_and_possible",
+]

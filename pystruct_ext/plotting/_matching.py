@@ -56,7 +56,8 @@ class MatchingDisplay(ExampleDisplay):
 
     Examples
     --------
-    >>> print(MatchingDisplay((2, 2), [(0, 0)], [(0, 0), (1, 1)], ["the", "cat"], ["le", "chat"]))
+    >>> names = ["the", "cat"], ["le", "chat"]
+    >>> print(MatchingDisplay((2, 2), [(0, 0)], [(0, 0), (1, 1)], *names))
       the - le
     - cat - chat
     """
@@ -80,9 +81,7 @@ class MatchingDisplay(ExampleDisplay):
             ("column_names", column_names, self.shape[1]),
         ):
             if names is not None and len(names) != count:
-                raise ValueError(
-                    f"{name} has {len(names)} entries, expected {count}"
-                )
+                raise ValueError(f"{name} has {len(names)} entries, expected {count}")
         self.row_names = row_names
         self.column_names = column_names
 

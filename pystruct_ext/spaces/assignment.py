@@ -123,7 +123,9 @@ def _candidates(
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64], tuple[int, int]]:
     """Rows, columns and scores of the candidates, and the shape."""
     if sparse.issparse(scores):
-        matrix = sparse.csr_array(scores, copy=True).astype(np.float64)
+        given: Any = scores
+        matrix: Any = sparse.csr_array(given, copy=True)
+        matrix = matrix.astype(np.float64)
         matrix.sum_duplicates()
         entries = matrix.tocoo()
         rows, columns = (np.asarray(k, dtype=np.int32) for k in entries.coords)
@@ -167,7 +169,7 @@ def capacities(value: Any, count: int, most: int, name: str) -> NDArray[np.int32
         )
     if ((array < 0) | (array != np.floor(array))).any():
         raise ValueError(f"{name} must hold whole numbers >= 0, got {value!r:.80}")
-    return np.minimum(array, most).astype(np.int32)
+    return np.asarray(np.minimum(array, most), dtype=np.int32)
 
 
 assign.__module__ = __name__

@@ -136,6 +136,7 @@ class ClusteringSpace(CompiledSpace):
     ) -> ClusteringSpace:
         """Learn the number of features."""
         self._check_parameters()
+        self.__dict__.pop("n_features_", None)  # of another fit
         self.validate(X, Y)
         self.n_features_ = int(X[0].features.shape[1])
         self.size_psi_ = self.n_features_ + bool(self.fit_intercept)
@@ -145,6 +146,14 @@ class ClusteringSpace(CompiledSpace):
                 "least 1"
             )
         return self
+
+    def fit_pack(self, X: Sequence[Any], Y: Sequence[Any]) -> PackedClusters:
+        """Learn the number of features, and pack the examples."""
+        if Y is None:
+            raise ValueError(
+                "y is needed to learn from, got None: clusters of each graph"
+            )
+        return self.fit_domain(X, Y).pack(X, Y)
 
     def _check_parameters(self) -> None:
         for name, allowed in (
@@ -192,17 +201,17 @@ class ClusteringSpace(CompiledSpace):
                 raise TypeError(
                     f"X: example {i} must be a PairGraph, got {type(x).__name__}"
                 )
+            x.check()
+            width = getattr(self, "n_features_", x.features.shape[1])
+            if x.features.shape[1] != width:
+                raise ValueError(
+                    f"X: example {i} has {x.features.shape[1]} features, expected {width}"
+                )
 
     def pack(self, X: Sequence[Any], Y: Sequence[Any] | None = None) -> PackedClusters:
         """Pack graphs, and clusters if given."""
         self.validate(X, Y)
         for i, x in enumerate(X):
-            x.check()
-            if x.features.shape[1] != self.n_features_:
-                raise ValueError(
-                    f"X: example {i} has {x.features.shape[1]} features, expected "
-                    f"{self.n_features_}"
-                )
             if self.inference == "exact":
                 self._check_size(x, i)
         offsets = np.cumsum([0, *(x.n for x in X)], dtype=np.int64)

@@ -19,7 +19,7 @@ _INFERENCE = {  # as Inference in graphs/decoder.hpp
     "exact": 6,
 }
 _LARGEST = 1e80  # of a score, as in graphs/decoder.hpp
-_RANGE, _LOOP, _TWICE = 1, 2, 3  # as EdgeFault in graphs/door.hpp
+_RANGE, _LOOP, _TOO_LARGE = 1, 2, 4  # as EdgeFault in graphs/door.hpp
 
 
 class GraphLabels(NamedTuple):
@@ -133,7 +133,8 @@ def decode_graph(
         got = _graphs.decode(unary, edges, pairwise, how, None, max_branches)
     if got is None or got[1] != got[1] or got[5]:
         arrays = _arrays(unary, edges, pairwise, n_labels)
-        got = _graphs.decode(*arrays[:3], how, arrays[3], max_branches)
+        u, e, p, counts = arrays
+        got = _graphs.decode(u, e, p, how, counts, max_branches)
         _check(got, arrays)
     if how == 1 and not got[4]:
         raise ValueError("inference='forest' needs edges without a cycle")
@@ -188,10 +189,10 @@ def relax_graph(
     n, width = arrays[0].shape
     m = len(arrays[1])
     nodes, both = np.zeros((n, width)), np.zeros((m, width, width))
-    got: Any = _graphs.decode(
-        *arrays[:3], _INFERENCE["lp"], arrays[3], 1, (nodes, both)
-    )
+    u, e, p, counts = arrays
+    got = _graphs.decode(u, e, p, _INFERENCE["lp"], counts, 1, (nodes, both))
     _check(got, arrays)
+    assert got is not None  # else _check has raised
     return GraphMarginals(nodes, both, got[1], got[2])
 
 
@@ -244,6 +245,11 @@ def _check(got: Any, arrays: Any) -> None:
     if got is None:
         raise ValueError(f"a graph of {len(u)} nodes and {len(e)} edges is too large")
     fault, where = got[5], got[6]
+    if fault == _TOO_LARGE:
+        raise ValueError(
+            f"the local polytope of {len(u)} nodes, {len(e)} edges and {u.shape[1]} labels "
+            f"is too large; the bound of inference='dual' is {got[2]:.6g}"
+        )
     if fault:
         a, b = e[where].tolist()
         if fault == _RANGE:

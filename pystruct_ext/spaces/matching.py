@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from pystruct_ext._core import Oracle
 from pystruct_ext._core.ragged import PackedRows
@@ -21,6 +20,7 @@ from pystruct_ext.outputs.matchings import (
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._encoding import FeatureEncoder
 from pystruct_ext.spaces._kernels import matching as _matching
+from pystruct_ext.spaces._matching_sides import Sides, as_problem, ends, ordered
 from pystruct_ext.spaces.assignment import MUST_MATCH
 from pystruct_ext.spaces.base import SpaceTags
 from pystruct_ext.spaces.compiled import CompiledSpace
@@ -83,12 +83,12 @@ class MatchingSpace(CompiledSpace):
     A link is worth ``<u, x_e> + b``; rows and columns may stay without, for a score of 0. With
     `fertility` K, the second, third, ... link of a row and of a column cost more and more:
     ``sum_k cost_k max(0, links - k)`` for k up to K, costs learned, and >= 0, which keeps the
-    search exact. With `adjacency`, pairs of links side by side (in a row, in a column, on either
-    diagonal) have learned scores; the search is then bounded, not exact.
+    search exact. With `adjacency`, pairs of links side by side (in a row, in a column, on
+    either diagonal) have learned scores; the search is then bounded, not exact.
 
     ``Delta(y, y_hat) = false_cost #false links + miss_cost #missed links``, divided by the
-    number of sure links (at least 1) with ``task_loss="fraction"``. Links that are possible, but
-    not sure, cost nothing, predicted or not.
+    number of sure links (at least 1) with ``task_loss="fraction"``. Links that are possible,
+    but not sure, cost nothing, predicted or not.
 
     Parameters
     ----------
@@ -97,7 +97,8 @@ class MatchingSpace(CompiledSpace):
     must_match : {None, "rows", "columns"}
         Rows, or columns, that must have at least one link.
     fertility : int, default=0
-        K, how many costs of more than one link are learned for rows and for columns; at most 16.
+        K, how many costs of more than one link are learned for rows and for columns, at
+        most 16.
     adjacency : bool, default=False
         Whether pairs of links side by side have scores.
     task_loss : {"links", "fraction"}, default="links"
@@ -257,7 +258,7 @@ class MatchingSpace(CompiledSpace):
         problems, features = self._problems(X)
         return self._packed(problems, self.encoder_.transform(features), Y)
 
-    def _problems(self, X: Sequence[Any]) -> tuple[list[_Sides], list[Any]]:
+    def _problems(self, X: Sequence[Any]) -> tuple[list[Sides], list[Any]]:
         flip = self.must_match == "columns"
         default = self.row_capacity, self.column_capacity
         problems, features = [], []
@@ -267,13 +268,13 @@ class MatchingSpace(CompiledSpace):
                 raise ValueError(
                     f"X: example {i} has no candidate links, expected at least one"
                 )
-            sides = _Sides.of(problem, default, flip)
+            sides = Sides.of(problem, default, flip)
             problems.append(sides)
-            features.append(_ordered(problem.features, sides.order))
+            features.append(ordered(problem.features, sides.order))
         return problems, features
 
     def _packed(
-        self, problems: list[_Sides], rows: PackedRows, Y: Sequence[Any] | None
+        self, problems: list[Sides], rows: PackedRows, Y: Sequence[Any] | None
     ) -> PackedMatchings:
         flip = self.must_match == "columns"
         low = []
@@ -285,10 +286,10 @@ class MatchingSpace(CompiledSpace):
         row_cap = np.concatenate([p.row_cap for p in problems])
         packed = PackedMatchings(
             rows,
-            _ends([p.shape[0] for p in problems]),
-            _ends([p.shape[1] for p in problems]),
-            _ends(counts),
-            _ends(np.minimum(counts, row_cap)),
+            ends([p.shape[0] for p in problems]),
+            ends([p.shape[1] for p in problems]),
+            ends(counts),
+            ends(np.minimum(counts, row_cap)),
             np.concatenate([p.pairs[:, 1] for p in problems]),
             row_cap,
             np.concatenate(low),
@@ -304,7 +305,7 @@ class MatchingSpace(CompiledSpace):
             self._put_truth(packed, i, p, y)
         return packed
 
-    def _check_feasible(self, p: _Sides, low: NDArray[np.int32], where: str) -> None:
+    def _check_feasible(self, p: Sides, low: NDArray[np.int32], where: str) -> None:
         what = str(self.must_match)[:-1]
         for text, bad in (
             ("has no candidate links", p.counts == 0),
@@ -316,7 +317,7 @@ class MatchingSpace(CompiledSpace):
                     f"must_match={self.must_match!r} asks for one"
                 )
         found = _matching.best_links(
-            _ends(p.counts),
+            ends(p.counts),
             np.ascontiguousarray(p.pairs[:, 1]),
             np.zeros(len(p.pairs)),
             p.row_cap,
@@ -330,7 +331,7 @@ class MatchingSpace(CompiledSpace):
                 f"must_match={self.must_match!r} asks for it"
             )
 
-    def _put_truth(self, packed: PackedMatchings, i: int, p: _Sides, y: Any) -> None:
+    def _put_truth(self, packed: PackedMatchings, i: int, p: Sides, y: Any) -> None:
         """Code and kinds of example i."""
         where = f"y: example {i}"
         sure, possible = sure_and_possible(y, where)
@@ -434,9 +435,9 @@ class MatchingSpace(CompiledSpace):
         """Costs of false and of missed links."""
         sure, possible = (set(k) for k in sure_and_possible(y))
         found = set(sure_and_possible(y_hat, "y_hat")[0])
-        cost = self.false_cost * len(
-            found - sure - possible
-        ) + self.miss_cost * len(sure - found)
+        cost = self.false_cost * len(found - sure - possible) + self.miss_cost * len(
+            sure - found
+        )
         return float(cost / max(1, len(sure)) if self.task_loss == "fraction" else cost)
 
     def parts(self, y: Any) -> tuple[NDArray[np.int64], ...]:
@@ -447,7 +448,7 @@ class MatchingSpace(CompiledSpace):
     def enumerate(self, x: Any) -> Iterable[tuple[Link, ...]]:
         """All sets of links of x that keep to the capacities."""
         problem = as_problem(x, "x")
-        p = _Sides.of(problem, (self.row_capacity, self.column_capacity), False)
+        p = Sides.of(problem, (self.row_capacity, self.column_capacity), False)
         pairs = [(int(i), int(j)) for i, j in problem.pairs]
         room = [p.row_cap.tolist(), p.column_cap.tolist()]
         side = None if self.must_match is None else int(self.must_match == "columns")
@@ -509,124 +510,6 @@ class MatchingSpace(CompiledSpace):
             if near:
                 near["row"], near["column"] = near["column"], near["row"]
         return out
-
-
-@dataclass
-class _Sides:
-    """One problem as the kernel has it: rows are those that must be matched, if any."""
-
-    shape: tuple[int, int]
-    pairs: NDArray[np.int32]
-    counts: NDArray[np.int64]
-    row_cap: NDArray[np.int32]
-    column_cap: NDArray[np.int32]
-    order: NDArray[np.int64] | None
-
-    @classmethod
-    def of(cls, x: MatchingProblem, default: tuple[Any, Any], flip: bool) -> _Sides:
-        (m, n), pairs, order = x.shape, x.pairs, None
-        caps = [
-            _own_capacity(x.row_capacity, default[0], m, n),
-            _own_capacity(x.column_capacity, default[1], n, m),
-        ]
-        if flip:
-            order = np.lexsort((pairs[:, 0], pairs[:, 1]))
-            pairs, caps, (m, n) = pairs[order][:, ::-1], caps[::-1], (n, m)
-        counts = np.bincount(pairs[:, 0], minlength=m)
-        return cls((m, n), pairs, counts, caps[0], caps[1], order)
-
-    def find(
-        self, links: Sequence[Link], where: str, strict: bool
-    ) -> NDArray[np.int64]:
-        """Numbers of candidates; those that are none raise, or are left out."""
-        m, n = self.shape if self.order is None else self.shape[::-1]
-        for i, j in links:
-            if i >= m or j >= n:
-                raise ValueError(
-                    f"{where} has the link {(i, j)}, expected a row in 0 .. {m - 1} and a "
-                    f"column in 0 .. {n - 1}"
-                )
-        wanted = np.array(links, dtype=np.int64).reshape(-1, 2)
-        if self.order is not None:
-            wanted = wanted[:, ::-1]
-        keys = self.pairs[:, 0].astype(np.int64) * self.shape[1] + self.pairs[:, 1]
-        key = wanted[:, 0] * self.shape[1] + wanted[:, 1]
-        at = np.minimum(np.searchsorted(keys, key), len(keys) - 1)
-        known = keys[at] == key
-        if strict and not known.all():
-            raise ValueError(
-                f"{where} has the link {links[int(np.flatnonzero(~known)[0])]}, which is no "
-                "candidate; see excess='drop'"
-            )
-        return np.asarray(at[known])
-
-    def beyond(self, linked: NDArray[np.bool_]) -> tuple[str, int, int, int] | None:
-        """The first row or column with too many links: its name, number, links, capacity."""
-        names = ("row", "column") if self.order is None else ("column", "row")
-        for side, cap in ((0, self.row_cap), (1, self.column_cap)):
-            count = np.bincount(self.pairs[linked, side], minlength=len(cap))
-            if (count > cap).any():
-                k = int(np.flatnonzero(count > cap)[0])
-                return names[side], k, int(count[k]), int(cap[k])
-        return None
-
-    def dropped(self, linked: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """As few links as can be without which the others keep to the capacities."""
-        at = np.flatnonzero(linked)
-        pairs = self.pairs[at]
-        found = _matching.best_links(
-            _ends(np.bincount(pairs[:, 0], minlength=self.shape[0])),
-            np.ascontiguousarray(pairs[:, 1]),
-            np.ones(len(at)),
-            self.row_cap,
-            np.zeros_like(self.row_cap),
-            self.column_cap,
-            1,
-        )
-        kept = found[0] if found is not None else np.zeros(0, dtype=np.int64)
-        return np.asarray(np.delete(at, kept))
-
-
-def as_problem(x: Any, where: str) -> MatchingProblem:
-    """A `MatchingProblem`, or an (m, n, d) array as one.
-
-    Raises
-    ------
-    TypeError, ValueError
-        For anything else.
-    """
-    if isinstance(x, MatchingProblem):
-        return x
-    if not hasattr(x, "shape"):
-        raise TypeError(
-            f"{where} must be a MatchingProblem or an (m, n, d) array, got "
-            f"{type(x).__name__}"
-        )
-    if len(x.shape) != 3:
-        raise ValueError(
-            f"{where} has shape {tuple(x.shape)}, expected (rows, columns, features)"
-        )
-    return MatchingProblem(x)
-
-
-def _ordered(features: Any, order: NDArray[np.int64] | None) -> Any:
-    if sparse.issparse(features):
-        features = features.tocsr()
-    if order is None:
-        return features
-    if isinstance(features, (list, tuple)):
-        return [features[k] for k in order]
-    return features[order]
-
-
-def _own_capacity(own: Any, default: Any, count: int, most: int) -> NDArray[np.int32]:
-    if own is None:
-        own = np.full(count, most if default is None else default)
-    return np.minimum(own, most).astype(np.int32)
-
-
-def _ends(lengths: Any) -> NDArray[np.int64]:
-    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 
 def _is_whole(value: Any, low: int, high: int) -> bool:

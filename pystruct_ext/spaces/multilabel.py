@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, dia_array, hstack
+from scipy.sparse import csr_array, diags_array, hstack
 
 from pystruct_ext._core import Oracle
 from pystruct_ext._core.ragged import PackedRows, check_sparse
@@ -224,7 +224,7 @@ class MultilabelSpace(CompiledSpace):
         if not self.squared_slack:
             return rows
         n = rows.n_rows
-        slacks = dia_array((np.full((1, n), self.squared_slack), [0]), shape=(n, n))
+        slacks = diags_array(np.full(n, float(self.squared_slack)), format="csr")
         both = hstack([csr_array(as_csr(rows)), slacks], format="csr")
         return PackedRows.from_matrix(both, np.dtype(self.dtype))
 

@@ -237,10 +237,10 @@ class SegmentSpace(CompiledSpace):
     # Segments of which only the labels are known.
 
     def is_complete(self, y: Any) -> bool:
-        """Whether y is made of segments, not of labels alone."""
+        """Whether y is made of segments (or of anything but labels alone)."""
         if not isinstance(y, (list, tuple)):
             return True  # whatever it is, no list of labels
-        return all(isinstance(s, (tuple, list)) and len(s) == 3 for s in y)
+        return not y or any(isinstance(s, (tuple, list)) for s in y)
 
     def impute(self, w: NDArray[np.float64], x: Any, y: Any) -> Any:
         """The best segments of x with the labels y, in order."""
@@ -332,9 +332,7 @@ class SegmentSpace(CompiledSpace):
     def _check_segments(self, Y: Sequence[Any], lengths: NDArray[np.int64]) -> None:
         known = []
         for i, (y, n) in enumerate(zip(Y, lengths.tolist(), strict=False)):
-            partly = isinstance(y, (list, tuple)) and not self.is_complete(y)
-            if partly and any(isinstance(s, (list, tuple)) for s in y):
-                partly = False  # neither nor: what is wrong is said of segments
+            partly = not self.is_complete(y)
             if partly and len(y) > n:
                 raise ValueError(
                     f"y: example {i} has {len(y)} labels in order, more than the {n} tokens "

@@ -14,6 +14,7 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
+import pystruct_ext
 from pystruct_ext.entities import Blocking, EntityMatcher, PairFeatures
 from pystruct_ext.entities._blocks import cluster_blocks, dealt, matching_blocks
 
@@ -155,7 +156,10 @@ def test_missed_links_can_cost_more(shops):
 
 def test_stacked_classifiers(shops):
     left, right, links = shops["train"]
-    stack = [DecisionTreeClassifier(min_samples_leaf=5), LogisticRegression(max_iter=9000)]
+    stack = [
+        DecisionTreeClassifier(min_samples_leaf=5),
+        LogisticRegression(max_iter=9000),
+    ]
     matcher = small(stack=stack, stack_folds=3).fit(left, right, links)
     assert matcher.svm_.space_.n_features_ == 3
     assert matcher.score(*shops["test"]) > 0.6
@@ -216,6 +220,29 @@ def test_fit_predict_clone_and_pickle(linked, shops):
     found = clone(linked).fit_predict(left, right, links)
     again = pickle.loads(pickle.dumps(linked)).predict(left, right)
     np.testing.assert_array_equal(found, again)
+
+
+def test_model_files(linked, clustered, shops, tmp_path):
+    left, right, _ = shops["test"]
+    linked.save(tmp_path / "links.psx")
+    again = pystruct_ext.load(tmp_path / "links.psx")
+    np.testing.assert_array_equal(
+        again.predict(left, right), linked.predict(left, right)
+    )
+    clustered.save(tmp_path / "clusters.psx")
+    rows = shops["new list"][0]
+    again = pystruct_ext.load(tmp_path / "clusters.psx")
+    np.testing.assert_array_equal(again.predict(rows), clustered.predict(rows))
+    stacked = clone(linked).set_params(stack=LogisticRegression(max_iter=9000))
+    stacked.fit(*shops["train"])
+    bad(lambda: stacked.save(tmp_path / "x.psx"), TypeError, "stack", "pickle")
+    keys = clone(linked).set_params(blocking__exact=[lambda r: r["name"][:2]])
+    keys.fit(*shops["train"])
+    with pytest.raises((TypeError, ValueError), match=r"Blocking .* holds a function"):
+        keys.save(tmp_path / "x.psx")
+    wrong = pickle.loads(pickle.dumps(linked))
+    wrong.one_table_ = True
+    bad(wrong.check_loaded, ValueError, "svm_", "ClusteringSVM")
 
 
 def test_empty_tables(linked, clustered):

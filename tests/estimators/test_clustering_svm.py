@@ -87,6 +87,8 @@ def test_bad_input():
     ):
         with pytest.raises(error, match=text):
             ClusteringSVM().fit(bad_X, bad_y)
+    with pytest.raises(ValueError, match="y is needed to learn from, got None"):
+        ClusteringSVM().fit(X, None)
     narrow = PairGraph(2, [(0, 1)], [[1.0]])
     with pytest.raises(ValueError, match="example 1 has 1 features, expected 2"):
         ClusteringSVM().fit([X[0], narrow], [Y[0], "ab"])

@@ -24,6 +24,7 @@ from pystruct_ext import (
     SubclassSVM,
     load,
 )
+from pystruct_ext.cli.main import main
 from pystruct_ext.estimators import LatentProgress
 from pystruct_ext.solvers import BCFW, InterruptedWarning
 from pystruct_ext.spaces.segments import labels_in_order
@@ -650,6 +651,18 @@ def test_grid_search_and_cross_validation():
     search = GridSearchCV(model, {"estimator__C": [0.01, 10]}, cv=2).fit(X, y)
     assert search.best_params_ == {"estimator__C": 10}
     assert cross_val_score(model.set_params(estimator__C=10), X, y, cv=3).mean() > 0.85
+
+
+def test_the_command_line_reads_latent_models(tmp_path, capsys):
+    X = [[("the", "DT"), ("dog", "NN")], [("a", "DT"), ("cat", "NN")]]
+    estimator = SequenceSVM(C=10, template="U1:%x[0,0]\nU2:%x[0,1]")
+    model = LatentStructuralSVM(estimator).fit(X, [["B", "E"], [None, "E"]])
+    model.save(tmp_path / "m")
+    (tmp_path / "x").write_text("the DT\ncat NN\n\n")
+    assert main(["predict", str(tmp_path / "m"), str(tmp_path / "x")]) == 0
+    assert capsys.readouterr().out.split() == ["the", "DT", "B", "cat", "NN", "E"]
+    assert main(["inspect", str(tmp_path / "m")]) == 0
+    assert "relative gap" in capsys.readouterr().out
 
 
 def test_solver_objects():

@@ -140,6 +140,22 @@ def test_local_search_splits_what_contraction_joined():
         assert best_clustering(weights, pairs, inference=method).value == best == 8
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_forbidden_pairs_do_not_drown_the_others(seed):
+    rng = np.random.default_rng(seed)
+    pairs = np.stack(np.triu_indices(8, 1), axis=1)
+    weights = rng.normal(size=len(pairs)) + 0.2
+    forbidden = rng.random(len(pairs)) < 0.3
+    joined = partitions(8)[:, pairs[:, 0]] == partitions(8)[:, pairs[:, 1]]
+    allowed = joined[~joined[:, forbidden].any(axis=1)]
+    best = (allowed * weights).sum(axis=1).max()
+    weights[forbidden] = -1e30
+    for method in ("auto", "branch"):
+        found = best_clustering(weights, pairs, inference=method)
+        assert found.value == pytest.approx(best, abs=1e-9)
+        assert found.bound == pytest.approx(best, abs=1e-9)
+
+
 def test_bad_input():
     for weights, pairs, n, text in (
         ([1.0], [(0, 3)], 3, r"pair 0 is \(0, 3\), expected items in 0 .. 2"),

@@ -95,8 +95,7 @@ def assign(cost, cbool maximize=False):
             ok = assign_dense(p, <int32_t>m, <int32_t>n, maximize, q)
     if not ok:
         raise ValueError(
-            "cost must hold finite numbers, whose differences are finite, too; got NaN, "
-            "infinity or numbers too large"
+            "cost must hold finite numbers below 1e292; got NaN, infinity or larger numbers"
         )
     return out
 

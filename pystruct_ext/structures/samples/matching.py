@@ -38,10 +38,12 @@ def matchings(
             if not pairs:
                 pairs = [(0, 0)]
             X.append(
-                MatchingProblem(rng.normal(size=(len(pairs), 3)).round(3), (m, n), pairs)
+                MatchingProblem(
+                    rng.normal(size=(len(pairs), 3)).round(3), (m, n), pairs
+                )
             )
             rest = [p for p in pairs if p not in links and rng.random() < 0.3]
-            Y.append(Links(links, rest) if possible else sorted(links))
+            Y.append(Links(tuple(links), tuple(rest)) if possible else sorted(links))
         return X, Y
 
     return make

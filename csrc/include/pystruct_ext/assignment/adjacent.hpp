@@ -68,7 +68,7 @@ struct AdjacentScratch {
 
 class AdjacentLinks {
  public:
-  static constexpr int kKinds = AdjacentScratch::kKinds, kSweeps = 24;
+  static constexpr int kKinds = AdjacentScratch::kKinds, kSweeps = 40;
 
   AdjacentLinks(const LinkGraph& graph, const double* value, const double* near, FlowMatcher& matcher,
                 AdjacentScratch& scratch) noexcept
@@ -85,7 +85,7 @@ class AdjacentLinks {
     backward(false);
     for (int sweep = 0; sweep < kSweeps && !closed(); ++sweep) {
       const double now = forward();
-      const bool slow = bound_ - now <= 1e-4 * (1 + std::fabs(now)) && sweep > 2;
+      const bool slow = bound_ - now <= 2e-5 * (1 + std::fabs(now)) && sweep > 2;
       bound_ = std::min(bound_, now);
       backward(true);
       if (slow || sweep % 4 == 3 || sweep == 0) {

@@ -28,7 +28,7 @@ class DenseAssignment {
   }
 
   // column_of: (n_rows,), n_rows <= n_columns. cost: row by row. sign 1: least cost, -1: largest.
-  // False if a cost, or the difference of two, is not finite.
+  // False if a cost is not finite, or so large that sums might not be.
   bool solve(const double* cost, int32_t n_rows, int32_t n_columns, double sign,
              int32_t* column_of) noexcept {
     cost_ = cost;
@@ -47,6 +47,7 @@ class DenseAssignment {
 
  private:
   static constexpr double kInf = std::numeric_limits<double>::infinity();
+  static constexpr double kRoom = 1e16;  // costs this far below the largest number, for their sums
   static std::size_t idx(int64_t k) noexcept { return static_cast<std::size_t>(k); }
   const double* row(int32_t i) const noexcept { return cost_ + int64_t{i} * n_; }
 
@@ -156,7 +157,7 @@ class DenseAssignment {
     return least;
   }
 
-  // price = least cost of each column, via = its row; false if a cost is not finite.
+  // price = least cost of each column, via = its row; false if a cost is not finite, or nearly so.
   template <int kW>
   PSX_INLINE bool column_minima() noexcept {
     double* v = price_.data();
@@ -176,7 +177,7 @@ class DenseAssignment {
       int32_t j = 0;
       for (; j + kW <= n_; j += kW) {
         const typename L::reg x = L::load(c + j) * sign, old = L::load(v + j);
-        zero += x * 0.0;
+        zero += (x * kRoom) * 0.0;
         const auto less = x < old;
         L::store(v + j, less ? x : old);
         L::store(via + j, less ? own : L::load(via + j));
@@ -191,7 +192,7 @@ class DenseAssignment {
     return check == 0;
   }
   PSX_INLINE void column_minimum(int32_t i, int32_t j, double x, double& check) noexcept {
-    check += x * 0.0;
+    check += (x * kRoom) * 0.0;
     if (x < price_[idx(j)]) {
       price_[idx(j)] = x;
       via_[idx(j)] = i;

@@ -62,12 +62,18 @@ class Instance {
     sets.reserve(max_items + 1);
   }
 
-  // pairs: (count, 2), all different; w: (count,), finite.
+  // pairs: (count, 2), all different; w: (count,), finite. A cluster with a pair below minus the sum of
+  // all positive weights is worse than its items alone: such pairs, which may be forbidden by -1e30,
+  // are raised to twice that sum, so that they do not drown the others.
   void build(int32_t items, const int32_t* pairs, const double* w, int64_t count) noexcept {
     n = items;
     sets.clear(n);
+    double positive = 0;
     for (int64_t e = 0; e < count; ++e)
-      if (w[e] > 0) sets.join(pairs[2 * e], pairs[2 * e + 1]);
+      if (w[e] > 0) {
+        sets.join(pairs[2 * e], pairs[2 * e + 1]);
+        positive += w[e];
+      }
     n_groups = 0;
     for (int32_t v = 0; v < n; ++v) {
       const int32_t root = sets.find(v);
@@ -87,7 +93,7 @@ class Instance {
       if (group_of[at(a)] != group_of[at(b)]) continue;
       ends[at(2 * n_pairs)] = a;
       ends[at(2 * n_pairs + 1)] = b;
-      weight[at(n_pairs++)] = w[e];
+      weight[at(n_pairs++)] = std::max(w[e], -2 * positive);
       ++begin[at(a + 2)];
       ++begin[at(b + 2)];
     }

@@ -23,12 +23,13 @@ struct AscentLimits {
   int32_t rounds = 500;        // sweeps there and back
   double tolerance = 1e-9;     // gap that counts as none, relative to 1 + |score|
   double stall = 2e-3;         // of `dual`
-  double quick_stall = 0.12;   // of `automatic` and `expansion`
+  double quick_stall = 0.14;   // of `automatic` and `expansion`
   double lp_tolerance = 4e-9;  // of the value of `lp`, relative to 1 + |score|
 };
 
-// Scratch of one thread: reserve() grows it, decode() allocates nothing, but for the first tables
-// of a size, and for `lp` and `exact`. The labels of a problem depend on the problem and the
+// Scratch of one thread: reserve() grows it, decode() allocates nothing for forests, cuts and Potts
+// scores that attract; where labels are only bounded, the search for better ones may, and `lp`,
+// `exact` and the first tables of a size do. The labels of a problem depend on the problem and the
 // inference alone, not on what was decoded before.
 template <class R>
 class GraphDecoder {
@@ -41,6 +42,7 @@ class GraphDecoder {
     graph_.reserve(max_nodes, max_edges);
     forest_.reserve(max_nodes, stride);
     cut_.reserve(max_nodes, max_edges);
+    hopeless_.reserve(max_nodes);
     dual_.reserve(max_nodes, max_edges, stride);
     rounded_.reserve(std::size_t(max_nodes) + 1);
     row_.reserve(std::size_t(stride) + 8);
@@ -48,7 +50,7 @@ class GraphDecoder {
 
   // The score of the labels; NaN where a score is not finite, or beyond 1e80, and then the labels are zeros.
   double decode(const PairwiseProblem<R>& p, Inference how, int32_t* labels) noexcept {
-    exact_ = forest_found_ = false;
+    exact_ = forest_found_ = too_large_ = false;
     if (!finite(p)) {
       for (int32_t v = 0; v < p.n_nodes; ++v) labels[v] = 0;
       return value_ = bound_ = std::numeric_limits<double>::quiet_NaN();
@@ -86,6 +88,7 @@ class GraphDecoder {
     const bool quick = how != Inference::dual && how != Inference::lp;
     ascend(p, quick ? limits.quick_stall : limits.stall, labels);
     if (potts && !exact_) expand(p, labels);
+    if (!exact_ && !(potts && quick)) polish(p, labels);
     if (how == Inference::lp && !exact_) relax(p, labels);
     if (!exact_ && bound_ - value_ <= tolerance()) proven(value_);
     return value_;
@@ -100,8 +103,10 @@ class GraphDecoder {
     graph_.build(p.n_nodes, p.n_edges, p.edges);
     return search_.entries(p, graph_);
   }
+  // Whether the last `lp` has ended before its optimum, for lack of memory.
+  bool too_large() const noexcept { return too_large_; }
   // After `lp`: its marginals, or null where its labels are its maximiser.
-  const LocalPolytope* relaxed() const noexcept { return exact_ ? nullptr : &polytope_; }
+  const LocalPolytope* relaxed() const noexcept { return exact_ || too_large_ ? nullptr : &polytope_; }
 
  private:
   static constexpr double kLargestScore = 1e80;
@@ -156,7 +161,7 @@ class GraphDecoder {
   }
 
   void expand(const PairwiseProblem<R>& p, int32_t* labels) noexcept {
-    expand_labels(p, cut_, labels);
+    expand_labels(p, graph_, cut_, hopeless_, labels);
     value_ = p.score(labels);
   }
 
@@ -164,8 +169,9 @@ class GraphDecoder {
   void ascend(const PairwiseProblem<R>& p, double stall, int32_t* labels) noexcept {
     int32_t* rounded = rounded_.data();
     double then = std::numeric_limits<double>::max();
+    const int32_t every = stall < limits.quick_stall ? 4 : 8;
     for (int32_t round = 1; round <= limits.rounds; ++round) {
-      const bool look = round <= 2 || round % 4 == 0;
+      const bool look = round == 1 || round % every == 0;
       bound_ = dual_.round(look ? rounded : nullptr);
       if (!look) continue;
       improve_labels(p, graph_, 3, row_.data(), rounded);
@@ -185,6 +191,7 @@ class GraphDecoder {
     try {
       polytope_.solve(p, dual_, limits.lp_tolerance * (1 + std::fabs(value_)), value_);
     } catch (const std::bad_alloc&) {
+      too_large_ = true;
       return;  // the bound of the ascent stands
     }
     bound_ = polytope_.bound();
@@ -196,6 +203,14 @@ class GraphDecoder {
       bound_ = bound < bound_ ? bound : bound_;
       improve_labels(p, graph_, 50, row_.data(), rounded_.data());
       better(p, rounded_.data(), labels);
+    }
+  }
+
+  void polish(const PairwiseProblem<R>& p, int32_t* labels) noexcept {
+    try {
+      value_ = search_.polish(p, graph_, dual_, value_, labels);
+    } catch (const std::bad_alloc&) {
+      value_ = p.score(labels);
     }
   }
 
@@ -213,13 +228,14 @@ class GraphDecoder {
   Incidence graph_;
   ForestDecoder forest_;
   BinaryCut cut_;
+  HopelessNodes hopeless_;
   DualAscent dual_;
   ExactSearch<R> search_;
   LocalPolytope polytope_;
   AlignedBuffer<int32_t> rounded_;
   AlignedBuffer<double> row_;
   double value_ = 0, bound_ = 0;
-  bool exact_ = false, forest_found_ = false;
+  bool exact_ = false, forest_found_ = false, too_large_ = false;
 };
 
 }  // namespace pystruct_ext

@@ -9,6 +9,7 @@
 namespace pystruct_ext {
 
 enum class EdgeFault : int { none, range, loop, twice };
+constexpr int kTooLarge = 4;  // the fault of marginals that memory does not suffice for
 
 template <class R>
 struct GraphDoor {
@@ -99,7 +100,7 @@ struct GraphDoor {
 struct GraphAnswer {
   double value = 0, bound = 0;
   bool exact = false, forest = false;
-  int fault = 0;       // of the edges
+  int fault = 0;       // of the edges, or kTooLarge
   int32_t where = 0;   // the edge
   double entries = 0;  // of the tables that a proof by elimination would need, where `exact` failed
 };
@@ -129,6 +130,8 @@ GraphAnswer decode_graph(int32_t n, int32_t m, int32_t stride, const int32_t* co
     decoder.relaxed()->nodes(p, stride, nodes);
     decoder.relaxed()->edges(p, stride, pairs_out);
     answer.value = decoder.relaxed()->value();
+  } else if (known && nodes && decoder.too_large()) {
+    answer.fault = kTooLarge;
   } else if (known && nodes) {
     for (int32_t v = 0; v < n; ++v) nodes[int64_t(v) * stride + labels[v]] = 1;
     for (int32_t e = 0; e < m; ++e)

@@ -64,6 +64,16 @@ class ExactSearch {
     branches_ = branches;
     return unexplored > value_ ? unexplored : value_;
   }
+  // The best labels among those that the dual has near the top, as many as `quick` tables allow.
+  double polish(const PairwiseProblem<R>& p, const Incidence& graph, DualAscent& dual,
+                double value, int32_t* labels) {
+    p_ = &p, graph_ = &graph, dual_ = &dual, labels_ = labels;
+    value_ = value;
+    trial_.resize(std::size_t(p.n_nodes));
+    for (double part = 0.5; part > 1e-3; part /= 4)
+      if (eliminate(part, limits.quick)) break;
+    return value_;
+  }
   double value() const noexcept { return value_; }
   int32_t branches() const noexcept { return branches_; }
   // Entries of the tables that elimination would need with all labels.

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <vector>
 
 #include "pystruct_ext/simd.hpp"
@@ -69,7 +70,7 @@ namespace pystruct_ext {
 class SkylineCholesky {
  public:
   SkylineCholesky() : factor_(skyline::choose(detect_isa())) {}
-  // first[i] <= i: the first column of row i.
+  // first[i] <= i: the first column of row i. Throws std::bad_alloc beyond 512 MB, too.
   void shape(std::vector<int32_t> first) {
     first_ = std::move(first);
     at_.clear();
@@ -78,6 +79,7 @@ class SkylineCholesky {
       at_.push_back(size);
       size += i + 1 - std::size_t(first_[i]);
     }
+    if (size > std::size_t(1) << 26) throw std::bad_alloc();
     entries_.assign(size, 0.0);
   }
   void clear() { entries_.assign(entries_.size(), 0.0); }

@@ -264,7 +264,7 @@ inline const psx_kernel* clustering_kernel() {
 }
 inline const psx_kernel* exact_clustering_kernel() {
   return kernel_table<With<ExactClusteringSpace<float>>, With<ExactClusteringSpace<double>>>(
-      "exact clustering");
+      "exact_clustering");
 }
 
 // Clusters of items by weights of pairs that somebody else computed.
