@@ -7,10 +7,11 @@
 // its ends: every code is a point of the polytope, psi and loss are linear in it. A labelling is a code of
 // zeros and units.
 //
-// What the maximiser loses when it is written down: 2^-30 at most for each entry where the solver's
-// marginals agree, as much as they disagree by (1e-6 at worst) where they do not; its value is within
-// 4e-9 (1 + |value|) of the maximum unless rounding prevents it. `bound` is above the maximum always, so
-// that primal values, which are counted with it, certify the relaxed problem all the same.
+// What the maximiser loses when it is written down: 2^-30 for each entry, a node's largest one less
+// than 2^-30 times its labels, where the solver's marginals agree; as much as they disagree by (1e-6
+// at worst) where they do not. The value is within 4e-9 (1 + |value|) of the maximum, up to 1e-6 of it
+// where rounding ends the solver early. `bound` is above the maximum always: primal values are counted
+// with it and certify the relaxed problem whatever the solver reached.
 //
 // Without loss, argmax is the best labelling that rounding finds: that is what prediction returns.
 #pragma once
@@ -295,7 +296,7 @@ struct RelaxedGraphSpace : private GraphView<R> {  // no verbs of parts: those a
     }
   }
   // Makes the rows of a table add up to a, the columns to b: what is too much goes, what is missing
-  // is added where there is something, then anywhere.
+  // is added to the largest entry that lacks something, whose score is near the best.
   void agree(const int32_t* a, int32_t rows, const int32_t* b, int32_t columns, Scratch& s,
              int32_t* cells) const noexcept {
     int32_t *lack_a = s.rows.data(), *lack_b = s.columns.data();
@@ -317,16 +318,19 @@ struct RelaxedGraphSpace : private GraphView<R> {  // no verbs of parts: those a
         x = kept;
       }
     }
-    for (const bool anywhere : {false, true})
+    while (true) {
+      int32_t best = -1, more = 0;
       for (int32_t k = 0; k < rows; ++k)
-        for (int32_t l = 0; lack_a[k] > 0 && l < columns; ++l) {
-          int32_t& x = cells[k * columns + l];
-          if (!anywhere && x == 0) continue;
-          const int32_t more = std::min(lack_a[k], lack_b[l]);
-          x += more;
-          lack_a[k] -= more;
-          lack_b[l] -= more;
-        }
+        for (int32_t l = 0; lack_a[k] > 0 && l < columns; ++l)
+          if (lack_b[l] > 0 && (best < 0 || cells[k * columns + l] > cells[best])) {
+            best = k * columns + l;
+            more = std::min(lack_a[k], lack_b[l]);
+          }
+      if (best < 0) return;
+      cells[best] += more;
+      lack_a[best / columns] -= more;
+      lack_b[best % columns] -= more;
+    }
   }
 };
 
