@@ -87,22 +87,22 @@ struct RelaxedGraphSpace : private GraphView<R> {  // no verbs of parts: those a
     }
     for (int64_t e = this->edge_offsets[i]; e < this->edge_offsets[i + 1]; ++e) {
       const int32_t *a = y + node_at[end(i, e, 0)], *b = y + node_at[end(i, e, 1)];
-      const int32_t rows = this->labels_of(end(i, e, 0)), columns = this->labels_of(end(i, e, 1));
+      const int32_t n_a = this->labels_of(end(i, e, 0)), n_b = this->labels_of(end(i, e, 1));
       if (this->is_potts()) {
         int32_t range[2];
-        agreement(a, b, rows, range);
+        agreement(a, b, n_a, range);
         if (y[at] < range[0] || y[at] > range[1]) return {at, range[0], range[1]};
         ++at;
         continue;
       }
       const int32_t* cells = y + at;
-      for (int32_t k = 0; k < rows; ++k) {
+      for (int32_t k = 0; k < n_a; ++k) {
         int32_t left = a[k];
-        for (int32_t l = 0; l < columns; ++l, ++at) {
+        for (int32_t l = 0; l < n_b; ++l, ++at) {
           int32_t below = b[l];
-          for (int32_t q = 0; q < k; ++q) below -= cells[q * columns + l];
+          for (int32_t q = 0; q < k; ++q) below -= cells[q * n_b + l];
           const int32_t high = std::min(left, below);
-          const int32_t low = std::max(l == columns - 1 ? left : 0, k == rows - 1 ? below : 0);
+          const int32_t low = std::max(l == n_b - 1 ? left : 0, k == n_a - 1 ? below : 0);
           if (y[at] < low || y[at] > high) return {at, low, high};
           left -= y[at];
         }
@@ -159,10 +159,10 @@ struct RelaxedGraphSpace : private GraphView<R> {  // no verbs of parts: those a
         continue;
       }
       const int64_t edge = this->edge_offsets[i] + e;
-      const int32_t rows = this->labels_of(end(i, edge, 0)), columns = this->labels_of(end(i, edge, 1));
+      const int32_t n_a = this->labels_of(end(i, edge, 0)), n_b = this->labels_of(end(i, edge, 1));
       const R* table = s.tables.data() + s.table_at[View::idx(e)];
-      for (int32_t k = 0; k < rows; ++k)
-        for (int32_t l = 0; l < columns; ++l, ++y)
+      for (int32_t k = 0; k < n_a; ++k)
+        for (int32_t l = 0; l < n_b; ++l, ++y)
           sum += static_cast<double>(table[int64_t{k} * this->stride + l]) * *y;
     }
     return sum / kUnit;
@@ -210,7 +210,8 @@ struct RelaxedGraphSpace : private GraphView<R> {  // no verbs of parts: those a
   }
   const char* wrong() const noexcept {
     if (const char* fault = View::wrong()) return fault;
-    if (this->inference != static_cast<int32_t>(Inference::lp)) return "inference is not that of a relaxation";
+    if (this->inference != static_cast<int32_t>(Inference::lp))
+      return "inference is not that of a relaxation";
     if (this->truths && !codes) return "there are truths, but no codes";
     for (int64_t i = 0; i < this->n; ++i) {
       const int64_t size = code_offsets[i + 1] - code_offsets[i];
@@ -246,10 +247,10 @@ struct RelaxedGraphSpace : private GraphView<R> {  // no verbs of parts: those a
         if (const int32_t x = at(position++)) this->emit_node(v, l, unit * x, sink);
     for (int64_t e = this->edge_offsets[i]; e < this->edge_offsets[i + 1]; ++e) {
       const bool potts = this->is_potts();
-      const int32_t rows = potts ? 1 : this->labels_of(end(i, e, 0));
-      const int32_t columns = potts ? 1 : this->labels_of(end(i, e, 1));
-      for (int32_t k = 0; k < rows; ++k)
-        for (int32_t l = 0; l < columns; ++l)
+      const int32_t n_a = potts ? 1 : this->labels_of(end(i, e, 0));
+      const int32_t n_b = potts ? 1 : this->labels_of(end(i, e, 1));
+      for (int32_t k = 0; k < n_a; ++k)
+        for (int32_t l = 0; l < n_b; ++l)
           if (const int32_t x = at(position++)) this->emit_edge(e, k, l, unit * x, sink);
     }
   }
@@ -297,21 +298,21 @@ struct RelaxedGraphSpace : private GraphView<R> {  // no verbs of parts: those a
   }
   // Makes the rows of a table add up to a, the columns to b: what is too much goes, what is missing
   // is added to the largest entry that lacks something, whose score is near the best.
-  void agree(const int32_t* a, int32_t rows, const int32_t* b, int32_t columns, Scratch& s,
+  void agree(const int32_t* a, int32_t n_a, const int32_t* b, int32_t n_b, Scratch& s,
              int32_t* cells) const noexcept {
     int32_t *lack_a = s.rows.data(), *lack_b = s.columns.data();
-    for (int32_t k = 0; k < rows; ++k) {
+    for (int32_t k = 0; k < n_a; ++k) {
       lack_a[k] = a[k];
-      for (int32_t l = 0; l < columns; ++l) {
-        int32_t& x = cells[k * columns + l];
+      for (int32_t l = 0; l < n_b; ++l) {
+        int32_t& x = cells[k * n_b + l];
         x = std::min(x, lack_a[k]);
         lack_a[k] -= x;
       }
     }
-    for (int32_t l = 0; l < columns; ++l) {
+    for (int32_t l = 0; l < n_b; ++l) {
       lack_b[l] = b[l];
-      for (int32_t k = 0; k < rows; ++k) {
-        int32_t& x = cells[k * columns + l];
+      for (int32_t k = 0; k < n_a; ++k) {
+        int32_t& x = cells[k * n_b + l];
         const int32_t kept = std::min(x, lack_b[l]);
         lack_a[k] += x - kept;
         lack_b[l] -= kept;
@@ -320,16 +321,16 @@ struct RelaxedGraphSpace : private GraphView<R> {  // no verbs of parts: those a
     }
     while (true) {
       int32_t best = -1, more = 0;
-      for (int32_t k = 0; k < rows; ++k)
-        for (int32_t l = 0; lack_a[k] > 0 && l < columns; ++l)
-          if (lack_b[l] > 0 && (best < 0 || cells[k * columns + l] > cells[best])) {
-            best = k * columns + l;
+      for (int32_t k = 0; k < n_a; ++k)
+        for (int32_t l = 0; lack_a[k] > 0 && l < n_b; ++l)
+          if (lack_b[l] > 0 && (best < 0 || cells[k * n_b + l] > cells[best])) {
+            best = k * n_b + l;
             more = std::min(lack_a[k], lack_b[l]);
           }
       if (best < 0) return;
       cells[best] += more;
-      lack_a[best / columns] -= more;
-      lack_b[best % columns] -= more;
+      lack_a[best / n_b] -= more;
+      lack_b[best % n_b] -= more;
     }
   }
 };
