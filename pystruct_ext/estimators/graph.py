@@ -20,7 +20,9 @@ class GraphSVM(BaseStructuralSVM):
 
     Minimises ``1/2 ||w||^2 + C sum_i s_i H_i(w)`` where the hinge is over all labellings of a
     graph and the loss counts wrong nodes. Forests, and two labels that attract each other, are
-    decoded exactly; other graphs with a bound, and the certificate says so.
+    decoded exactly; other graphs with a bound, and the certificate says so ("bounded"). With
+    ``inference="lp"`` the hinge is over the local polytope: the gap closes, and certifies that
+    relaxed problem, whose objective is at least the exact one ("relaxed").
 
     Parameters
     ----------
@@ -54,7 +56,9 @@ n_iter_, n_oracle_calls_, history_
 
     Memory of a fit: the features, for every thread the pair scores of the largest graph (K
     times K numbers of 4 bytes for every edge, K padded to a multiple of 8; one for Potts
-    terms), weights twice, and the working set.
+    terms), weights twice, and the working set. With ``inference="lp"`` a cut, and the truth,
+    of a graph takes ``4 (sum_v K_v + sum_e K_a K_b)`` bytes (Potts: 1 in place of K_a K_b), its
+    marginals in units of 2^-30; see ``docs/graphs.md``.
 
     Examples
     --------

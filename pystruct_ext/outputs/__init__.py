@@ -1,6 +1,11 @@
 """The values people hold: sentences, trees, folds, segments, queries, matchings."""
 
-from pystruct_ext.outputs.graphs import Graph, LabelledGraph, NodeLabels
+from pystruct_ext.outputs.graphs import (
+    FractionalLabels,
+    Graph,
+    LabelledGraph,
+    NodeLabels,
+)
 from pystruct_ext.outputs.grids import grid_graph
 from pystruct_ext.outputs.matchings import Links, MatchingProblem
 from pystruct_ext.outputs.pair_blocks import hard_blocks, split_into_blocks
@@ -18,6 +23,7 @@ __all__ = [
     "Clusters",
     "DependencyTree",
     "DiverseQuery",
+    "FractionalLabels",
     "Graph",
     "LabelledGraph",
     "Links",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,6 +34,34 @@ class NodeLabels(list[Any]):
     ) -> None:
         super().__init__(labels)
         self.weights = None if weights is None else node_weights(weights, len(self))
+
+
+class FractionalLabels:
+    """Shares of the labels of each node: what an LP relaxation makes of a labelling.
+
+    ``GraphSpace(inference="lp")`` trains with these; predictions are labels.
+
+    Parameters
+    ----------
+    shares : list of n mappings from label to float
+        Of each node, adding up to 1.
+    code : sequence of int
+        Marginals of nodes and edges in units of 2^-30, as the kernel has them.
+    """
+
+    def __init__(self, shares: Sequence[Mapping[Any, float]], code: ArrayLike) -> None:
+        self.shares = [dict(one) for one in shares]
+        self.code = np.array(code, dtype=np.int32)
+
+    def __len__(self) -> int:
+        return len(self.shares)
+
+    def __repr__(self) -> str:
+        shown = [
+            "/".join(f"{label}:{share:.3g}" for label, share in one.items())
+            for one in self.shares[:8]
+        ]
+        return f"<FractionalLabels: {', '.join(shown)}{', ...' * (len(self) > 8)}>"
 
 
 def node_weights(weights: ArrayLike, n: int, where: str = "weights") -> NDArray:

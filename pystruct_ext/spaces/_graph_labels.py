@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pystruct_ext.outputs.graphs import Graph
+from pystruct_ext.outputs.graphs import FractionalLabels, Graph
 from pystruct_ext.spaces import _graph_packing as packing
 from pystruct_ext.spaces._graph_packing import PackedGraphs
 from pystruct_ext.spaces._labels import UnseenLabelError
-from pystruct_ext.utils.examples import plain
+from pystruct_ext.utils.examples import as_sequence, plain
 
 
 class LabelCoder:
@@ -194,4 +194,48 @@ def label_weights(
     return np.where(counts > 0, share, 1.0)
 
 
-__all__ = ["LabelCoder", "label_weights", "learnt_labels"]
+def labels_loss(
+    a: Sequence[Any],
+    y_hat: Any,
+    costs: Any,
+    weight: Mapping[Any, float],
+    missing: Any,
+) -> float:
+    """Costs of the nodes whose label differs from that in `a`, where that is known.
+
+    Of `FractionalLabels`, the share of wrong labels counts.
+    """
+    b = y_hat.shares if isinstance(y_hat, FractionalLabels) else flat_labels(y_hat)
+    if len(a) != len(b):
+        raise ValueError(
+            f"y has {len(a)} labels and y_hat {len(b)}, expected the same number"
+        )
+    total = 0.0
+    for v, (p, q) in enumerate(zip(a, b, strict=True)):
+        cost = 1.0 if costs is None else float(costs[v])
+        if not isinstance(p, Set):
+            if packing.is_unknown(p, missing):
+                continue
+            cost *= weight.get(plain(p), 1.0)
+        known = p if isinstance(p, Set) else {plain(p)}
+        if isinstance(y_hat, FractionalLabels):
+            total += cost * sum(s for c, s in q.items() if c not in known)
+        elif q not in known:
+            total += cost
+    return total
+
+
+def flat_labels(y: Any) -> list[Any]:
+    """Labels, an array's row by row, as a list."""
+    if isinstance(y, np.ndarray):
+        return list(y.ravel().tolist())
+    return list(as_sequence(y))
+
+
+__all__ = [
+    "LabelCoder",
+    "flat_labels",
+    "label_weights",
+    "labels_loss",
+    "learnt_labels",
+]

@@ -191,6 +191,23 @@ def type_order(t: Any) -> tuple[bool, Any]:
     return isinstance(t, str), t
 
 
+def refuse_negative(graphs: Sequence[Graph]) -> None:
+    """Raise for the first edge feature below 0."""
+    for i, g in enumerate(graphs):
+        values = g.edge_features
+        if values is None or g.n_edges == 0:
+            continue
+        if hasattr(values, "toarray"):
+            values = values.toarray()
+        bad = np.argwhere(values < 0)
+        if len(bad):
+            e, f = bad[0].tolist()
+            raise ValueError(
+                f"X: example {i}, edge {e} has the feature {values[e, f]} in column {f}; "
+                "attractive=True needs edge features >= 0"
+            )
+
+
 def elimination_size(graph: Graph, sizes: NDArray[np.int64]) -> float:
     """log10 of the entries of the largest table when nodes are eliminated one by one.
 
@@ -295,6 +312,7 @@ __all__ = [
     "kinds_of",
     "labels_of",
     "node_features",
+    "refuse_negative",
     "smallest_entry",
     "type_numbers",
     "type_order",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from typing import Any, ClassVar
 
@@ -10,17 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pystruct_ext._core import Oracle
-from pystruct_ext.outputs.graphs import Graph, NodeLabels
+from pystruct_ext.outputs.graphs import FractionalLabels, Graph, NodeLabels
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces import _graph_packing as packing
 from pystruct_ext.spaces._encoding import FeatureEncoder
-from pystruct_ext.spaces._graph_labels import LabelCoder, label_weights, learnt_labels
+from pystruct_ext.spaces._graph_labels import (
+    LabelCoder,
+    flat_labels,
+    label_weights,
+    labels_loss,
+    learnt_labels,
+)
 from pystruct_ext.spaces._graph_packing import PackedGraphs
+from pystruct_ext.spaces._graph_relaxed import code_fields
+from pystruct_ext.spaces._graph_relaxed import output_of as relaxed_output
 from pystruct_ext.spaces._kernels import graph as _graph
 from pystruct_ext.spaces._labels import label_classes, padded
 from pystruct_ext.spaces.base import SpaceTags
 from pystruct_ext.spaces.compiled import CompiledSpace
-from pystruct_ext.utils.examples import as_sequence, plain
+from pystruct_ext.utils.examples import plain
 from pystruct_ext.utils.fitted import INT32_MAX, Fitted
 
 PAIRWISE = ("full", "symmetric", "potts")
@@ -87,8 +95,10 @@ class GraphSpace(CompiledSpace):
     Inference. "auto": forests by dynamic programming, two labels that attract each other by a
     cut, Potts terms by expansion moves with a dual bound, all else by ascent on the dual; the
     latter two say how far off they may be (certificate "bounded"). "exact" eliminates nodes and
-    branches on the bound, for small graphs; "lp" solves the linear relaxation, whose value is
-    the bound.
+    branches on the bound, for small graphs. "lp" trains on the linear relaxation: the most
+    violating output is the maximum over the local polytope, marginals of nodes and edges
+    (`pystruct_ext.outputs.FractionalLabels`), and the certificate is "relaxed"; what is
+    predicted are labels, rounded from the same program. Its oracle has no verbs of parts.
 
     Labels may be missing (None, or a set of possible labels) for `impute` and
     `LatentStructuralSVM`; they have no part in the loss.
@@ -308,7 +318,7 @@ class GraphSpace(CompiledSpace):
         packing.edge_width(graphs, width if self.kinds_ else None)
         features = packing.edge_rows(graphs, width, np.dtype(self.dtype))
         if self.attractive and packing.smallest_entry(features) < 0:
-            self._say_negative(graphs)
+            packing.refuse_negative(graphs)
         counts = np.array([g.n_edges for g in graphs], dtype=np.int64)
         types = packing.type_numbers(graphs, self.node_types_)
         packed = PackedGraphs(
@@ -325,21 +335,6 @@ class GraphSpace(CompiledSpace):
         if Y is not None:
             self._coder().pack(packed, graphs, Y, observed)
         return packed
-
-    def _say_negative(self, graphs: Sequence[Graph]) -> None:
-        for i, g in enumerate(graphs):
-            values = g.edge_features
-            if values is None or g.n_edges == 0:
-                continue
-            if hasattr(values, "toarray"):
-                values = values.toarray()
-            bad = np.argwhere(values < 0)
-            if len(bad):
-                e, f = bad[0].tolist()
-                raise ValueError(
-                    f"X: example {i}, edge {e} has the feature {values[e, f]} in column {f}; "
-                    "attractive=True needs edge features >= 0"
-                )
 
     def _kind_numbers(
         self, graphs: Sequence[Graph], types: NDArray[np.int32]
@@ -398,14 +393,26 @@ class GraphSpace(CompiledSpace):
         return most
 
     def bind(self, packed: PackedGraphs) -> Oracle:
-        """The oracle over packed graphs."""
+        """The oracle over packed graphs; of "lp", with truths, that of the relaxation."""
+        return self._bind(packed, self._is_relaxed(packed))
+
+    def _is_relaxed(self, packed: PackedGraphs) -> bool:
+        """Whether codes are marginals."""
+        return self.inference == "lp" and packed.truths is not None
+
+    def _bind(self, packed: PackedGraphs, relaxed: bool) -> Oracle:
         inference, kernel = self.inference, _graph.GRAPH
         if packed.forest and inference in ("auto", "forest"):
             kernel = _graph.FOREST
         rows, (indptr, indices, values) = packed.rows, packed.edge_rows
         sizes = [len(own) for own in self.type_classes_]
+        more: dict[str, Any] = {}
+        if relaxed:
+            kernel = _graph.RELAXED
+            more = code_fields(packed, sizes, self.pairwise == "potts")
         return kernel.bind(
             {
+                **more,
                 "offsets": rows.offsets,
                 "indptr": rows.indptr,
                 "indices": rows.indices,
@@ -442,6 +449,8 @@ class GraphSpace(CompiledSpace):
     def __space_tags__(self) -> SpaceTags:
         """Exact where the graphs of the fit are decoded to the maximum."""
         exact = getattr(self, "exact_", self.inference in ("forest", "exact"))
+        if self.inference == "lp":
+            return SpaceTags(exactness="relaxed", compiled=True)
         return SpaceTags(exactness="exact" if exact else "none", compiled=True)
 
     def empty_output(self, x: Any) -> list[Any] | None:
@@ -452,39 +461,40 @@ class GraphSpace(CompiledSpace):
         """(0, K)."""
         return 0, self._most()
 
-    def output_of(self, code: Sequence[int], packed: PackedGraphs, i: int) -> list[Any]:
-        """The output that a code of packed example i stands for."""
+    def output_of(self, code: Sequence[int], packed: PackedGraphs, i: int) -> Any:
+        """The output that a code of packed example i stands for.
+
+        Labels, or `pystruct_ext.outputs.FractionalLabels` of training with "lp".
+        """
+        first, last = packed.rows.offsets[i : i + 2].tolist()
+        if self._is_relaxed(packed):
+            types = packed.types[first:last].tolist()
+            return relaxed_output(code, [self.type_classes_[t] for t in types])
         if len(self.type_classes_) == 1:
             own = self.type_classes_[0]
             return [own[k] for k in code]
-        first = int(packed.rows.offsets[i])
-        types = packed.types[first : first + len(code)].tolist()
+        types = packed.types[first:last].tolist()
         return [self.type_classes_[t][k] for t, k in zip(types, code, strict=True)]
 
     # One example in domain language.
 
     def loss(self, y: Any, y_hat: Any) -> float:
         """Costs of the nodes with a wrong label; what is missing in y costs nothing."""
-        a, b = _flat(y), _flat(y_hat)
-        if len(a) != len(b):
-            raise ValueError(
-                f"y has {len(a)} labels and y_hat {len(b)}, expected the same number"
-            )
         costs = getattr(y, "weights", None)
         weight = dict(zip(self.classes_, self.label_weights_.tolist(), strict=True))
-        total = 0.0
-        for v, (p, q) in enumerate(zip(a, b, strict=True)):
-            cost = 1.0 if costs is None else float(costs[v])
-            if isinstance(p, Set):
-                total += 0.0 if q in p else cost
-            elif not packing.is_unknown(p, self.missing_label) and p != q:
-                total += cost * weight.get(plain(p), 1.0)
-        return total
+        return labels_loss(flat_labels(y), y_hat, costs, weight, self.missing_label)
+
+    def joint_feature(self, x: Any, y: Any) -> NDArray[np.float64]:
+        """``psi(x, y)``, (size_psi_,)."""
+        if not isinstance(y, FractionalLabels):
+            return super().joint_feature(x, y)
+        oracle = self._bind(self.pack([x]), True)
+        return np.asarray(oracle.psi(0, y.code), dtype=np.float64)
 
     def parts(self, y: Any) -> tuple[NDArray[np.int64], ...]:
         """Nodes and their labels, as an index into (nodes, K): for nodes of one type."""
         index = {c: k for k, c in enumerate(self._only_type())}
-        labels = [index[plain(c)] for c in _flat(y)]
+        labels = [index[plain(c)] for c in flat_labels(y)]
         return np.arange(len(labels)), np.array(labels, dtype=np.int64)
 
     def _only_type(self) -> list[Any]:
@@ -554,7 +564,9 @@ class GraphSpace(CompiledSpace):
 
     def is_complete(self, y: Any) -> bool:
         """Whether every node has a label."""
-        return not any(packing.is_unknown(c, self.missing_label) for c in _flat(y))
+        return not any(
+            packing.is_unknown(c, self.missing_label) for c in flat_labels(y)
+        )
 
     def impute(self, w: NDArray[np.floating], x: Any, y: Any) -> list[Any]:
         """The best labels of all nodes among those that agree with what is known of y."""
@@ -581,12 +593,6 @@ class GraphSpace(CompiledSpace):
         filled = self.impute(np.zeros(self.size_psi_), graph, y)
         packed = self.pack([graph], [filled], observed=[y])
         return self._best(w, packed, 1.0)
-
-
-def _flat(y: Any) -> list[Any]:
-    if isinstance(y, np.ndarray):
-        return list(y.ravel().tolist())
-    return list(as_sequence(y))
 
 
 __all__ = ["GraphSpace", "PackedGraphs"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -85,6 +86,21 @@ def labelled(rng: np.random.Generator) -> tuple[list[Any], list[Any]]:
     return X, Y
 
 
+def cycles(rng: np.random.Generator) -> tuple[list[Any], list[Any]]:
+    """A triangle, a ring, a complete graph: where marginals that agree may be fractional."""
+    X: list[Any] = []
+    Y: list[Any] = []
+    for n, edges in (
+        (3, [(0, 1), (1, 2), (2, 0)]),
+        (4, [(0, 1), (2, 1), (2, 3), (0, 3)]),
+        (4, list(combinations(range(4), 2))),
+    ):
+        X.append(Graph(rng.normal(size=(n, 2)), edges))
+        Y.append(rng.integers(0, 3, size=n).tolist())
+    Y[2] = [0, 1, 2, 1]
+    return X, Y
+
+
 def sample(rng: np.random.Generator) -> tuple[list[Any], list[Any]]:
     """Small forests whose labels follow the features, each with every label."""
     X: list[Any] = []
@@ -110,4 +126,7 @@ VARIANTS = (
         grids,
     ),
     Variant("graph-symmetric", {"pairwise": "symmetric"}, labelled, 2),
+    Variant("graph-relaxed", {"inference": "lp"}, cycles, 2),
+    Variant("graph-relaxed-potts", {"inference": "lp", "pairwise": "potts"}, cycles, 1),
+    Variant("graph-relaxed-types", {"inference": "lp", "bias": False}, typed, 1),
 )

@@ -77,6 +77,7 @@ class GraphDecoder {
     if (potts) cut_.shape(p.n_nodes, p.n_edges, p.edges);
     if (potts && how == Inference::expansion) expand(p, labels);
     if (!dual_.load(p)) {
+      too_large_ = true;
       improve_labels(p, graph_, 50, row_.data(), labels);
       bound_ = sum_of_maxima(p);
       return value_ = p.score(labels);

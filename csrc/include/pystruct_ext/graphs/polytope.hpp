@@ -86,7 +86,6 @@ class LocalPolytope : private MarginalProgram {
     });
   }
 
- private:
   double marginal(int32_t v, int32_t label) const noexcept {
     const int32_t u = index_[std::size_t(v)];
     if (u < 0) return label == fixed_[std::size_t(v)] ? 1.0 : 0.0;
@@ -95,6 +94,7 @@ class LocalPolytope : private MarginalProgram {
       if (labels_[std::size_t(node.begin + k)] == label) return x_[std::size_t(node.begin + k)];
     return 0.0;
   }
+  // f(edge, label of a, label of b, marginal), for all that may not be 0.
   template <class R, class F>
   void each_pair(const PairwiseProblem<R>& p, F&& f) const {
     for (const Edge& edge : edges_) {
@@ -127,6 +127,7 @@ class LocalPolytope : private MarginalProgram {
       }
     }
   }
+ private:
   template <class R>
   double score(const PairwiseProblem<R>& p) const {
     double sum = 0;

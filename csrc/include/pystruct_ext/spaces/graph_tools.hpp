@@ -6,6 +6,7 @@
 
 #include "pystruct_ext/queries.hpp"
 #include "pystruct_ext/spaces/graph.hpp"
+#include "pystruct_ext/spaces/graph_relaxed.hpp"
 
 namespace pystruct_ext {
 
@@ -106,6 +107,9 @@ inline const psx_kernel* forest_graph_kernel() {
 }
 inline const psx_kernel* graph_kernel() {
   return kernel_table<With<GraphSpace<float>>, With<GraphSpace<double>>>("graph");
+}
+inline const psx_kernel* relaxed_graph_kernel() {
+  return kernel_table<With<RelaxedGraphSpace<float>>, With<RelaxedGraphSpace<double>>>("graph_relaxed");
 }
 
 }  // namespace pystruct_ext
