@@ -16,6 +16,7 @@ from matplotlib import pyplot as plt  # noqa: E402
 from pystruct_ext import SegmentSVM, SequenceSVM, plotting  # noqa: E402
 from pystruct_ext.plotting import (  # noqa: E402
     ConvergenceDisplay,
+    LabelInteractionDisplay,
     TaggingDisplay,
     TransitionDisplay,
 )
