@@ -100,13 +100,14 @@ class LabelSetDisplay(Display):
         """
         import_pyplot()
         return cls.from_predictions(
-            y, estimator.predict(X), labels=list(estimator.classes_), rows=rows,
+            X, y, estimator.predict(X), labels=list(estimator.classes_), rows=rows,
             max_rows=max_rows, ax=ax, **kwargs,
         )  # fmt: skip
 
     @classmethod
     def from_predictions(
         cls,
+        X: Any,
         y_true: Any,
         y_pred: Any,
         *,
@@ -120,6 +121,8 @@ class LabelSetDisplay(Display):
 
         Parameters
         ----------
+        X : ignored
+            All displays are called alike.
         y_true : n label sets in any form, or None
         y_pred : n label sets
         labels : sequence of K labels, optional
