@@ -47,6 +47,10 @@ class MultilabelSVM(ClassifierMixin, BaseStructuralSVM):
         "subset": 1 unless the set is right. "f1": 1 minus the F1 of the example.
     label_weight : (K,) array-like or mapping of label to weight, optional
         Weights >= 0 of the labels in the Hamming loss; 1 by default.
+    miss_cost : float, default=1.0
+        How many times a missed label costs what a false one does, in the Hamming loss. With
+        `squared_slack` a label is then predicted from a probability of about
+        ``1 / (1 + miss_cost)`` on, so that values above 1 raise recall and F1.
     interactions : {"auto", "none", "tree", "full"} or list of pairs, default="auto"
         The pairs of labels that have a weight. "tree": the maximum spanning tree of mutual
         information. "auto": all pairs of up to 10 labels; of more the tree, and none for the
@@ -59,7 +63,8 @@ class MultilabelSVM(ClassifierMixin, BaseStructuralSVM):
     max_labels : int, optional
         Most labels that are predicted.
     attractive : bool, default=False
-        Weights of pairs are kept at 0 or above, by solvers that can.
+        Weights of pairs are kept at 0 or above, by solvers that can; the best set is then found
+        exactly with any pairs and any number of labels, as a minimum cut.
     inference : {"auto", "graph"}, default="auto"
         "graph": pairs in cycles are left to the graph decoder also where all sets of few labels
         could be gone through.
@@ -70,6 +75,9 @@ class MultilabelSVM(ClassifierMixin, BaseStructuralSVM):
     pair_scaling : float or "auto", default="auto"
         Value of the feature of a pair: the larger, the less its weight is regularised.
         "auto": the root mean square of the norms of the rows of the fit.
+    set_scaling : float, default=0.0
+        Value of one more feature for each set of the fit, of ``label_sets="seen"``: a constant
+        of its own beside those of its labels, so that frequent sets win; 0: none.
     squared_slack : float, default=0.0
         Beside the hinge of an example each of its labels has a slack of its own, whose square
         costs ``1 / (2 squared_slack^2)``, as in the squared hinge of LinearSVC; 0 is none. It
@@ -87,6 +95,8 @@ class MultilabelSVM(ClassifierMixin, BaseStructuralSVM):
     pair_scores_ : (K, K) ndarray
         What it adds to have both of two labels; 0 on the diagonal and for pairs without
         weight.
+    sets_, set_scores_ : (n_sets, K) and (n_sets,) ndarray
+        With ``label_sets="seen"``: the sets, and their constants.
     classes_ : (K,) ndarray
         Labels: 0 .. K - 1 for indicator arrays, the names of the columns of a data frame, or
         the sorted labels of collections.
@@ -107,8 +117,8 @@ n_oracle_calls_, history_
     Every maximum is found exactly (``certificate_`` is "exact"): by sorting without
     interactions, by dynamic programming over a tree, by going through all sets of up to 14
     labels, or through those that were seen. For pairs in cycles among more labels a graph
-    decoder finds a set and a bound ("bounded"); the loss "f1" and `max_labels` then need
-    ``label_sets="seen"``.
+    decoder finds the maximum with ``attractive=True``, else a set and a bound ("bounded");
+    the loss "f1" and `max_labels` then need ``label_sets="seen"``.
 
     A label whose column is always 0 or always 1 is learnt as any other.
 
@@ -136,6 +146,7 @@ n_oracle_calls_, history_
         *,
         loss: str = "hamming",
         label_weight: Any = None,
+        miss_cost: float = 1.0,
         interactions: Any = "auto",
         label_sets: str = "any",
         never_empty: bool | str = "auto",
@@ -145,6 +156,7 @@ n_oracle_calls_, history_
         fit_intercept: bool = True,
         intercept_scaling: float = 1.0,
         pair_scaling: float | str = "auto",
+        set_scaling: float = 0.0,
         squared_slack: float = 0.0,
         dtype: str = "float64",
         solver: str | Solver = "bcfw",
@@ -161,6 +173,7 @@ n_oracle_calls_, history_
         )
         self.loss = loss
         self.label_weight = label_weight
+        self.miss_cost = miss_cost
         self.interactions = interactions
         self.label_sets = label_sets
         self.never_empty = never_empty
@@ -170,6 +183,7 @@ n_oracle_calls_, history_
         self.fit_intercept = fit_intercept
         self.intercept_scaling = intercept_scaling
         self.pair_scaling = pair_scaling
+        self.set_scaling = set_scaling
         self.squared_slack = squared_slack
         self.dtype = dtype
 
@@ -275,6 +289,20 @@ n_oracle_calls_, history_
         table[a, b] = table[b, a] = pairs
         return table
 
+    @property
+    def sets_(self) -> NDArray[np.int64]:
+        """The sets of ``label_sets="seen"``, (n_sets, K) of 0 and 1."""
+        check_is_fitted(self, "_w")
+        return self.space_.seen_.astype(np.int64)
+
+    @property
+    def set_scores_(self) -> NDArray[np.floating]:
+        """What each of `sets_` scores beyond its labels and pairs, (n_sets,)."""
+        w, space = self._fitted_weights(), self.space_
+        if not space.set_scaling:
+            return np.zeros(len(space.seen_), dtype=w.dtype)
+        return w[len(w) - len(space.seen_) :] * space.set_scaling
+
     def _rows(self, X: Any) -> Any:
         check_sparse(X)
         refuse_iterator(X, "X")
@@ -286,8 +314,9 @@ n_oracle_calls_, history_
         """Scores of the labels alone, (n, K)."""
         k = len(self.space_.classes_)
         kept = as_csr(self.space_.pack(rows).rows)
-        table = self._w[: len(self._w) - len(self.space_.edges_)]
-        scores = kept @ table.reshape(-1, self.space_.stride_)
+        n_features = kept.shape[1]
+        table = self._w[: n_features * self.space_.stride_]
+        scores = kept @ table.reshape(n_features, self.space_.stride_)
         return np.asarray(scores[:, :k], dtype=np.float64)
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:

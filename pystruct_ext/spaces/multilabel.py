@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, ClassVar
@@ -17,6 +17,11 @@ from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._in_pieces import decode_in_pieces
 from pystruct_ext.spaces._kernels import multilabel as _multilabel
 from pystruct_ext.spaces._label_graph import label_edges, rooted
+from pystruct_ext.spaces._label_set_checks import (
+    LABEL_SET_LOSSES,
+    check_parameters,
+    weights_of_labels,
+)
 from pystruct_ext.spaces._labels import UnseenLabelError, padded
 from pystruct_ext.spaces._matrix_rows import as_row, with_constant
 from pystruct_ext.spaces.base import SpaceTags
@@ -30,7 +35,6 @@ from pystruct_ext.utils.label_sets import (
     label_sets,
 )
 
-LABEL_SET_LOSSES = ("hamming", "subset", "f1")
 _SEARCH = {"independent": 0, "forest": 1, "all": 2, "listed": 3, "graph": 4}
 # Up to this many labels with pairs in a cycle all sets are gone through.
 MOST_EXACT = 14
@@ -60,6 +64,8 @@ class MultilabelSpace(CompiledSpace):
         set is right; "f1": ``1 - 2 |y & z| / (|y| + |z|)``, example-based.
     label_weight : (K,) array-like or mapping of label to weight, optional
         Weights >= 0 of the labels in the Hamming loss; 1 by default.
+    miss_cost : float, default=1.0
+        How many times a missed label costs what a false one does, in the Hamming loss.
     interactions : {"auto", "none", "tree", "full"} or list of pairs, default="auto"
         The pairs of labels that have a weight. "tree": the maximum spanning tree of mutual
         information. "auto": all pairs of up to 10 labels; of more the tree, and none for the
@@ -71,7 +77,8 @@ class MultilabelSpace(CompiledSpace):
     max_labels : int, optional
         Most labels of an output.
     attractive : bool, default=False
-        Weights of pairs are kept at 0 or above, by solvers that can.
+        Weights of pairs are kept at 0 or above, by solvers that can; the best set is then found
+        exactly with any pairs and any number of labels, as a minimum cut.
     inference : {"auto", "graph"}, default="auto"
         "graph": pairs in cycles are left to the graph decoder also where all sets of few labels
         could be gone through.
@@ -81,6 +88,9 @@ class MultilabelSpace(CompiledSpace):
         Value of the feature of a pair: the larger, the less its weight is regularised.
         "auto": the root mean square of the norms of the rows of the fit, so that a pair counts
         as much as the features of an example together, whatever their scale.
+    set_scaling : float, default=0.0
+        Value of one more feature for each set of the fit, of ``label_sets="seen"``: a constant
+        of its own beside those of its labels; 0: none.
     squared_slack : float, default=0.0
         Value of one more column for each example of `fit_pack`: each of its labels then has a
         slack of its own, whose square costs ``1 / (2 squared_slack^2)``. Solvers find weights
@@ -96,9 +106,11 @@ class MultilabelSpace(CompiledSpace):
         Pairs that have a weight, as indices of classes.
     search_ : {"independent", "forest", "all", "listed", "graph"}
         How the best set is found: exactly, but for "graph" (pairs in cycles among more than 14
-        labels), which finds a good set and a bound.
+        labels), which finds a good set and a bound unless all pairs are attractive.
     never_empty_ : bool
     pair_scaling_ : float
+    nonnegative_ : (int, int) or None
+        Range of the weights that are kept at 0 or above.
     n_features_, columns_, size_psi_
         See `MulticlassSpace`.
 
@@ -121,6 +133,7 @@ class MultilabelSpace(CompiledSpace):
         self,
         task_loss: str = "hamming",
         label_weight: Any = None,
+        miss_cost: float = 1.0,
         interactions: Any = "auto",
         label_sets: str = "any",
         never_empty: bool | str = "auto",
@@ -130,11 +143,13 @@ class MultilabelSpace(CompiledSpace):
         fit_intercept: bool = True,
         intercept_scaling: float = 1.0,
         pair_scaling: float | str = "auto",
+        set_scaling: float = 0.0,
         squared_slack: float = 0.0,
         dtype: str = "float64",
     ) -> None:
         self.task_loss = task_loss
         self.label_weight = label_weight
+        self.miss_cost = miss_cost
         self.interactions = interactions
         self.label_sets = label_sets
         self.never_empty = never_empty
@@ -144,6 +159,7 @@ class MultilabelSpace(CompiledSpace):
         self.fit_intercept = fit_intercept
         self.intercept_scaling = intercept_scaling
         self.pair_scaling = pair_scaling
+        self.set_scaling = set_scaling
         self.squared_slack = squared_slack
         self.dtype = dtype
 
@@ -161,7 +177,7 @@ class MultilabelSpace(CompiledSpace):
 
         Weights of examples count in the mutual information and the scale of pairs.
         """
-        self._check_parameters()
+        check_parameters(self)
         if Y is None:
             raise ValueError("y is needed to learn the labels, got None")
         sets = label_sets(Y)
@@ -170,7 +186,7 @@ class MultilabelSpace(CompiledSpace):
             raise ValueError("y holds no examples, expected at least 1")
         self.classes_, self.form_ = sets.classes, sets.form
         k = len(sets.classes)
-        self.label_weight_ = self._weights_of_labels()
+        self.label_weight_ = weights_of_labels(self.classes_, self.label_weight)
         size = codes.sum(axis=1)
         empty = np.flatnonzero(size == 0)
         if self.never_empty is True and len(empty):
@@ -217,7 +233,7 @@ class MultilabelSpace(CompiledSpace):
         self.stride_ = padded(k)
         rows = self._kept(rows)
         self.pair_scaling_ = self._value_of_pairs(rows, sample_weight)
-        self.size_psi_ = rows.n_features * self.stride_ + len(self.edges_)
+        self.size_psi_ = rows.n_features * self.stride_ + self._n_others()
         return PackedLabelSets(self._with_slacks(rows), codes)
 
     def _with_slacks(self, rows: PackedRows) -> PackedRows:
@@ -228,86 +244,16 @@ class MultilabelSpace(CompiledSpace):
         both = hstack([csr_array(as_csr(rows)), slacks], format="csr")
         return PackedRows.from_matrix(both, np.dtype(self.dtype))
 
+    def _n_others(self) -> int:
+        """Weights beside those of features: of pairs, then of sets."""
+        return len(self.edges_) + (len(self.seen_) if self.set_scaling else 0)
+
     def without_slacks(self, w: NDArray[np.floating]) -> NDArray[np.floating]:
         """Weights without those of the columns of `squared_slack`."""
-        m = len(self.edges_)
+        m = self._n_others()
         if len(w) == self.size_psi_:
             return w
         return np.concatenate([w[: self.size_psi_ - m], w[len(w) - m :]])
-
-    def _check_parameters(self) -> None:
-        if self.dtype not in ("float32", "float64"):
-            raise ValueError(
-                f"dtype must be 'float32' or 'float64', got {self.dtype!r}"
-            )
-        if self.task_loss not in LABEL_SET_LOSSES:
-            raise ValueError(
-                f"loss must be one of {LABEL_SET_LOSSES}, got {self.task_loss!r}"
-            )
-        if self.label_weight is not None and self.task_loss != "hamming":
-            raise ValueError(
-                "label_weight is for the loss 'hamming', got the loss "
-                f"{self.task_loss!r}"
-            )
-        if self.inference not in ("auto", "graph"):
-            raise ValueError(
-                f"inference must be 'auto' or 'graph', got {self.inference!r}"
-            )
-        if self.label_sets not in ("any", "seen"):
-            raise ValueError(
-                f"label_sets must be 'any' or 'seen', got {self.label_sets!r}"
-            )
-        if not isinstance(self.never_empty, (bool, np.bool_)) and (
-            self.never_empty != "auto"
-        ):
-            raise ValueError(
-                f"never_empty must be True, False or 'auto', got {self.never_empty!r}"
-            )
-        most = self.max_labels
-        if most is not None and (
-            isinstance(most, bool)
-            or not isinstance(most, (int, np.integer))
-            or most < 1
-        ):
-            raise ValueError(
-                f"max_labels must be None or an integer >= 1, got {most!r}"
-            )
-        for name in ("intercept_scaling", "pair_scaling", "squared_slack"):
-            value = getattr(self, name)
-            if name == "pair_scaling" and isinstance(value, str) and value == "auto":
-                continue
-            if (
-                isinstance(value, bool)
-                or not isinstance(value, (int, float, np.number))
-                or not np.isfinite(value)
-            ):
-                also = " or 'auto'" if name == "pair_scaling" else ""
-                raise ValueError(f"{name} must be a finite number{also}, got {value!r}")
-
-    def _weights_of_labels(self) -> NDArray[np.float64]:
-        k, given = len(self.classes_), self.label_weight
-        if given is None:
-            return np.ones(k)
-        if isinstance(given, Mapping):
-            unknown = [label for label in given if label not in self.classes_]
-            if unknown:
-                raise ValueError(
-                    f"label_weight has the label {unknown[0]!r}, expected some of "
-                    f"{self.classes_!r:.300}"
-                )
-            given = [given.get(label, 1.0) for label in self.classes_]
-        weight = np.asarray(given, dtype=np.float64)
-        if weight.shape != (k,):
-            raise ValueError(
-                f"label_weight has shape {weight.shape}, expected ({k},), one for each label"
-            )
-        if not (np.isfinite(weight) & (weight >= 0)).all():
-            j = int(np.flatnonzero(~(np.isfinite(weight) & (weight >= 0)))[0])
-            raise ValueError(
-                f"label_weight of {self.classes_[j]!r} is {weight[j]}, expected a finite "
-                "number >= 0"
-            )
-        return weight
 
     def _value_of_pairs(
         self, rows: PackedRows, weight: NDArray[np.floating] | None
@@ -340,6 +286,14 @@ class MultilabelSpace(CompiledSpace):
             )
         return "graph"
 
+    @property
+    def nonnegative_(self) -> tuple[int, int] | None:  # type: ignore[override]
+        """The weights of attractive pairs."""
+        if not self.attractive or not hasattr(self, "size_psi_"):
+            return None
+        begin = self.size_psi_ - self._n_others()
+        return begin, begin + len(self.edges_)
+
     def check_loaded(self) -> None:
         """Raise unless the fitted attributes are what fitting makes; see `Fitted`."""
         fitted = Fitted(self)
@@ -364,7 +318,9 @@ class MultilabelSpace(CompiledSpace):
             raise ValueError(f"MultilabelSpace.classes_ are {k}, too many for all sets")
         fitted.array("seen_", (None, k), "uint8", high=1)
         kept = fitted.columns("columns_", d + bool(self.fit_intercept))
-        fitted.equal("size_psi_", kept * stride + len(edges))
+        fitted.number("miss_cost", low=0)
+        fitted.number("set_scaling")
+        fitted.equal("size_psi_", kept * stride + self._n_others())
 
     def pack(self, X: Any, Y: Any = None) -> PackedLabelSets:
         """Pack rows, and their labels if given."""
@@ -456,9 +412,11 @@ class MultilabelSpace(CompiledSpace):
                 "n_edges": len(edges),
                 "edges": np.ascontiguousarray(edges),
                 "pair_value": self.pair_scaling_,
+                "set_value": float(self.set_scaling),
                 "attractive": bool(self.attractive),
                 "loss_kind": LABEL_SET_LOSSES.index(self.task_loss),
                 "label_weight": self.label_weight_,
+                "miss_cost": float(self.miss_cost),
                 "search": _SEARCH[self.search_],
                 "min_labels": int(self.never_empty_),
                 "max_labels": int(self.max_labels_),
@@ -503,8 +461,11 @@ class MultilabelSpace(CompiledSpace):
         return dict(zip(self.classes_, marginals[:, 1].tolist(), strict=True))
 
     def __space_tags__(self) -> SpaceTags:
-        """Exact, but for pairs in cycles among many labels, which have a bound."""
-        graph = getattr(self, "search_", "") == "graph"
+        """Exact, but for pairs in cycles among many labels, which have a bound.
+
+        They are exact, too, if they are attractive.
+        """
+        graph = getattr(self, "search_", "") == "graph" and not self.attractive
         return SpaceTags(exactness="none" if graph else "exact", compiled=True)
 
     def _one(self, x: Any) -> Any:
@@ -518,7 +479,10 @@ class MultilabelSpace(CompiledSpace):
         if self.task_loss == "f1":
             return 1 - 2 * len(a & b) / (len(a) + len(b)) if a or b else 0.0
         weight = dict(zip(self.classes_, self.label_weight_.tolist(), strict=True))
-        return float(sum(weight.get(label, 1.0) for label in a ^ b))
+        missed, false = (
+            sum(weight.get(label, 1.0) for label in c) for c in (a - b, b - a)
+        )
+        return float(self.miss_cost * missed + false)
 
     def _as_set(self, y: Any) -> set[Any]:
         if self.form_ == "classes":
@@ -555,7 +519,7 @@ class MultilabelSpace(CompiledSpace):
     def input_feature(self, j: int) -> int | None:
         """The column of X behind entry j of psi; None for the intercept and pairs."""
         column = j // self.stride_
-        if j >= self.size_psi_ - len(self.edges_):
+        if j >= self.size_psi_ - self._n_others():
             return None
         columns = getattr(self, "columns_", None)
         if columns is not None:
@@ -564,9 +528,9 @@ class MultilabelSpace(CompiledSpace):
 
     def split(self, w: NDArray[np.floating]) -> tuple[NDArray, NDArray, NDArray]:
         """``coef`` (K, columns that have weights), ``intercept`` (K,), ``pairs`` (m,)."""
-        k, m = len(self.classes_), len(self.edges_)
-        table = w[: len(w) - m].reshape(-1, self.stride_)[:, :k].T
-        pairs = w[len(w) - m :] * self.pair_scaling_
+        k, begin = len(self.classes_), len(w) - self._n_others()
+        table = w[:begin].reshape(-1, self.stride_)[:, :k].T
+        pairs = w[begin : begin + len(self.edges_)] * self.pair_scaling_
         if not self.fit_intercept:
             return table, np.zeros(k, dtype=w.dtype), pairs
         return table[:, :-1], table[:, -1] * self.intercept_scaling, pairs

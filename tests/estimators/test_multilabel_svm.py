@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
+from scipy.optimize import minimize_scalar
 from scipy.sparse import csr_array, issparse
 from sklearn.datasets import make_multilabel_classification
 from sklearn.metrics import accuracy_score
@@ -182,6 +185,107 @@ def test_graph_decoder_is_certified_by_its_bound(data):
     graph = MultilabelSVM(0.02, interactions="full", inference="graph").fit(X, Y)
     assert (exact.certificate_, graph.certificate_) == ("exact", "bounded")
     assert graph.primal_objective_ == pytest.approx(exact.primal_objective_, rel=2e-3)
+
+
+@pytest.mark.parametrize("loss", ["hamming", "subset"])
+def test_attractive_weights_solve_the_problem_with_signs(data, loss):
+    cvxpy = pytest.importorskip("cvxpy")
+    X, Y = data[0][:15, :3], data[1][:15, :3].copy()
+    Y[:12, 2] = 1 - Y[:12, 0]
+    C, K, d = 0.3, 3, 4
+    params = {"interactions": "full", "attractive": True, "never_empty": False}
+    params |= {"loss": loss, "pair_scaling": 1.0, "tol": 1e-7, "max_iter": 20_000}
+    fits = [
+        MultilabelSVM(C, inference=how, **params).fit(X, Y) for how in ("auto", "graph")
+    ]
+    # All outputs of all examples in one quadratic program.
+    Z = np.array(list(product((0, 1), repeat=K)))
+    rows = np.hstack([X, np.ones((len(X), 1))])
+
+    def psi(x, y):
+        pairs = [y[a] * y[b] for a, b in fits[0].space_.edges_]
+        return np.concatenate([np.outer(y, x).ravel(), pairs])
+
+    w, slack = cvxpy.Variable(K * d + 3), cvxpy.Variable(len(X))
+    constraints = [w[K * d :] >= 0]
+    for i, (x, y) in enumerate(zip(rows, Y, strict=True)):
+        wrong = y != Z
+        lost = wrong.sum(axis=1) if loss == "hamming" else wrong.any(axis=1)
+        differ = np.array([psi(x, y) - psi(x, z) for z in Z])
+        constraints.append(slack[i] >= lost.astype(float) - differ @ w)
+    objective = cvxpy.sum_squares(w) / 2 + C * cvxpy.sum(slack)
+    best = cvxpy.Problem(cvxpy.Minimize(objective), constraints).solve()
+    for model in fits:
+        assert model.certificate_ == "exact"
+        assert model.primal_objective_ == pytest.approx(best, rel=1e-5)
+        pairs = model.pair_scores_[np.triu_indices(K, 1)]
+        assert pairs.min() == 0
+    free = MultilabelSVM(C, **params | {"attractive": False}).fit(X, Y)
+    assert free.pair_scores_.min() < 0
+    assert free.primal_objective_ < fits[0].primal_objective_
+
+
+def test_attractive_pairs_of_many_labels_have_an_exact_certificate():
+    rng = np.random.default_rng(1)
+    X, hidden = rng.normal(size=(60, 5)), rng.normal(size=(60, 2))
+    score = 0.3 * X @ rng.normal(size=(5, 20)) + hidden @ rng.normal(size=(2, 20))
+    Y = (score + 0.3 * rng.normal(size=(60, 20)) > 0.5).astype(int)
+    params = {"C": 0.2, "interactions": "full", "pair_scaling": 1.0}
+    model = MultilabelSVM(attractive=True, max_iter=3000, **params).fit(X, Y)
+    assert model.space_.search_ == "graph"
+    assert (model.certificate_, model.status_) == ("exact", "converged")
+    assert model.relative_gap_ <= 1e-3
+    pairs = model.pair_scores_[np.triu_indices(20, 1)]
+    assert pairs.min() == 0
+    assert 5 < (pairs > 0).sum() < 190
+    same = MultilabelSVM(attractive=True, label_sets="seen", **params).fit(X, Y)
+    assert (
+        same.primal_objective_ <= model.primal_objective_
+    )  # a maximum over fewer sets
+
+
+def test_miss_cost_with_squared_slacks_moves_the_threshold():
+    # Without features a label has one number f: sum of max(0, margin asked - own)^2.
+    Y = np.zeros((50, 3), dtype=int)
+    for k, positive in enumerate((10, 15, 30)):
+        Y[:positive, k] = 1
+    params = {"interactions": "none", "never_empty": False, "tol": 1e-7}
+    found = []
+    for c in (1.0, 3.0):
+        model = MultilabelSVM(100.0, miss_cost=c, squared_slack=0.5, **params)
+        model.fit(np.zeros((50, 1)), Y)
+        expected = []
+        for p in Y.sum(axis=0):
+
+            def objective(f, p=p, c=c):
+                hinges = p * max(0, c - f) ** 2 + (50 - p) * max(0, 1 + f) ** 2
+                return f * f / 2 + hinges / (2 * 0.5**2)
+
+            expected.append(minimize_scalar(objective, bracket=(-1, 1)).x)
+        assert model.intercept_ == pytest.approx(expected, abs=2e-3)
+        found.append((model.intercept_ > 0).tolist())
+    assert found == [[False, False, True], [False, True, True]]  # 1 / 2, then 1 / 4
+
+
+def test_constants_of_sets_let_frequent_ones_win():
+    rng = np.random.default_rng(0)
+    Z = np.array([[1, 1, 0], [0, 1, 1], [1, 0, 1], [1, 1, 1]])
+    at = rng.choice(4, size=200, p=[0.5, 0.3, 0.15, 0.05])
+    X, Y = rng.normal(size=(200, 2)) * 0.1, Z[at]
+    params = {"loss": "subset", "label_sets": "seen", "interactions": "none"}
+    model = MultilabelSVM(1.0, set_scaling=1.0, squared_slack=1.0, **params).fit(X, Y)
+    scores = model.set_scores_
+    assert model.sets_.tolist() == [[0, 1, 1], [1, 0, 1], [1, 1, 0], [1, 1, 1]]
+    assert scores.argsort().tolist()[-2:] == [0, 2]
+    value = (X @ model.coef_.T + model.intercept_) @ model.sets_.T + scores
+    assert (model.predict(X) == model.sets_[value.argmax(axis=1)]).all()
+    margin = model.decision_function(X)
+    for k in range(3):
+        on = model.sets_[:, k] == 1
+        best = value[:, on].max(axis=1) - value[:, ~on].max(axis=1)
+        assert margin[:, k] == pytest.approx(best, abs=1e-8)
+    plain = MultilabelSVM(1.0, **params).fit(X, Y)
+    assert plain.set_scores_.tolist() == [0, 0, 0, 0]
 
 
 def test_saved_calibrated_and_wide(data, tmp_path):

@@ -28,10 +28,10 @@ def problem(rng, k, n=3, most=None, empty=True):
     return X, Y
 
 
-def delta(loss, weight, y, Z):
+def delta(loss, weight, y, Z, miss_cost=1.0):
     """Delta of one truth and all sets, from its definition."""
     if loss == "hamming":
-        return (y != Z) @ weight
+        return miss_cost * ((y > Z) @ weight) + (y < Z) @ weight
     if loss == "subset":
         return (y != Z).any(axis=1).astype(float)
     size = y.sum() + Z.sum(axis=1)
@@ -41,10 +41,15 @@ def delta(loss, weight, y, Z):
 def scores(space, w, x, Z):
     """<w, psi(x, z)> of all sets, from its definition."""
     k, m = len(space.classes_), len(space.edges_)
-    table = w[: len(w) - m].reshape(-1, space.stride_)[:, :k]
-    pairs = w[len(w) - m :] * space.pair_scaling_
+    at = (len(x) + 1) * space.stride_
+    table = w[:at].reshape(-1, space.stride_)[:, :k]
+    pairs = w[at : at + m] * space.pair_scaling_
     both = Z[:, space.edges_[:, 0]] * Z[:, space.edges_[:, 1]]
-    return Z @ (np.append(x, 1.0) @ table) + both @ pairs
+    value = Z @ (np.append(x, 1.0) @ table) + both @ pairs
+    if space.set_scaling:
+        own = {tuple(y): v for y, v in zip(space.seen_, w[at + m :], strict=True)}
+        value += space.set_scaling * np.array([own.get(tuple(z), 0.0) for z in Z])
+    return value
 
 
 def outputs(space, k):
@@ -57,7 +62,7 @@ def outputs(space, k):
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("interactions", ["none", "tree", "pairs", "full"])
-@pytest.mark.parametrize("label_sets", ["any", "seen"])
+@pytest.mark.parametrize("label_sets", ["any", "seen", "weighted"])
 def test_argmax_is_that_of_all_sets(loss, interactions, label_sets):
     rng = np.random.default_rng(len(loss) + 10 * len(interactions))
     for k, limited, never_empty in product(
@@ -68,10 +73,14 @@ def test_argmax_is_that_of_all_sets(loss, interactions, label_sets):
         pairs = interactions
         if pairs == "pairs":
             pairs = [(a, b) for a in range(k) for b in range(a) if rng.random() < 0.4]
-        weight = rng.random(k) + 0.1 if loss == "hamming" else np.ones(k)
+        weight, miss_cost = np.ones(k), 1.0
+        own = {"label_sets": "seen", "set_scaling": rng.choice([-0.5, 2.0])}
+        if loss == "hamming":
+            weight, miss_cost = rng.random(k) + 0.1, rng.choice([0.0, 0.3, 4.0])
         space = MultilabelSpace(
             loss, interactions=pairs, never_empty=never_empty, max_labels=most,
-            label_weight=weight if loss == "hamming" else None, label_sets=label_sets,
+            label_weight=weight if loss == "hamming" else None, miss_cost=miss_cost,
+            **own if label_sets == "weighted" else {"label_sets": label_sets},
         )  # fmt: skip
         oracle = space.bind(space.fit_pack(X, Y))
         assert oracle.exactness == "exact"
@@ -79,12 +88,15 @@ def test_argmax_is_that_of_all_sets(loss, interactions, label_sets):
         for scale in (0.0, 1.0, 0.3):
             w = rng.normal(size=space.size_psi_) * rng.choice([0.1, 1.0])
             for i in range(len(X)):
-                value = scores(space, w, X[i], Z) + scale * delta(loss, weight, Y[i], Z)
+                value = scores(space, w, X[i], Z) + scale * delta(
+                    loss, weight, Y[i], Z, miss_cost
+                )
                 code = oracle.argmax(w, i, scale)
                 assert (code == Z).all(axis=1).any()
                 got = scores(space, w, X[i], code[None])[0]
                 assert got == pytest.approx(oracle.score(w, i, code))
-                lost = delta(loss, weight, Y[i], code[None])[0]
+                lost = delta(loss, weight, Y[i], code[None], miss_cost)[0]
+                assert space.loss(Y[i], code) == pytest.approx(lost)
                 assert oracle.loss(i, code) == pytest.approx(lost)
                 assert got + scale * lost == pytest.approx(value.max(), abs=1e-9)
 
@@ -139,7 +151,7 @@ def test_graph_decoder_reaches_or_bounds_the_maximum(loss):
     assert proven > 60  # of 120
 
 
-@pytest.mark.parametrize("label_sets", ["any", "seen"])
+@pytest.mark.parametrize("label_sets", ["any", "seen", "weighted"])
 @pytest.mark.parametrize("interactions", ["none", "tree", "full"])
 def test_all_sets_at_once(interactions, label_sets):
     rng = np.random.default_rng(2)
@@ -147,7 +159,8 @@ def test_all_sets_at_once(interactions, label_sets):
         X, Y = problem(rng, 5, n=6, most=most, empty=not never_empty)
         space = MultilabelSpace(
             interactions=interactions, never_empty=never_empty, max_labels=most,
-            label_sets=label_sets,
+            label_sets="any" if label_sets == "any" else "seen",
+            set_scaling=1.3 if label_sets == "weighted" else 0.0,
         )  # fmt: skip
         oracle = space.bind(space.fit_pack(X, Y))
         w, Z = rng.normal(size=space.size_psi_), outputs(space, 5)
@@ -163,6 +176,59 @@ def test_all_sets_at_once(interactions, label_sets):
         assert len({tuple(c) for c in codes}) == len(codes)
         drawn = oracle.sample(w, 0, 4000, 0.7, seed=1)
         assert np.abs(drawn.mean(axis=0) - p @ Z).max() < 0.05
+
+
+def test_psi_is_what_scores_are_linear_in():
+    rng = np.random.default_rng(4)
+    for set_scaling, interactions in product((0.0, 1.5), ("none", "full")):
+        X, Y = problem(rng, 6, n=20)
+        space = MultilabelSpace(
+            interactions=interactions, label_sets="seen", set_scaling=set_scaling,
+            squared_slack=0.0,
+        )  # fmt: skip
+        oracle = space.bind(space.fit_pack(X, Y))
+        Z = outputs(space, 6)
+        n_sets = len(Z) if set_scaling else 0
+        assert space.size_psi_ == 3 * 8 + len(space.edges_) + n_sets
+        w = rng.normal(size=space.size_psi_)
+        value = scores(space, w, X[0], Z)
+        truth = scores(space, w, X[0], Y[:1])[0]
+        for z, v in zip(Z, value, strict=True):
+            z = np.ascontiguousarray(z, dtype=np.int32)
+            assert space.joint_feature(X[0], z) @ w == pytest.approx(v)
+            difference = np.zeros_like(w)
+            oracle.add_psi_diff(difference, 0, oracle.truth(0), z, 1.0)
+            assert difference @ w == pytest.approx(truth - v)
+            size = oracle.psi_diff_sqnorm(0, oracle.truth(0), z)
+            assert difference @ difference == pytest.approx(size)
+
+
+def test_attractive_pairs_are_decoded_exactly():
+    rng = np.random.default_rng(9)
+    for trial, loss in product(range(6), ("hamming", "subset")):
+        k = 13
+        X, Y = problem(rng, k, n=2, empty=False)
+        space = MultilabelSpace(
+            loss, interactions="full", inference="graph", attractive=True,
+            never_empty=bool(trial % 2), miss_cost=1 if loss == "subset" else 2.5,
+        )  # fmt: skip
+        oracle = space.bind(space.fit_pack(X, Y))
+        assert (space.search_, oracle.exactness) == ("graph", "exact")
+        assert space.__space_tags__().exactness == "exact"
+        assert oracle.nonnegative == slice(*space.nonnegative_)
+        w = rng.normal(size=space.size_psi_)
+        begin, end = space.nonnegative_
+        assert (begin, end) == (3 * 16, 3 * 16 + k * (k - 1) // 2)
+        w[begin:] = np.abs(w[begin:]) * (trial + 1) / 20
+        w[: 2 * 16] *= 3
+        w[2 * 16 : begin] -= w[begin:].sum() / k
+        Z = outputs(space, k)
+        for i, scale in product(range(2), (0.0, 1.0)):
+            value = scores(space, w, X[i], Z)
+            value += scale * delta(loss, np.ones(k), Y[i], Z, space.miss_cost)
+            code = oracle.argmax(w, i, scale)
+            got = oracle.score(w, i, code) + scale * oracle.loss(i, code)
+            assert got == pytest.approx(value.max(), abs=1e-9)
 
 
 def test_tree_has_the_largest_mutual_information():
@@ -187,8 +253,13 @@ def test_tree_has_the_largest_mutual_information():
 
 def test_attractive_pairs_are_named_for_the_solver():
     X, Y = problem(np.random.default_rng(0), 4)
-    space = MultilabelSpace(interactions="full", attractive=True).fit_domain(X, Y)
-    assert space.size_psi_ == 3 * 8 + 6
+    more = {"label_sets": "seen", "set_scaling": 1.0, "squared_slack": 1.0}
+    for params, n_rows in (({}, 3), (more, 6)):
+        space = MultilabelSpace(interactions="full", attractive=True, **params)
+        assert space.nonnegative_ is None
+        oracle = space.bind(space.fit_pack(X, Y))
+        assert space.nonnegative_ == (3 * 8, 3 * 8 + 6)
+        assert oracle.nonnegative == slice(n_rows * 8, n_rows * 8 + 6)
 
 
 @pytest.mark.parametrize(
@@ -216,6 +287,11 @@ def test_attractive_pairs_are_named_for_the_solver():
             "'f1' with",
         ),
         ({"dtype": "int"}, "dtype must be"),
+        ({"miss_cost": -1.0}, "miss_cost must be a finite number >= 0"),
+        ({"miss_cost": 2.0, "task_loss": "f1"}, "miss_cost is for the loss 'hamming'"),
+        ({"set_scaling": np.inf, "label_sets": "seen"}, "set_scaling must be"),
+        ({"set_scaling": 1.0}, "set_scaling needs label_sets='seen'"),
+        ({"attractive": True, "pair_scaling": -1.0}, "needs pair_scaling >= 0"),
     ],
 )
 def test_bad_parameters(params, message):

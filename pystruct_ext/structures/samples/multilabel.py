@@ -84,6 +84,22 @@ VARIANTS = (
         task_loss="subset",
     ),
     _variant(
+        "attractive",
+        at_least_one,
+        interactions="full",
+        inference="graph",
+        attractive=True,
+        miss_cost=2.0,
+    ),
+    _variant(
+        "seen-weighted",
+        rows,
+        interactions="tree",
+        label_sets="seen",
+        set_scaling=1.5,
+        miss_cost=0.5,
+    ),
+    _variant(
         "seen", named_sets, interactions="full", label_sets="seen", task_loss="subset"
     ),
 )

@@ -1,13 +1,15 @@
 // Label sets: y says of each of K labels whether x has it.
 //
 //   <w, psi(x, y)> = sum over labels of y of <w_k, x> + sum over pairs (j, k) of the graph, both in y, of
-//                        pair_value v_jk
-//   Delta(y, z): kHamming  sum of the weights of the labels in which they differ
+//                        pair_value v_jk + set_value u_y, where y is a listed set
+//   Delta(y, z): kHamming  sum of the weights of the labels in which they differ, miss_cost times
+//                          those of labels of y that z has not
 //                kSubset   1 unless z = y
 //                kF1       1 - 2 |y and z| / (|y| + |z|); two empty sets are equal
 //
 // w is feature-major, feature f, label k at f * stride + k, and the pairs come after: with a constant
-// feature one number a pair says as much as a table of four.
+// feature one number a pair says as much as a table of four. The listed sets come last, if set_value is
+// not 0.
 // A code is 0 or 1 for each label; it has min_labels .. max_labels ones. Which codes there are, and how
 // the best is found (multilabel_search.hpp):
 //   kIndependent  no pairs: sorting, in closed form for all losses
@@ -21,6 +23,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <vector>
 
 #include "pystruct_ext/kernel.hpp"
 #include "pystruct_ext/spaces/chain_kernels.hpp"
@@ -40,9 +43,10 @@ struct MultilabelSpace {
   int32_t n_labels = 0, stride = 0;
   int32_t n_edges = 0;
   const int32_t* edges = nullptr;      // (n_edges, 2)
-  double pair_value = 1;
+  double pair_value = 1, set_value = 0;
   int32_t loss_kind = 0, search = 0;
   const double* label_weight = nullptr;  // (K,) of the Hamming loss
+  double miss_cost = 1;                  // of the Hamming loss
   int32_t min_labels = 0, max_labels = 0;
   const int32_t *order = nullptr, *parent = nullptr, *parent_edge = nullptr;  // (K,) of a forest
   const int32_t* edge_at = nullptr;      // (K, K) the edge of two labels, -1: none; not of a forest
@@ -55,6 +59,7 @@ struct MultilabelSpace {
     AlignedBuffer<R> pot;                      // (stride,)
     AlignedBuffer<double> extra;               // (2 K,) scores from outside: on, then off
     AlignedBuffer<double> pair;                // (n_edges,)
+    AlignedBuffer<double> set;                 // (n_own,)
     AlignedBuffer<double> on, off;             // (K,) what search works on
     detail::labelsets::Search work;
     bool finite = true, shifted = false;
@@ -63,6 +68,7 @@ struct MultilabelSpace {
       pot.reserve(static_cast<std::size_t>(s.stride));
       extra.reserve(2 * k);
       pair.reserve(static_cast<std::size_t>(s.n_edges) + 1);
+      set.reserve(static_cast<std::size_t>(s.n_own()) + 1);
       on.reserve(k);
       off.reserve(k);
       work.reserve(s.view(), s.most_positives());
@@ -72,7 +78,9 @@ struct MultilabelSpace {
   static std::size_t idx(int64_t k) noexcept { return static_cast<std::size_t>(k); }
   int64_t n_blocks() const noexcept { return n; }
   int64_t pairs_at() const noexcept { return rows.n_features * stride; }
-  int64_t size_psi() const noexcept { return pairs_at() + n_edges; }
+  int64_t n_own() const noexcept { return set_value != 0 ? n_sets : 0; }  // sets with a weight
+  int64_t sets_at() const noexcept { return pairs_at() + n_edges; }
+  int64_t size_psi() const noexcept { return sets_at() + n_own(); }
   int32_t code_len(int64_t) const noexcept { return n_labels; }
   const int32_t* truth(int64_t i) const noexcept {
     return labels ? labels + i * n_labels : nullptr;
@@ -80,7 +88,7 @@ struct MultilabelSpace {
   // Where weights may be asked to be at least 0: attractive pairs.
   void nonnegative(int64_t range[2]) const noexcept {
     range[0] = attractive ? pairs_at() : 0;
-    range[1] = attractive ? size_psi() : 0;
+    range[1] = attractive ? sets_at() : 0;
   }
   int32_t attractive = 0;
 
@@ -106,6 +114,11 @@ struct MultilabelSpace {
     for (int32_t e = 0; e < n_edges; ++e) {
       s.pair[idx(e)] = pair_value * static_cast<double>(v[e]);
       check += v[e] * R(0);
+    }
+    const R* u = w + sets_at();
+    for (int64_t c = 0; c < n_own(); ++c) {
+      s.set[idx(c)] = set_value * static_cast<double>(u[c]);
+      check += u[c] * R(0);
     }
     s.finite = check == 0;
     s.shifted = false;
@@ -136,10 +149,11 @@ struct MultilabelSpace {
     }
     if (y && loss_kind == detail::labelsets::kHamming)
       for (int32_t k = 0; k < n_labels; ++k)
-        (y[k] ? s.off : s.on)[idx(k)] += loss_scale * label_weight[k];
+        (y[k] ? s.off : s.on)[idx(k)] += loss_scale * cost(k, y[k]);
     const bool whole = y && loss_kind != detail::labelsets::kHamming;
-    if (!s.work.best({s.on.data(), s.off.data(), s.pair.data(), whole ? y : nullptr, loss_scale}, view(),
-                     code))
+    if (!s.work.best({s.on.data(), s.off.data(), s.pair.data(), n_own() ? s.set.data() : nullptr,
+                      whole ? y : nullptr, loss_scale},
+                     view(), code))
       return -std::numeric_limits<double>::infinity();
     return score(i, s, code) + (y ? loss_scale * loss(i, code) : 0.0);
   }
@@ -149,8 +163,39 @@ struct MultilabelSpace {
     if (ones < min_labels || ones > max_labels || !listed(y, ones)) return {0, 0, -1};
     return {};
   }
+  // What it costs to be wrong about label k.
+  double cost(int32_t k, int32_t is_in) const noexcept {
+    return is_in ? miss_cost * label_weight[k] : label_weight[k];
+  }
+  // The listed set y, or -1. Codes of listed sets with a weight rise, so that those that begin with the
+  // labels of y seen so far are neighbours, and their next labels fall.
+  int64_t set_of(const int32_t* y) const noexcept {
+    if (!n_own()) return -1;
+    int64_t low = 0, high = n_sets, found = 0;
+    const auto part = [&](auto&& before) {
+      int64_t a = low, b = high;
+      while (a < b) {
+        const int64_t c = a + (b - a) / 2;
+        before(next(c, found)) ? a = c + 1 : b = c;
+      }
+      return a;
+    };
+    for (int32_t k = 0; k < n_labels; ++k) {
+      if (!y[k]) continue;
+      low = part([k](int32_t other) { return other > k; });
+      high = part([k](int32_t other) { return other >= k; });
+      ++found;
+    }
+    return low < high && next(low, found) == n_labels ? low : -1;
+  }
+  // Label number `place` of listed set c; n_labels after the last.
+  int32_t next(int64_t c, int64_t place) const noexcept {
+    const int64_t p = set_offsets[c] + place;
+    return p < set_offsets[c + 1] ? set_labels[p] : n_labels;
+  }
   bool listed(const int32_t* y, int32_t ones) const noexcept {
     if (search != detail::labelsets::kListed) return true;
+    if (n_own()) return set_of(y) >= 0;
     for (int64_t c = 0; c < n_sets; ++c) {
       if (set_offsets[c + 1] - set_offsets[c] != ones) continue;
       int64_t p = set_offsets[c];
@@ -174,13 +219,14 @@ struct MultilabelSpace {
         sum += off(s, k);
     }
     each_pair(y, [&](int32_t e, int32_t, int32_t) { sum += s.pair[idx(e)]; });
+    if (const int64_t c = set_of(y); c >= 0) sum += s.set[idx(c)];
     return sum;
   }
   double loss(int64_t i, const int32_t* z) const noexcept {
     const int32_t* y = truth(i);
     if (loss_kind == detail::labelsets::kHamming) {
       double sum = 0;
-      for (int32_t k = 0; k < n_labels; ++k) sum += y[k] != z[k] ? label_weight[k] : 0.0;
+      for (int32_t k = 0; k < n_labels; ++k) sum += y[k] != z[k] ? cost(k, y[k]) : 0.0;
       return sum;
     }
     int32_t both = 0, ones = 0, mine = 0;
@@ -203,6 +249,7 @@ struct MultilabelSpace {
     for (int32_t k = 0; k < n_labels; ++k)
       if (y[k]) label_psi(i, k, a, sink);
     each_pair(y, [&](int32_t e, int32_t, int32_t) { sink(pairs_at() + e, a * pair_value); });
+    if (const int64_t c = set_of(y); c >= 0) sink(sets_at() + c, a * set_value);
   }
   template <class Sink>
   void psi_diff(int64_t i, const int32_t* y, const int32_t* z, double a,
@@ -215,6 +262,10 @@ struct MultilabelSpace {
     each_pair(z, [&](int32_t e, int32_t j, int32_t k) {
       if (!(y[j] && y[k])) sink(pairs_at() + e, -a * pair_value);
     });
+    if (const int64_t b = set_of(y), c = set_of(z); b != c) {
+      if (b >= 0) sink(sets_at() + b, a * set_value);
+      if (c >= 0) sink(sets_at() + c, -a * set_value);
+    }
   }
   double psi_diff_sqnorm(int64_t i, const int32_t* y, const int32_t* z, Scratch&) const noexcept {
     int64_t differ = 0, pairs = 0;
@@ -223,7 +274,8 @@ struct MultilabelSpace {
     each_pair(y, [&](int32_t, int32_t j, int32_t k) { pairs += !(z[j] && z[k]); });
     each_pair(z, [&](int32_t, int32_t j, int32_t k) { pairs += !(y[j] && y[k]); });
     return static_cast<double>(differ) * row_sqnorm[i] +
-           static_cast<double>(pairs) * pair_value * pair_value;
+           static_cast<double>(pairs) * pair_value * pair_value +
+           (n_own() ? 2 * set_value * set_value : 0.0);
   }
 
   // Parts: label k off (2 k) or on (2 k + 1).
@@ -239,6 +291,7 @@ struct MultilabelSpace {
   void clear(int64_t, Scratch& s) const noexcept {
     std::fill(s.pot.data(), s.pot.data() + stride, R(0));
     std::fill(s.pair.data(), s.pair.data() + n_edges, 0.0);
+    std::fill(s.set.data(), s.set.data() + n_own(), 0.0);
     s.shifted = false;
     s.finite = true;
   }
@@ -265,9 +318,11 @@ struct MultilabelSpace {
     f.number("n_edges", n_edges, "0..268435456");
     f.array("edges", edges, "n_edges,2", "0..n_labels-1");
     f.number("pair_value", pair_value, "..");
+    f.number("set_value", set_value, "..", kOptional);
     f.number("attractive", attractive, "0..1", kOptional);
     f.number("loss_kind", loss_kind, "0..2");
     f.array("label_weight", label_weight, "n_labels", "0..");
+    f.number("miss_cost", miss_cost, "0..", kOptional);
     f.number("search", search, "0..4");
     f.number("min_labels", min_labels, "0..1");
     f.number("max_labels", max_labels, "1..n_labels");
@@ -282,6 +337,11 @@ struct MultilabelSpace {
   }
   const char* wrong() const noexcept {
     if (const char* text = detail::labelsets::wrong(view(), most_positives())) return text;
+    for (int64_t c = 0; c < n_own(); ++c) {
+      std::vector<int32_t> y(idx(n_labels), 0);
+      for (int64_t p = set_offsets[c]; p < set_offsets[c + 1]; ++p) y[idx(set_labels[p])] = 1;
+      if (set_of(y.data()) != c) return "the codes of listed sets with a weight must rise";
+    }
     for (int64_t i = 0; labels && i < n; ++i)
       if (check_code(i, truth(i)).at >= 0)
         return "the labels of an example are not among the sets that are allowed";

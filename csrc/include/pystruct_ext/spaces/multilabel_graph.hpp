@@ -16,6 +16,8 @@ template <class R>
 struct MultilabelGraphSpace : MultilabelSpace<R> {
   using Base = MultilabelSpace<R>;
   static constexpr uint32_t kFlags = PSX_UNDERGEN;
+  // Pairs that all attract are a minimum cut.
+  uint32_t exactness() const noexcept { return this->attractive ? PSX_EXACT : PSX_UNDERGEN; }
   static constexpr int32_t kFew = 12;  // free labels of which all sets are gone through
 
   struct Scratch : Base::Scratch {
@@ -51,7 +53,7 @@ struct MultilabelGraphSpace : MultilabelSpace<R> {
       s.on[idx(k)] = this->on(s, k);
       s.off[idx(k)] = this->off(s, k);
       if (y && this->loss_kind == detail::labelsets::kHamming)
-        (y[k] ? s.off : s.on)[idx(k)] += loss_scale * this->label_weight[k];
+        (y[k] ? s.off : s.on)[idx(k)] += loss_scale * this->cost(k, y[k]);
     }
     if (!limited(s, code)) return -std::numeric_limits<double>::infinity();
     double upper = worth(s, code) + s.slack;
@@ -229,6 +231,7 @@ struct MultilabelGraphSpace : MultilabelSpace<R> {
     if (!this->edge_at) return "edge_at is needed";
     if (this->loss_kind == detail::labelsets::kF1) return "F1 has no oracle for pairs in cycles";
     if (this->max_labels < this->n_labels) return "max_labels has no oracle for pairs in cycles";
+    if (this->attractive && this->pair_value < 0) return "pairs that attract need pair_value >= 0";
     return Base::wrong();
   }
 };

@@ -36,6 +36,7 @@ struct View {
 struct Scores {
   const double *on, *off;  // (K,) of a label in the set, and out of it
   const double* pair;      // (n_edges,)
+  const double* set;       // (n_sets,) of the listed sets, or null
   const int32_t* y;        // the truth, where a loss of whole sets is added; or null
   double scale;            // of that loss
 };
@@ -262,7 +263,7 @@ class Search {
     int64_t at = -1;
     for (int64_t c = 0; c < v.n_sets; ++c) {
       const int64_t begin = v.set_offsets[c], end = v.set_offsets[c + 1];
-      double sum = 0;
+      double sum = s.set ? s.set[c] : 0.0;
       int32_t both = 0, kept = 0;
       for (int64_t p = begin; p < end; ++p) {
         const int32_t k = v.set_labels[p];
