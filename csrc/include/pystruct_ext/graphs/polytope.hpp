@@ -39,7 +39,13 @@ class LocalPolytope : private MarginalProgram {
     double reach = 4, gap_before = 0;
     for (int32_t attempt = 0; attempt < 40; ++attempt) {
       gather(p, g, width);
-      interior(0.02 * width, 0.2 * tolerance);
+      // The same program at any scale of the scores.
+      double unit = 0;
+      for (const double c : cost_) unit = std::max(unit, c);
+      if (!(unit > 0)) unit = 1;
+      for (double& c : cost_) c /= unit;
+      interior(0.02 * width / unit, 0.2 * tolerance / unit);
+      for (double& u : u_) u *= unit;
       value_ = score(p);
       push(g);
       then = std::numeric_limits<double>::infinity();
