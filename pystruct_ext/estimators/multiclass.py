@@ -14,21 +14,20 @@ from sklearn.utils.validation import (
 )
 
 from pystruct_ext._core.ragged import check_sparse
+from pystruct_ext.estimators._matrix_rows import RowsSVM
 from pystruct_ext.estimators._whole import all_or_nothing
-from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import MulticlassSpace, OutputSpace
 from pystruct_ext.spaces.wide import as_csr
 from pystruct_ext.utils.examples import as_examples, is_frame, refuse_iterator
-from pystruct_ext.utils.fitted import Fitted
 
 # Up to this n * size_psi a fit aims at many digits.
 _SMALL = 100_000
 
 
 @storable
-class MulticlassSVM(ClassifierMixin, BaseStructuralSVM):
+class MulticlassSVM(ClassifierMixin, RowsSVM):
     """Crammer-Singer multiclass SVM with a certificate and any cost matrix.
 
     Minimises ``1/2 sum_k ||w_k||^2 + C sum_i s_i max_k [cost(y_i, k) + <w_k - w_{y_i},
@@ -168,41 +167,6 @@ n_oracle_calls_, history_
     def _set_domain_attributes(self, X: Any, y: Any) -> None:
         self.classes_ = np.unique(y)
         self.n_features_in_ = self.space_.n_features_
-
-    def check_loaded(self) -> None:
-        """Raise unless the fitted attributes fit together."""
-        super().check_loaded()
-        fitted, space = Fitted(self), self.space_
-        classes = fitted.instance("classes_", np.ndarray)
-        if classes.ndim != 1 or len(classes) != len(space.classes_):
-            raise ValueError(
-                "MulticlassSVM.classes_ are not as many as those of its space"
-            )
-        fitted.equal("n_features_in_", space.n_features_)
-
-    @property
-    def coef_(self) -> NDArray[np.floating]:
-        """Weights of the features, (K, n_features)."""
-        w = self._fitted_weights()
-        table, columns = self.space_.split(w)[0], getattr(self.space_, "columns_", None)
-        if columns is None:
-            return table
-        wide = np.zeros((len(table), self.n_features_in_), dtype=w.dtype)
-        wide[:, columns[: table.shape[1]]] = table
-        return wide
-
-    @property
-    def intercept_(self) -> NDArray[np.floating]:
-        """Constants of the classes, (K,)."""
-        w = self._fitted_weights()
-        return self.space_.split(w)[1]
-
-    def _rows(self, X: Any) -> Any:
-        check_sparse(X)
-        refuse_iterator(X, "X")
-        return validate_data(
-            self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
-        )
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.floating]:
         """Scores of the classes: (n, K), or (n,) for two classes (second minus first)."""

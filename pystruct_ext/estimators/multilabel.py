@@ -14,14 +14,13 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 from pystruct_ext._core.ragged import check_sparse
 from pystruct_ext.estimators._arguments import c_to_lam, check_weights
 from pystruct_ext.estimators._label_margins import label_margins
+from pystruct_ext.estimators._matrix_rows import RowsSVM
 from pystruct_ext.estimators._whole import all_or_nothing
-from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver, SolverResult
 from pystruct_ext.spaces import MultilabelSpace, OutputSpace
 from pystruct_ext.spaces.wide import as_csr
 from pystruct_ext.utils.examples import OutputList, n_rows_of, refuse_iterator
-from pystruct_ext.utils.fitted import Fitted
 from pystruct_ext.utils.label_sets import as_collections
 
 # Up to this n * size_psi a fit aims at many digits.
@@ -31,7 +30,7 @@ _FEW = 1000
 
 
 @storable
-class MultilabelSVM(ClassifierMixin, BaseStructuralSVM):
+class MultilabelSVM(ClassifierMixin, RowsSVM):
     """Label sets, trained for the loss that counts, with weights of pairs of labels.
 
     Minimises ``1/2 ||w||^2 + C sum_i s_i max_z [Delta(y_i, z) + f(x_i, z) - f(x_i, y_i)]``
@@ -248,37 +247,6 @@ n_oracle_calls_, history_
         self._solve(packed, weight)
         return self
 
-    def _set_domain_attributes(self, X: Any, y: Any) -> None:
-        self.classes_ = np.array(self.space_.classes_)
-        self.n_features_in_ = self.space_.n_features_
-
-    def check_loaded(self) -> None:
-        """Raise unless the fitted attributes fit together."""
-        super().check_loaded()
-        fitted, space = Fitted(self), self.space_
-        classes = fitted.instance("classes_", np.ndarray)
-        if classes.ndim != 1 or len(classes) != len(space.classes_):
-            raise ValueError(
-                "MultilabelSVM.classes_ are not as many as those of its space"
-            )
-        fitted.equal("n_features_in_", space.n_features_)
-
-    @property
-    def coef_(self) -> NDArray[np.floating]:
-        """Weights of the features, (K, n_features)."""
-        w = self._fitted_weights()
-        table, columns = self.space_.split(w)[0], getattr(self.space_, "columns_", None)
-        if columns is None:
-            return table
-        wide = np.zeros((len(table), self.n_features_in_), dtype=w.dtype)
-        wide[:, columns[: table.shape[1]]] = table
-        return wide
-
-    @property
-    def intercept_(self) -> NDArray[np.floating]:
-        """Constants of the labels, (K,)."""
-        return self.space_.split(self._fitted_weights())[1]
-
     @property
     def pair_scores_(self) -> NDArray[np.floating]:
         """What it adds to have both of two labels, (K, K)."""
@@ -302,13 +270,6 @@ n_oracle_calls_, history_
         if not space.set_scaling:
             return np.zeros(len(space.seen_), dtype=w.dtype)
         return w[len(w) - len(space.seen_) :] * space.set_scaling
-
-    def _rows(self, X: Any) -> Any:
-        check_sparse(X)
-        refuse_iterator(X, "X")
-        return validate_data(
-            self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
-        )
 
     def _label_scores(self, rows: Any) -> NDArray[np.float64]:
         """Scores of the labels alone, (n, K)."""

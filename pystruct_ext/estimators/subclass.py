@@ -181,24 +181,6 @@ n_oracle_calls_, history_
         if hasattr(self, "space_"):
             Fitted(self).equal("n_subclasses", int(self.space_.n_subclasses))
 
-    @property
-    def coef_(self) -> NDArray[np.floating]:
-        """Weights of the features, (K, n_subclasses, n_features)."""
-        w = self._fitted_weights()
-        table = self.space_.split(w)[0]
-        columns = self.space_.rows_.columns_
-        if columns is None:
-            return table
-        wide = np.zeros((*table.shape[:2], self.n_features_in_), dtype=table.dtype)
-        wide[..., columns[: table.shape[2]]] = table
-        return wide
-
-    @property
-    def intercept_(self) -> NDArray[np.floating]:
-        """Constants, (K, n_subclasses)."""
-        w = self._fitted_weights()
-        return self.space_.split(w)[1]
-
     def _subclass_scores(self, X: Any) -> NDArray[np.floating]:
         check_is_fitted(self)
         space = self.space_

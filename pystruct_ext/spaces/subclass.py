@@ -230,6 +230,12 @@ class SubclassSpace(CompiledSpace):
         """All classes and their subclasses."""
         return [(y, h) for y in self.classes_ for h in range(int(self.n_subclasses))]
 
+    @property
+    def columns_(self) -> NDArray[np.int64] | None:
+        """Columns that have weights, of wide sparse matrices."""
+        columns: NDArray[np.int64] | None = self.rows_.columns_
+        return columns
+
     def input_feature(self, j: int) -> int | None:
         """The column of X behind entry j of psi; None for the intercept."""
         return self.rows_.input_feature(j)
