@@ -81,7 +81,7 @@ def pair_graph(records):
 train, y = table(80)
 test, truth = table(40)
 X_blocks, y_blocks = split_into_blocks([pair_graph(train)], [y], random_state=0)
-model = ClusteringSVM(C=0.1, intercept_scaling=5, tol=0.02).fit(X_blocks, y_blocks)
+model = ClusteringSVM(C=0.1, tol=0.02).fit(X_blocks, y_blocks)
 print(f"{len(X_blocks)} blocks, certificate {model.certificate_}: {model.status_}")
 weights = zip(("name", "street", "no street", "intercept"), model.coef_, strict=True)
 print("weights:", ", ".join(f"{name} {w:.2f}" for name, w in weights))

@@ -81,7 +81,7 @@ n_iter_, n_oracle_calls_, history_
         false_cost: float = 1.0,
         miss_cost: float = 1.0,
         fit_intercept: bool = True,
-        intercept_scaling: float = 1.0,
+        intercept_scaling: float = 5.0,
         inference: str = "auto",
         dtype: str = "float32",
         solver: str | Solver = "bcfw",

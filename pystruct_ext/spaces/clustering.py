@@ -76,8 +76,9 @@ class ClusteringSpace(CompiledSpace):
         Factors of pairs that are joined falsely, and of missed pairs.
     fit_intercept : bool, default=True
         A constant feature of every pair, regularised like the others.
-    intercept_scaling : float, default=1.0
-        Value of that feature.
+    intercept_scaling : float, default=5.0
+        Value of that feature: the larger, the less the intercept is regularised. Most pairs
+        are of two clusters, so that scores need a negative one.
     inference : {"auto", "greedy", "exact"}, default="auto"
         "greedy": greedy additive edge contraction and Kernighan-Lin moves, with the bound of
         cycle packing. "auto": groups of items with a gap left are searched exactly, to 12
@@ -109,7 +110,7 @@ class ClusteringSpace(CompiledSpace):
     >>> from pystruct_ext.outputs import PairGraph
     >>> x = PairGraph(3, [(0, 1), (1, 2), (0, 2)], [[0.9], [0.2], [0.1]])
     >>> space = ClusteringSpace().fit_domain([x], ["aab"])
-    >>> space.size_psi_, space.decode([1.0, -0.5], x)
+    >>> space.size_psi_, space.decode([1.0, -0.1], x)
     (2, (0, 0, 1))
     """
 
@@ -119,7 +120,7 @@ class ClusteringSpace(CompiledSpace):
         false_cost: float = 1.0,
         miss_cost: float = 1.0,
         fit_intercept: bool = True,
-        intercept_scaling: float = 1.0,
+        intercept_scaling: float = 5.0,
         inference: str = "auto",
         dtype: str = "float32",
     ) -> None:

@@ -202,7 +202,8 @@ def test_a_cluster_that_candidate_pairs_do_not_connect_falls_apart():
     space = ClusteringSpace(dtype="float64").fit_domain([x], ["aaaa"])
     oracle = space.bind(space.pack([x], ["aaaa"]))
     assert oracle.truth(0).tolist() == [0, 0, 1, 1]
-    assert space.joint_feature(x, "aaaa").tolist() == [3.0, 2.0]
+    # Two joined pairs, each with the constant 5.
+    assert space.joint_feature(x, "aaaa").tolist() == [3.0, 10.0]
     assert space.loss("aaaa", Clusters((0, 0, 1, 1), x.pairs)) == 0
     # All pairs are candidates where nobody says which.
     assert space.loss("aaaa", (0, 0, 1, 1)) == pytest.approx(4 * 0.5 / 4)
