@@ -18,12 +18,9 @@ from pystruct_ext.estimators._matrix_rows import RowsSVM
 from pystruct_ext.estimators._whole import all_or_nothing
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
-from pystruct_ext.spaces import MulticlassSpace, OutputSpace
+from pystruct_ext.spaces import MulticlassSpace
 from pystruct_ext.spaces.wide import as_csr
 from pystruct_ext.utils.examples import as_examples, is_frame, refuse_iterator
-
-# Up to this n * size_psi a fit aims at many digits.
-_SMALL = 100_000
 
 
 @storable
@@ -120,16 +117,6 @@ n_oracle_calls_, history_
             # digits: a third less time than without).
             solver.set_params(cached_passes=8)
         return solver
-
-    def _aim(self, space: OutputSpace, n: int) -> float | None:
-        # With a unique optimum reached to many digits, weights and repetitions of an
-        # example are the same thing also in the last digits of coef_.
-        small = n * space.size_psi_ <= _SMALL
-        return (
-            1e-9
-            if small and self.tol is None and isinstance(self.solver, str)
-            else None
-        )
 
     @all_or_nothing
     def fit(

@@ -18,13 +18,11 @@ from pystruct_ext.estimators._matrix_rows import RowsSVM
 from pystruct_ext.estimators._whole import all_or_nothing
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver, SolverResult
-from pystruct_ext.spaces import MultilabelSpace, OutputSpace
+from pystruct_ext.spaces import MultilabelSpace
 from pystruct_ext.spaces.wide import as_csr
 from pystruct_ext.utils.examples import OutputList, n_rows_of, refuse_iterator
 from pystruct_ext.utils.label_sets import as_collections
 
-# Up to this n * size_psi a fit aims at many digits.
-_SMALL = 100_000
 # Up to this size_psi known cuts are revisited often.
 _FEW = 1000
 
@@ -193,16 +191,6 @@ n_oracle_calls_, history_
             # Known cuts are cheap to revisit; it helps where rows are far from the origin.
             solver.set_params(cached_passes=8)
         return solver
-
-    def _aim(self, space: OutputSpace, n: int) -> float | None:
-        # With a unique optimum reached to many digits, weights and repetitions of an
-        # example are the same thing also in the last digits of coef_.
-        small = n * space.size_psi_ <= _SMALL
-        return (
-            1e-9
-            if small and self.tol is None and isinstance(self.solver, str)
-            else None
-        )
 
     @all_or_nothing
     def fit(

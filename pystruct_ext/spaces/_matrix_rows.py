@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from pystruct_ext._core.ragged import PackedRows, check_sparse
+from pystruct_ext.spaces.wide import renumbered
+
 
 def as_row(x: Any) -> Any:
     """One example as a matrix of one row."""
@@ -26,4 +29,25 @@ def with_constant(X: Any, value: float) -> Any:
     )
 
 
-__all__ = ["as_row", "with_constant"]
+class MatrixRows:
+    """What spaces have in common whose examples are the rows of a matrix."""
+
+    fit_intercept: bool
+    intercept_scaling: float
+    dtype: str
+
+    def _rows(self, X: Any) -> PackedRows:
+        check_sparse(X)
+        if not hasattr(X, "indptr"):
+            X = np.asarray(X)
+        if self.fit_intercept:
+            X = with_constant(X, self.intercept_scaling)
+        return PackedRows.from_matrix(X, np.dtype(self.dtype))
+
+    def _kept(self, rows: PackedRows) -> PackedRows:
+        """Rows in terms of the columns that have weights."""
+        columns = getattr(self, "columns_", None)
+        return rows if columns is None else renumbered(rows, columns)
+
+
+__all__ = ["MatrixRows", "as_row", "with_constant"]

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pystruct_ext._core import Oracle
-from pystruct_ext._core.ragged import PackedRows, check_sparse
+from pystruct_ext._core.ragged import PackedRows
 from pystruct_ext.losses import cost_matrix
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import multiclass as _multiclass
 from pystruct_ext.spaces._labels import UnseenLabelError, padded
-from pystruct_ext.spaces._matrix_rows import as_row, with_constant
+from pystruct_ext.spaces._matrix_rows import MatrixRows, as_row
 from pystruct_ext.spaces.compiled import CompiledSpace
-from pystruct_ext.spaces.wide import occurring, renumbered
+from pystruct_ext.spaces.wide import occurring
 from pystruct_ext.utils.examples import as_examples, is_missing
 from pystruct_ext.utils.fitted import INT32_MAX, Fitted
 from pystruct_ext.utils.renamed import renamed_parameters
@@ -39,7 +39,7 @@ class PackedClasses:
 
 
 @storable(renamed={"label_loss": "task_loss"})
-class MulticlassSpace(CompiledSpace):
+class MulticlassSpace(MatrixRows, CompiledSpace):
     """Classes with one weight vector each (Crammer and Singer 2001).
 
     ``<w, psi(x, y)> = <w_y, x>`` and ``Delta(y, y_hat) = cost(y, y_hat)``.
@@ -174,19 +174,6 @@ class MulticlassSpace(CompiledSpace):
             )
         codes = np.array([index[v] for v in values], dtype=np.int32)
         return PackedClasses(rows, codes)
-
-    def _rows(self, X: Any) -> PackedRows:
-        check_sparse(X)
-        if not hasattr(X, "indptr"):
-            X = np.asarray(X)
-        if self.fit_intercept:
-            X = with_constant(X, self.intercept_scaling)
-        return PackedRows.from_matrix(X, np.dtype(self.dtype))
-
-    def _kept(self, rows: PackedRows) -> PackedRows:
-        """Rows in terms of the columns that have weights."""
-        columns = getattr(self, "columns_", None)
-        return rows if columns is None else renumbered(rows, columns)
 
     def bind(self, packed: PackedClasses) -> Oracle:
         """The oracle over packed rows."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array, hstack
 
 from pystruct_ext._core import Oracle
-from pystruct_ext._core.ragged import PackedRows, check_sparse
+from pystruct_ext._core.ragged import PackedRows
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._in_pieces import decode_in_pieces
 from pystruct_ext.spaces._kernels import multilabel as _multilabel
@@ -23,10 +23,10 @@ from pystruct_ext.spaces._label_set_checks import (
     weights_of_labels,
 )
 from pystruct_ext.spaces._labels import UnseenLabelError, padded
-from pystruct_ext.spaces._matrix_rows import as_row, with_constant
+from pystruct_ext.spaces._matrix_rows import MatrixRows, as_row
 from pystruct_ext.spaces.base import SpaceTags
 from pystruct_ext.spaces.compiled import CompiledSpace
-from pystruct_ext.spaces.wide import as_csr, occurring, renumbered
+from pystruct_ext.spaces.wide import as_csr, occurring
 from pystruct_ext.utils.fitted import INT32_MAX, Fitted
 from pystruct_ext.utils.label_sets import (
     LabelSets,
@@ -52,7 +52,7 @@ class PackedLabelSets:
 
 
 @storable
-class MultilabelSpace(CompiledSpace):
+class MultilabelSpace(MatrixRows, CompiledSpace):
     """Sets of labels, with weights of labels and of pairs of labels.
 
     ``<w, psi(x, y)> = sum_{k in y} <w_k, x> + sum_{(j, k)} v_jk [j in y and k in y]``.
@@ -366,19 +366,6 @@ class MultilabelSpace(CompiledSpace):
                     f"y: example {i} has the labels {labels!r:.200}, a set not seen at fit "
                     "(label_sets='seen')"
                 )
-
-    def _rows(self, X: Any) -> PackedRows:
-        check_sparse(X)
-        if not hasattr(X, "indptr"):
-            X = np.asarray(X)
-        if self.fit_intercept:
-            X = with_constant(X, self.intercept_scaling)
-        return PackedRows.from_matrix(X, np.dtype(self.dtype))
-
-    def _kept(self, rows: PackedRows) -> PackedRows:
-        """Rows in terms of the columns that have weights."""
-        columns = getattr(self, "columns_", None)
-        return rows if columns is None else renumbered(rows, columns)
 
     def bind(self, packed: PackedLabelSets) -> Oracle:
         """The oracle over packed rows."""
