@@ -156,8 +156,7 @@ cdef class Oracle:
         return np.dtype(np.float32 if self.ptr.w_bytes == 4 else np.float64)
 
     @property
-    def needs_gil(self):
-        return bool(self.ptr.flags & PSX_NEEDS_GIL)
+    def needs_gil(self): return bool(self.ptr.flags & PSX_NEEDS_GIL)
 
     @property
     def exactness(self):
@@ -196,7 +195,7 @@ cdef class Oracle:
             raise OracleError(f"the oracle failed at block {block} without naming an exception")
         if status == PSX_NONFINITE:
             raise ValueError(
-                f"block {block}: the best score is NaN or infinite; w or the features of this "
+                f"block {block}: the best score is NaN or infinite; w, loss_scale or the features of this "
                 "example hold a NaN or an infinity, or its constraints allow no output")
         if status == PSX_NOTRUTH:
             raise ValueError(
@@ -408,8 +407,7 @@ cdef class Oracle:
 
         For an exact oracle it is the maximum itself.
         """
-        cdef double out = 0
-        cdef double loss = 0
+        cdef double out = 0, loss = 0
         code = self.argmax(w, i, loss_scale)
         if self.ptr.bound != NULL:
             self._check(self.ptr.bound(self.ptr.ctx, 0, i, loss_scale, &out), i)
@@ -428,7 +426,8 @@ cdef class Oracle:
         self._load(w, scores, i)
         cdef cnp.ndarray[int32_t, ndim=1] code = np.zeros(
             self.ptr.code_len(self.ptr.ctx, i), dtype=np.int32)
-        self._check(self.ptr.argmax(self.ptr.ctx, 0, i, loss_scale, <int32_t*>code.data), i)
+        self._check(PSX_NONFINITE if loss_scale - loss_scale != 0 else
+                    self.ptr.argmax(self.ptr.ctx, 0, i, loss_scale, <int32_t*>code.data), i)
         return code
 
     def score(self, w, int64_t i, code, bint check=True):
@@ -537,6 +536,7 @@ cdef class Oracle:
         cdef const void* p = self._weights(w)
         cdef const int64_t* pb = <const int64_t*>b.data
         cdef int rc, threads = _threads(n_threads)
+        self._check(PSX_NONFINITE if loss_scale - loss_scale != 0 else PSX_OK, 0)
         with nogil:
             rc = oracle_argmax_batch(self.ptr, p, pb, n, loss_scale, threads, to, &failed)
         self._check(rc, failed)

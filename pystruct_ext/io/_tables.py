@@ -82,8 +82,9 @@ def table_lines(
     """Lines of a table that `read_rows` reads."""
     for row in (header, *rows):
         text = io.StringIO()
-        csv.writer(text, delimiter=separator, lineterminator="").writerow(row)
-        yield text.getvalue()
+        # Only cells with a character of the line's end are quoted for it.
+        csv.writer(text, delimiter=separator, lineterminator="\r\n").writerow(row)
+        yield text.getvalue().removesuffix("\r\n")
 
 
 __all__ = ["read_rows", "suffix_of", "table_lines"]

@@ -406,6 +406,8 @@ class MatchingSpace(CompiledSpace):
             if len(shape) != 3:
                 return None
             count = shape[0] * shape[1]
+        if np.ndim(shape) != 1 or len(shape) < 2:
+            return None  # refused where it is packed
         needed = {"rows": shape[0], "columns": shape[1]}.get(str(self.must_match), 0)
         return () if count == 0 and needed == 0 else None
 

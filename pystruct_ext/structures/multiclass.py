@@ -99,8 +99,10 @@ class ClassReport:
 def report(examples: Examples, predicted: Any, model: Any) -> ClassReport:
     """Class by class."""
     pair = examples.y, predicted
-    table = classification_report(*pair, output_dict=True, zero_division=0)
-    return ClassReport(table, classification_report(*pair, digits=4, zero_division=0))
+    with np.errstate(invalid="ignore"):  # labels that no integer holds
+        table = classification_report(*pair, output_dict=True, zero_division=0)
+        text = classification_report(*pair, digits=4, zero_division=0)
+    return ClassReport(table, text)
 
 
 def inspect(model: Any, top: int) -> list[str]:

@@ -347,3 +347,23 @@ def test_numbers_of_codes_that_no_memory_holds():
     for n in (0, 1 << 40):
         with pytest.raises(ValueError, match=rf"n must be .* got {n}"):
             oracle.sample(w, 0, n, seed=0)
+
+
+@pytest.mark.parametrize("scale", [np.inf, -np.inf, np.nan])
+def test_scales_of_the_loss_are_finite(scale):
+    """A search that counts losses may not end otherwise, or leave its tables."""
+    from pystruct_ext.structures import STRUCTURES
+
+    for structure in STRUCTURES.values():
+        variant = structure.samples[0]
+        X, Y = variant.make_problem(np.random.default_rng(0))
+        space = structure.space(**variant.params)
+        oracle = space.bind(space.fit_pack(X, Y))
+        w = np.zeros(oracle.size_psi, dtype=oracle.dtype)
+        for call in (
+            lambda o=oracle, w=w: o.argmax(w, 0, scale),
+            lambda o=oracle, w=w: o.argmax_batch(w, loss_scale=scale),
+            lambda o=oracle, w=w: o.bound(w, 0, scale),
+        ):
+            with pytest.raises(ValueError, match="loss_scale"):
+                call()

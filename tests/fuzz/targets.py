@@ -245,8 +245,8 @@ def _check_same(
     name = case.rng.choice(list(_SAME))
     change, may_refuse = _SAME[name]
     reader = function.func.__name__  # type: ignore[attr-defined]
-    if reader == "read_lines" and "line" in name:
-        return
+    if reader in ("read_lines", "read_pharaoh") and "line" in name:
+        return  # a line is a record, and an empty one is an empty record
     try:
         # Under the same name, which may be part of what is read.
         Path(path).write_bytes(change(data))

@@ -300,3 +300,16 @@ def test_minus_lrb_minus():
         ValueError, match="trees: example 1 has 'New York', expected labels"
     ):
         write_brackets("-", [tree, Tree("S", (Tree("N", ("New York",)),))])
+
+
+@pytest.mark.parametrize("cell", ["z\rz", "z\nz", 'a"b', " x ", "x,y\r\n"])
+def test_cells_of_tables_with_ends_of_lines(tmp_path, cell):
+    import csv
+
+    from pystruct_ext.io import _tables
+
+    lines = list(_tables.table_lines(["a", "b"], [[cell, "1"]], ","))
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(lines) + "\n", newline="")
+    with path.open(newline="") as file:
+        assert list(csv.reader(file)) == [["a", "b"], [cell, "1"]]
