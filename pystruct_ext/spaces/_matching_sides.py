@@ -29,6 +29,11 @@ class Sides:
     def of(cls, x: MatchingProblem, default: tuple[Any, Any], flip: bool) -> Sides:
         """Of a problem, with the capacities that it does not have, turned if `flip`."""
         (m, n), pairs, order = x.shape, x.pairs, None
+        if not (isinstance(pairs, np.ndarray) and pairs.ndim == 2):
+            raise ValueError(
+                f"pairs of {type(x).__name__} were replaced by a {type(pairs).__name__}, "
+                "expected an (E, 2) array; make a new problem"
+            )
         caps = [
             _own_capacity(x.row_capacity, default[0], m, n),
             _own_capacity(x.column_capacity, default[1], n, m),
