@@ -21,6 +21,7 @@ from pystruct_ext.solvers._loop import (
     run_loop,
 )
 from pystruct_ext.solvers.result import SolverResult, WorkingSet
+from pystruct_ext.utils.numbers import is_number
 
 
 @storable(kind="solver", abstract=True)
@@ -139,12 +140,6 @@ class Solver(BaseEstimator, ABC):
                 f"{type(self).__name__}: max_time must be > 0 seconds or None, got "
                 f"{self.max_time!r}"
             )
-
-
-def is_number(value: Any) -> bool:
-    """Whether a value is a finite real number, and no boolean."""
-    real = isinstance(value, (int, float, np.integer, np.floating))
-    return real and not isinstance(value, bool) and bool(np.isfinite(value))
 
 
 class _Chain:

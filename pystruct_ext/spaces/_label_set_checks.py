@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pystruct_ext.utils.numbers import check_number
+
 LABEL_SET_LOSSES = ("hamming", "subset", "f1")
 _NUMBERS = (
     "intercept_scaling",
@@ -62,15 +64,9 @@ def check_parameters(space: Any) -> None:
         value = getattr(space, name)
         if name == "pair_scaling" and isinstance(value, str) and value == "auto":
             continue
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, (int, float, np.number))
-            or not np.isfinite(value)
-            or (name == "miss_cost" and value < 0)
-        ):
-            also = " or 'auto'" if name == "pair_scaling" else ""
-            also = " >= 0" if name == "miss_cost" else also
-            raise ValueError(f"{name} must be a finite number{also}, got {value!r}")
+        least = 0 if name == "miss_cost" else -np.inf
+        also = " or 'auto'" if name == "pair_scaling" else ""
+        check_number(name, value, least, also)
     if space.attractive and space.pair_scaling != "auto" and space.pair_scaling < 0:
         raise ValueError(
             f"attractive=True needs pair_scaling >= 0, got {space.pair_scaling!r}"

@@ -14,6 +14,7 @@ from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import alignment as _alignment
 from pystruct_ext.spaces.compiled import CompiledSpace
 from pystruct_ext.utils.fitted import Fitted
+from pystruct_ext.utils.numbers import check_number
 
 
 @dataclass
@@ -149,9 +150,7 @@ class AlignmentSpace(CompiledSpace):
                 f"window must be an integer in 0 .. 20, got {self.window!r}"
             )
         for name in ("false_cost", "miss_cost"):
-            value = getattr(self, name)
-            if not (np.isfinite(value) and value >= 0):
-                raise ValueError(f"{name} must be a finite number >= 0, got {value!r}")
+            check_number(name, getattr(self, name), 0)
 
     def check_loaded(self) -> None:
         """Raise unless the fitted attributes are what fitting makes; see `Fitted`."""

@@ -18,6 +18,7 @@ from pystruct_ext.spaces._kernels import clustering as _clustering
 from pystruct_ext.spaces.base import SpaceTags
 from pystruct_ext.spaces.compiled import CompiledSpace
 from pystruct_ext.utils.fitted import INT32_MAX, Fitted
+from pystruct_ext.utils.numbers import check_number
 
 CLUSTERING_LOSSES = ("items", "pairs")
 INFERENCES = ("auto", "greedy", "exact")
@@ -172,13 +173,7 @@ class ClusteringSpace(CompiledSpace):
             ("miss_cost", 0.0),
             ("intercept_scaling", -np.inf),
         ):
-            value = getattr(self, name)
-            number = isinstance(value, (int, float, np.number))
-            if not number or not np.isfinite(value) or value < low:
-                at_least = "" if low < 0 else " >= 0"
-                raise ValueError(
-                    f"{name} must be a finite number{at_least}, got {value!r}"
-                )
+            check_number(name, getattr(self, name), low)
 
     def check_loaded(self) -> None:
         """Raise unless the fitted attributes are what fitting makes; see `Fitted`."""

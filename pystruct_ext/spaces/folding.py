@@ -19,6 +19,7 @@ from pystruct_ext.spaces._nearest_neighbour import nearest_neighbour_weights
 from pystruct_ext.spaces.compiled import CompiledSpace
 from pystruct_ext.utils.callers import user_stacklevel
 from pystruct_ext.utils.fitted import Fitted
+from pystruct_ext.utils.numbers import check_number
 
 # Letters of IUPAC for more than one base are bases of an unknown kind, which pair with none.
 _UNKNOWN = 4
@@ -180,9 +181,7 @@ class FoldingSpace(CompiledSpace):
                     f"{getattr(self, name)!r}"
                 )
         for name in ("false_cost", "miss_cost"):
-            value = getattr(self, name)
-            if not (np.isfinite(value) and value >= 0):
-                raise ValueError(f"{name} must be a finite number >= 0, got {value!r}")
+            check_number(name, getattr(self, name), 0)
         if not (isinstance(self.max_length, (int, np.integer)) and self.max_length > 0):
             raise ValueError(
                 f"max_length must be an integer > 0, got {self.max_length!r}"

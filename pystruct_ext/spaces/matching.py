@@ -25,6 +25,7 @@ from pystruct_ext.spaces.assignment import MUST_MATCH
 from pystruct_ext.spaces.base import SpaceTags
 from pystruct_ext.spaces.compiled import CompiledSpace
 from pystruct_ext.utils.fitted import INT32_MAX, Fitted
+from pystruct_ext.utils.numbers import check_number
 
 MATCHING_LOSSES = ("links", "fraction")
 EXCESS = ("raise", "drop")
@@ -222,9 +223,7 @@ class MatchingSpace(CompiledSpace):
                 f"{self.fertility!r}"
             )
         for name in ("false_cost", "miss_cost"):
-            value = getattr(self, name)
-            if not (np.isfinite(value) and value >= 0):
-                raise ValueError(f"{name} must be a finite number >= 0, got {value!r}")
+            check_number(name, getattr(self, name), 0)
 
     def check_loaded(self) -> None:
         """Raise unless the fitted attributes are what fitting makes; see `Fitted`."""
