@@ -14,21 +14,22 @@ cnp.import_array()
 
 
 cdef extern from "pystruct_ext/block_solver.hpp" namespace "pystruct_ext" nogil:
-    double sqnorm_of(const psx_oracle*, const void*) noexcept
+    double sqdist_of(const psx_oracle*, const void*, const void*) noexcept
     cdef cppclass BlockSolver:
         enum Mode:
             kOracle "pystruct_ext::BlockSolver::kOracle"
             kCached "pystruct_ext::BlockSolver::kCached"
             kSeparateOnly "pystruct_ext::BlockSolver::kSeparateOnly"
         BlockSolver(const psx_oracle*, double, const int64_t*, const double*, int64_t,
-                    cbool) except +
+                    cbool, const void*) except +
         int64_t inner_steps
         int32_t prune_after
         double cut_tol
         int64_t n_oracle_calls, n_weak_cuts, n_cuts, n_added, failed_block
-        double loss_mass, gap_estimate, worst_weak
+        double gap_estimate, worst_weak
         int64_t weak_block
         void reset_estimate()
+        double dual(const void*)
         const vector[double]& block_gap()
         size_t working_set_bytes()
         int run(const int64_t*, int64_t, Mode, void*)
@@ -45,26 +46,33 @@ cdef class BlockState:
 
     cdef BlockSolver* s
     cdef readonly Oracle oracle
-    cdef readonly object w
+    cdef readonly object w, w_prior
     cdef readonly object ids
     cdef readonly double C
     cdef void* pw
+    cdef void* prior
     cdef int64_t n
 
     def __cinit__(self, Oracle oracle, double C, ids, weight, slack=False, inner_steps=20,
-                  prune_after=10):
+                  prune_after=10, w_prior=None):
         cdef cnp.ndarray[int64_t, ndim=1] b = np.ascontiguousarray(ids, dtype=np.int64)
         cdef cnp.ndarray[double, ndim=1] c = np.ascontiguousarray(weight, dtype=np.float64)
         self.oracle = oracle
         self.ids = b
         self.n = b.shape[0]
         self.C = C
+        self.prior = NULL
+        if w_prior is not None:
+            self.w_prior = np.ascontiguousarray(w_prior, dtype=oracle.dtype)
+            self.prior = cnp.PyArray_DATA(<cnp.ndarray>self.w_prior)
         self.s = new BlockSolver(oracle.ptr, C, <const int64_t*>b.data, <const double*>c.data,
-                                 self.n, <cbool>bool(slack))
+                                 self.n, <cbool>bool(slack), self.prior)
         self.s.inner_steps = inner_steps
         self.s.prune_after = prune_after
         self.w = np.zeros(oracle.ptr.size_psi, dtype=oracle.dtype)
         self.pw = cnp.PyArray_DATA(<cnp.ndarray>self.w)
+        if w_prior is not None:
+            self.recompute()
 
     def __dealloc__(self):
         del self.s
@@ -105,14 +113,21 @@ cdef class BlockState:
         self.oracle._check(rc, self.s.failed_block)
         return total, found
 
+    def dual(self):
+        """``D(alpha)``, of the scale ``1/2 ||w||^2 + C sum_i H_i``."""
+        cdef double out
+        with nogil:
+            out = self.s.dual(self.pw)
+        return out
+
     def sqnorm(self, w=None):
-        """``||w||^2`` in double precision."""
+        """``||w - w_prior||^2`` in double precision."""
         cdef const void* p = self.pw
         if w is not None:
             p = self.oracle._weights(w)
         cdef double out
         with nogil:
-            out = sqnorm_of(self.oracle.ptr, p)
+            out = sqdist_of(self.oracle.ptr, p, self.prior)
         return out
 
     def recompute(self):
@@ -156,10 +171,6 @@ cdef class BlockState:
     @property
     def n_added(self):
         return self.s.n_added
-
-    @property
-    def loss_mass(self):
-        return self.s.loss_mass
 
     @property
     def gap_estimate(self):

@@ -48,8 +48,7 @@ class BlockRun(SolverRun):
 
     def dual(self) -> float:
         """``D(alpha)`` in the scale of P."""
-        state, problem = self.state, self.problem
-        return float(problem.lam * (problem.C * state.loss_mass - 0.5 * state.sqnorm()))
+        return float(self.problem.lam * self.state.dual())
 
     def primal(self, tick: Tick) -> Primal:
         """``P(w)`` by a pass over all blocks."""

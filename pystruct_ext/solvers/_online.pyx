@@ -18,9 +18,12 @@ cdef extern from "pystruct_ext/online.hpp" namespace "pystruct_ext" nogil:
             kPerceptron "pystruct_ext::OnlineSolver::kPerceptron"
             kMira "pystruct_ext::OnlineSolver::kMira"
         OnlineSolver(const psx_oracle*, double, const int64_t*, const double*, int64_t,
-                     Mode) except +
+                     Mode, const void*) except +
         int64_t steps, n_oracle_calls, n_mistakes, failed_block
         double loss_sum
+        double scale()
+        double below()
+        void begin_epoch(void*)
         int run(const int64_t*, int64_t, void*, void*)
 
 
@@ -51,9 +54,9 @@ cdef class OnlineState:
 
     cdef OnlineSolver* s
     cdef readonly Oracle oracle
-    cdef readonly object u, v
+    cdef readonly object u, v, w_prior
 
-    def __cinit__(self, Oracle oracle, double lam, ids, weight, mode, w_init=None):
+    def __cinit__(self, Oracle oracle, double lam, ids, weight, mode, w_init=None, w_prior=None):
         cdef cnp.ndarray[int64_t, ndim=1] b = np.ascontiguousarray(ids, dtype=np.int64)
         cdef cnp.ndarray[double, ndim=1] c = np.ascontiguousarray(weight, dtype=np.float64)
         cdef OnlineSolver.Mode m = OnlineSolver.Mode.kSubgradient
@@ -62,8 +65,12 @@ cdef class OnlineState:
         elif mode == "mira":
             m = OnlineSolver.Mode.kMira
         self.oracle = oracle
+        cdef const void* prior = NULL
+        if w_prior is not None:
+            self.w_prior = np.ascontiguousarray(w_prior, dtype=oracle.dtype)
+            prior = cnp.PyArray_DATA(<cnp.ndarray>self.w_prior)
         self.s = new OnlineSolver(oracle.ptr, lam, <const int64_t*>b.data, <const double*>c.data,
-                                  b.shape[0], m)
+                                  b.shape[0], m, prior)
         self.u = np.zeros(oracle.ptr.size_psi, dtype=oracle.dtype)
         if w_init is not None:
             self.u[:] = w_init
@@ -85,6 +92,14 @@ cdef class OnlineState:
             rc = self.s.run(p, n, u, v)
         self.oracle._check(rc, self.s.failed_block)
 
+    def begin_epoch(self):
+        """Move u towards the prior's share of one more epoch, if there is a prior."""
+        self.s.begin_epoch(cnp.PyArray_DATA(<cnp.ndarray>self.u))
+
+    @property
+    def scale(self):
+        return self.s.scale()
+
     @property
     def steps(self):
         return self.s.steps
@@ -98,8 +113,8 @@ cdef class OnlineState:
         return self.s.n_mistakes
 
     @property
-    def loss_sum(self):
-        return self.s.loss_sum
+    def linear_sum(self):
+        return self.s.loss_sum + self.s.below()
 
 
 def simplex_qp(b, gram, double C, alpha, double tol, int64_t max_steps):

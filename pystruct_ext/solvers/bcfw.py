@@ -54,7 +54,7 @@ class BCFW(Solver):
 
     Notes
     -----
-    Memory: weights (D) twice, and per cut 20 bytes, ``code_len`` bytes (four times that
+    Memory: weights (D) twice, once more with a prior, and per cut 20 bytes, ``code_len`` bytes (four times that
     where an entry of a code exceeds 255), and ``2 (m + 1)`` bytes for its inner products
     with the m cuts of its block.
 
@@ -127,6 +127,7 @@ class BCFW(Solver):
             problem.ids,
             problem.weight,
             inner_steps=self.inner_steps,
+            w_prior=problem.prior,
             prune_after=self.prune_after,
         )
         cached = self.cached_passes

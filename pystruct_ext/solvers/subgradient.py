@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers._loop import Primal, Problem, SolverRun, Tick
 from pystruct_ext.solvers._online import OnlineState
-from pystruct_ext.solvers._passes import Stretches, primal_of, sqnorm
+from pystruct_ext.solvers._passes import Stretches, primal_of, sqdist
 from pystruct_ext.solvers.base import Solver, generator
 from pystruct_ext.solvers.result import WorkingSet
 
@@ -37,7 +37,10 @@ class Subgradient(Solver):
 
     Notes
     -----
-    ``w_init`` is not used: the certificate needs a start at 0.
+    ``w_init`` is not used: the certificate needs a start at 0, or at the prior.
+    With a prior the iterate is ``w_prior +`` the sum, and within epoch k the step is
+    ``1 / (lam n k)``, so that w moves towards the prior once per epoch instead of at every
+    step, which would cost D operations.
 
     The weights returned are the average of the iterates at epoch ends, weighted by the
     epoch. Memory: three vectors of length D.
@@ -84,7 +87,12 @@ class _Run(SolverRun):
         self.n_threads = n_threads
         self.rng = rng
         self.state = OnlineState(
-            problem.oracle, problem.lam, problem.ids, problem.weight, "subgradient"
+            problem.oracle,
+            problem.lam,
+            problem.ids,
+            problem.weight,
+            "subgradient",
+            w_prior=problem.prior,
         )
         self.stretches = Stretches()
         self.average = np.zeros_like(self.state.u)
@@ -100,26 +108,32 @@ class _Run(SolverRun):
     def epoch(self, tick: Tick) -> None:
         problem, state = self.problem, self.state
         order = self.rng.permutation(problem.n)
+        state.begin_epoch()
         self.stretches.run(problem.n, lambda a, b: state.run(order[a:b]), tick)
         self.n_epochs += 1
-        scale = 1.0 / (problem.lam * state.steps)
-        loss = state.loss_sum / state.steps
-        last = loss - 0.5 * problem.lam * scale * scale * sqnorm(state.u)
+        scale = 1.0 / state.scale
+        loss = state.linear_sum / state.steps
+        last = loss - 0.5 * problem.lam * sqdist(state.u, problem.prior, scale)
         # w_avg += 2 / (k + 1) (w - w_avg): weights proportional to the epoch.
         share = 2.0 / (self.n_epochs + 1)
         self.average *= 1 - share
         self.average += state.u * self.average.dtype.type(share * scale)
         self.average_loss += share * (loss - self.average_loss)
-        mean = self.average_loss - 0.5 * problem.lam * sqnorm(self.average)
+        mean = self.average_loss - 0.5 * problem.lam * sqdist(
+            self.average, problem.prior
+        )
         self.best_dual = max(self.best_dual, last, mean)
 
     def coef(self) -> NDArray[np.floating]:
         state = self.state
         if self.n_epochs == 0 and state.steps > 0:
             # Stopped within the first epoch: there is no average yet, but an iterate.
-            scale = state.u.dtype.type(1.0 / (self.problem.lam * state.steps))
-            iterate: NDArray[np.floating] = state.u * scale
+            iterate: NDArray[np.floating] = state.u * state.u.dtype.type(
+                1.0 / state.scale
+            )
             return iterate
+        if self.n_epochs == 0 and self.problem.prior is not None:
+            return self.problem.prior
         return self.average
 
     def dual(self) -> float:
