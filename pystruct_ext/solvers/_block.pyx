@@ -25,11 +25,13 @@ cdef extern from "pystruct_ext/block_solver.hpp" namespace "pystruct_ext" nogil:
         int64_t inner_steps
         int32_t prune_after
         double cut_tol
-        int64_t n_oracle_calls, n_weak_cuts, n_cuts, n_added, failed_block
+        int64_t n_visits, n_oracle_calls, n_weak_cuts, n_cuts, n_added, failed_block
         double gap_estimate, worst_weak
         int64_t weak_block
         void reset_estimate()
         double dual(const void*)
+        void keep_average(void*)
+        void average(const void*, void*)
         const vector[double]& block_gap()
         size_t working_set_bytes()
         int run(const int64_t*, int64_t, Mode, void*)
@@ -46,7 +48,7 @@ cdef class BlockState:
 
     cdef BlockSolver* s
     cdef readonly Oracle oracle
-    cdef readonly object w, w_prior
+    cdef readonly object w, w_prior, lag
     cdef readonly object ids
     cdef readonly double C
     cdef void* pw
@@ -54,7 +56,7 @@ cdef class BlockState:
     cdef int64_t n
 
     def __cinit__(self, Oracle oracle, double C, ids, weight, slack=False, inner_steps=20,
-                  prune_after=10, w_prior=None):
+                  prune_after=10, w_prior=None, average=False):
         cdef cnp.ndarray[int64_t, ndim=1] b = np.ascontiguousarray(ids, dtype=np.int64)
         cdef cnp.ndarray[double, ndim=1] c = np.ascontiguousarray(weight, dtype=np.float64)
         self.oracle = oracle
@@ -73,6 +75,9 @@ cdef class BlockState:
         self.pw = cnp.PyArray_DATA(<cnp.ndarray>self.w)
         if w_prior is not None:
             self.recompute()
+        if average:
+            self.lag = np.zeros_like(self.w)
+            self.s.keep_average(cnp.PyArray_DATA(<cnp.ndarray>self.lag))
 
     def __dealloc__(self):
         del self.s
@@ -120,6 +125,14 @@ cdef class BlockState:
             out = self.s.dual(self.pw)
         return out
 
+    def average(self, cnp.ndarray out):
+        """Write the average of w over the visits, visit k weighing k, to `out`, an array like w."""
+        if self.lag is None or out.shape[0] != self.w.shape[0] or out.dtype != self.w.dtype:
+            raise ValueError("average: not kept, or out is not an array like w")
+        cdef void* p = cnp.PyArray_DATA(out)
+        with nogil:
+            self.s.average(self.pw, p)
+
     def sqnorm(self, w=None):
         """``||w - w_prior||^2`` in double precision."""
         cdef const void* p = self.pw
@@ -147,6 +160,10 @@ cdef class BlockState:
     @property
     def block_gap(self):
         return np.array(self.s.block_gap())
+
+    @property
+    def n_visits(self):
+        return self.s.n_visits
 
     @property
     def n_oracle_calls(self):

@@ -24,6 +24,8 @@ cdef extern from "pystruct_ext/online.hpp" namespace "pystruct_ext" nogil:
         double scale()
         double below()
         void begin_epoch(void*)
+        void keep_average(void*)
+        void average(const void*, void*)
         int run(const int64_t*, int64_t, void*, void*)
 
 
@@ -56,7 +58,8 @@ cdef class OnlineState:
     cdef readonly Oracle oracle
     cdef readonly object u, v, w_prior
 
-    def __cinit__(self, Oracle oracle, double lam, ids, weight, mode, w_init=None, w_prior=None):
+    def __cinit__(self, Oracle oracle, double lam, ids, weight, mode, w_init=None, w_prior=None,
+                  average=False):
         cdef cnp.ndarray[int64_t, ndim=1] b = np.ascontiguousarray(ids, dtype=np.int64)
         cdef cnp.ndarray[double, ndim=1] c = np.ascontiguousarray(weight, dtype=np.float64)
         cdef OnlineSolver.Mode m = OnlineSolver.Mode.kSubgradient
@@ -74,8 +77,11 @@ cdef class OnlineState:
         self.u = np.zeros(oracle.ptr.size_psi, dtype=oracle.dtype)
         if w_init is not None:
             self.u[:] = w_init
-        # The subgradient method needs no second vector.
-        self.v = np.zeros(1 if mode == "subgradient" else oracle.ptr.size_psi, dtype=oracle.dtype)
+        # The subgradient method needs a second vector for the average over steps only.
+        cdef bint one = m == OnlineSolver.Mode.kSubgradient and not average
+        self.v = np.zeros(1 if one else oracle.ptr.size_psi, dtype=oracle.dtype)
+        if m == OnlineSolver.Mode.kSubgradient and average:
+            self.s.keep_average(cnp.PyArray_DATA(<cnp.ndarray>self.v))
 
     def __dealloc__(self):
         del self.s
@@ -95,6 +101,12 @@ cdef class OnlineState:
     def begin_epoch(self):
         """Move u towards the prior's share of one more epoch, if there is a prior."""
         self.s.begin_epoch(cnp.PyArray_DATA(<cnp.ndarray>self.u))
+
+    def average(self, cnp.ndarray out):
+        """Write the average over the steps of the subgradient method to `out`, an array like u."""
+        if self.v.shape[0] != out.shape[0] or out.dtype != self.u.dtype:
+            raise ValueError("average: not kept, or out is not an array like u")
+        self.s.average(cnp.PyArray_DATA(<cnp.ndarray>self.u), cnp.PyArray_DATA(out))
 
     @property
     def scale(self):

@@ -30,6 +30,9 @@ class Subgradient(Solver):
     max_time : float or None, default=None
     check_every : int, default=5
         An exact pass costs an epoch, and there is no estimate of the gap between two.
+    average : {"epochs", True, False}, default="epochs"
+        What the weights are: the average of the iterates at epoch ends, weighted by the
+        epoch; True: the average over all steps t, weighted by t; False: the last iterate.
     n_jobs : int, default=1
     random_state : int, RandomState, Generator or None, default=0
     verbose : int, default=0
@@ -42,8 +45,9 @@ class Subgradient(Solver):
     ``1 / (lam n k)``, so that w moves towards the prior once per epoch instead of at every
     step, which would cost D operations.
 
-    The weights returned are the average of the iterates at epoch ends, weighted by the
-    epoch. Memory: three vectors of length D.
+    The dual bound is that of the best of the iterates and their average at epoch ends,
+    whatever the weights are. Memory: three vectors of length D, one more with a prior, two
+    more with ``average=True``.
 
     References
     ----------
@@ -60,6 +64,7 @@ class Subgradient(Solver):
         max_iter: int = 1000,
         max_time: float | None = None,
         check_every: int = 5,
+        average: bool | str = "epochs",
         n_jobs: int = 1,
         random_state: Any = 0,
         verbose: int = 0,
@@ -68,20 +73,33 @@ class Subgradient(Solver):
         self.max_iter = max_iter
         self.max_time = max_time
         self.check_every = check_every
+        self.average = average
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
+
+    def _check(self) -> None:
+        super()._check()
+        if self.average != "epochs" and not isinstance(self.average, bool):
+            raise ValueError(
+                "Subgradient: average must be 'epochs', True or False, got "
+                f"{self.average!r}"
+            )
 
     def _run(
         self, problem: Problem, w_init: NDArray | None, working_set: WorkingSet | None
     ) -> _Run:
         # A start would make the dual point infeasible: the certificate needs w_0 = 0.
-        return _Run(problem, self.n_jobs, generator(self.random_state))
+        return _Run(problem, self.n_jobs, generator(self.random_state), self.average)
 
 
 class _Run(SolverRun):
     def __init__(
-        self, problem: Problem, n_threads: int, rng: np.random.Generator
+        self,
+        problem: Problem,
+        n_threads: int,
+        rng: np.random.Generator,
+        weights: bool | str,
     ) -> None:
         self.problem = problem
         self.n_threads = n_threads
@@ -93,7 +111,9 @@ class _Run(SolverRun):
             problem.weight,
             "subgradient",
             w_prior=problem.prior,
+            average=bool(weights is True),
         )
+        self.weights = weights
         self.stretches = Stretches()
         self.average = np.zeros_like(self.state.u)
         self.average_loss = 0.0
@@ -126,15 +146,17 @@ class _Run(SolverRun):
 
     def coef(self) -> NDArray[np.floating]:
         state = self.state
-        if self.n_epochs == 0 and state.steps > 0:
-            # Stopped within the first epoch: there is no average yet, but an iterate.
-            iterate: NDArray[np.floating] = state.u * state.u.dtype.type(
-                1.0 / state.scale
-            )
-            return iterate
-        if self.n_epochs == 0 and self.problem.prior is not None:
-            return self.problem.prior
-        return self.average
+        if state.steps == 0:
+            return self.average if self.problem.prior is None else self.problem.prior
+        if self.weights == "epochs" and self.n_epochs > 0:
+            return self.average
+        if self.weights is True:
+            mean = np.empty_like(state.u)
+            state.average(mean)
+            return mean
+        # The iterate, also where the solve was stopped before there is an average.
+        iterate: NDArray[np.floating] = state.u * state.u.dtype.type(1.0 / state.scale)
+        return iterate
 
     def dual(self) -> float:
         return self.best_dual

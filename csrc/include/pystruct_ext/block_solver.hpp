@@ -25,6 +25,7 @@
 #include <limits>
 #include <vector>
 
+#include "pystruct_ext/averaging.hpp"
 #include "pystruct_ext/driver.hpp"
 #include "pystruct_ext/nonnegative.hpp"
 #include "pystruct_ext/oracle.h"
@@ -83,7 +84,7 @@ class BlockSolver {
   // comes before the first visit.
   BlockSolver(const psx_oracle* oracle, double C, const int64_t* ids, const double* weight,
               int64_t n, bool slack_rescaling, const void* prior = nullptr)
-      : o_(oracle), C_(C), slack_(slack_rescaling), prior_(prior), signs_(oracle), ids_(ids, ids + n),
+      : o_(oracle), C_(C), slack_(slack_rescaling), prior_(prior), signs_(oracle), lag_(oracle), ids_(ids, ids + n),
         c_(weight, weight + n), cuts_(static_cast<std::size_t>(n)), free_mass_(weight, weight + n),
         block_gap_(static_cast<std::size_t>(n), std::numeric_limits<double>::infinity()) {
     int32_t longest = 1;
@@ -105,6 +106,7 @@ class BlockSolver {
   double cut_tol = 0;        // n-slack: how much a new cut must exceed the known ones
 
   // State that the Python side reads.
+  int64_t n_visits = 0;  // that may have moved w, in all
   int64_t n_oracle_calls = 0, n_weak_cuts = 0, n_cuts = 0, n_added = 0;
   double loss_mass = 0;     // sum_i sum_k alpha_ik loss_ik
   double prior_mass = 0;    // sum_i sum_k alpha_ik s_ik <prior, delta_psi_ik>
@@ -124,17 +126,31 @@ class BlockSolver {
     return pool_.bytes() + cuts_.size() * sizeof(CutList);
   }
 
+  // Keeps the weighted average of w after each visit; lag: (size_psi,) zeros of the caller.
+  void keep_average(void* lag) noexcept { lag_.attach(lag); }
+  // out = 2 / (K (K + 1)) sum_k k w_k over the visits so far, given w = w_K.
+  void average(const void* w, void* out) const noexcept {
+    const double k = static_cast<double>(n_visits);
+    lag_.combine(1.0, w, k > 0 ? 1 / (k * (k + 1)) : 0.0, out);
+  }
+
   // Visits the blocks at positions order[0 .. n).
   int run(const int64_t* order, int64_t n, Mode mode, void* w) noexcept {
     int rc = o_->reserve_workers(o_->ctx, 1);
     for (int64_t k = 0; k < n && rc == PSX_OK; ++k) {
       const int64_t p = order[k];
+      if (mode != kSeparateOnly) ++n_visits;
+      if (lag_.attached()) {
+        const double j = static_cast<double>(n_visits);
+        lag_.begin(w, j * (j - 1));
+      }
       try {
         rc = visit(static_cast<std::size_t>(p), mode, w);
       } catch (...) {
         rc = PSX_NOMEM;
       }
       signs_.project(w);
+      if (lag_.attached()) lag_.end(w);
       if (rc != PSX_OK) failed_block = ids_[static_cast<std::size_t>(p)];
     }
     return rc;
@@ -444,6 +460,13 @@ class BlockSolver {
     return slack_ ? cuts.loss()[k] * (1 - margin) : cuts.loss()[k] - margin;
   }
 
+  // The average first: should it fail, w is still that of the dual variables.
+  int move(int64_t i, const int32_t* y, const int32_t* z, double a, void* w) noexcept {
+    if (lag_.attached())
+      if (const int rc = lag_.move(i, y, z, a)) return rc;
+    return o_->psi_diff_axpy(o_->ctx, 0, i, y, z, a, w);
+  }
+
   void commit(std::size_t p, int32_t k, double a) noexcept {
     CutList& cuts = cuts_[p];
     const double d = a - cuts.alpha()[k];
@@ -488,8 +511,7 @@ class BlockSolver {
         // Mass went from one code to another: move w along their difference only.
         const int32_t k = changed[0], l = changed[1];
         const double d = alpha_[static_cast<std::size_t>(k) + 1] - cuts.alpha()[k];
-        rc = o_->psi_diff_axpy(o_->ctx, 0, i, cuts.code(l, left_.data()), cuts.code(k, right_.data()),
-                               C_ * d, w);
+        rc = move(i, cuts.code(l, left_.data()), cuts.code(k, right_.data()), C_ * d, w);
         if (rc) return rc;
         commit(p, k, alpha_[static_cast<std::size_t>(k) + 1]);
         commit(p, l, alpha_[static_cast<std::size_t>(l) + 1]);
@@ -499,8 +521,7 @@ class BlockSolver {
         for (int32_t k = 0; k < m; ++k) {
           const double d = alpha_[static_cast<std::size_t>(k) + 1] - cuts.alpha()[k];
           if (d == 0) continue;
-          rc = o_->psi_diff_axpy(o_->ctx, 0, i, truth, cuts.code(k, left_.data()),
-                                 C_ * d * scale_of(cuts, k), w);
+          rc = move(i, truth, cuts.code(k, left_.data()), C_ * d * scale_of(cuts, k), w);
           if (rc) {
             double used = 0;
             for (int32_t l = 0; l < m; ++l) used += cuts.alpha()[l];
@@ -534,6 +555,7 @@ class BlockSolver {
   bool slack_;
   const void* prior_;
   Nonnegative signs_;
+  Lag lag_;
   std::vector<int64_t> ids_;
   std::vector<double> c_;
   std::vector<CutList> cuts_;

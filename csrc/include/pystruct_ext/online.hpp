@@ -9,6 +9,9 @@
 // number of steps at the end of the epoch, so that u is moved towards p once an epoch only. At the
 // end of an epoch this is the same point as without that delay.
 //
+// The average of its iterates with weights tau needs no division either: sum_t tau_t w_t is
+// 1 / lambda sum_t u_t, and sum_t u_t = (T + 1) u_T - v, where v collects each move times its step t.
+//
 // Perceptron (Collins 2002) and MIRA (Crammer et al. 2006) with the average of all iterates by the
 // two-vector trick: w_avg = w - v / T, where v collects each update times the steps before it.
 #pragma once
@@ -18,6 +21,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "pystruct_ext/averaging.hpp"
 #include "pystruct_ext/driver.hpp"
 #include "pystruct_ext/nonnegative.hpp"
 #include "pystruct_ext/oracle.h"
@@ -31,7 +35,8 @@ class OnlineSolver {
   // prior: (size_psi,) of the oracle's type, of the caller, for the subgradient method; or NULL.
   OnlineSolver(const psx_oracle* oracle, double lam, const int64_t* ids, const double* weight,
                int64_t n, Mode mode, const void* prior = nullptr)
-      : o_(oracle), lam_(lam), mode_(mode), prior_(prior), signs_(oracle), ids_(ids, ids + n),
+      : o_(oracle), lam_(lam), mode_(mode), prior_(prior), signs_(oracle), lag_(oracle),
+        ids_(ids, ids + n),
         c_(weight, weight + n) {
     int32_t longest = 1;
     for (const int64_t i : ids_) longest = std::max(longest, o_->code_len(o_->ctx, i));
@@ -45,6 +50,13 @@ class OnlineSolver {
   double scale() const noexcept {
     return prior_ ? lam_ * tau_ : steps ? lam_ * static_cast<double>(steps) : 1.0;
   }
+  // Keeps the average of the subgradient method's iterates; v: (size_psi,) zeros of the caller.
+  void keep_average(void* v) noexcept { lag_.attach(v); }
+  // out = sum_t tau_t w_t / sum_t tau_t, tau_t = t without a prior (Lacoste-Julien, Schmidt, Bach 2012).
+  void average(const void* u, void* out) const noexcept {
+    const double a = tau_sum_ > 0 ? 1 / (lam_ * tau_sum_) : 1.0;
+    lag_.combine(a * (static_cast<double>(steps) + 1), u, a, out);
+  }
   // <prior, v - u>, v being u without its constraint.
   double below() const noexcept { return prior_ ? signs_.below(prior_) : 0.0; }
   // Before every epoch of the subgradient method with a prior.
@@ -52,12 +64,18 @@ class OnlineSolver {
     if (!prior_) return;
     const double n = static_cast<double>(ids_.size());
     tau_ += n;
+    const double step = static_cast<double>(steps) + 1;
+    if (lag_.attached()) {
+      lag_.begin(u, step);
+      lag_.add(lam_ * n, prior_);
+    }
     if (o_->w_bytes == 4) {
       add(lam_ * n, static_cast<const float*>(prior_), static_cast<float*>(u));
     } else {
       add(lam_ * n, static_cast<const double*>(prior_), static_cast<double*>(u));
     }
     signs_.project(u);
+    if (lag_.attached()) lag_.end(u);
   }
 
   // Visits positions order[0 .. n). u: subgradient's sum, or the perceptron's w; v: the second
@@ -93,6 +111,7 @@ class OnlineSolver {
     if (rc == PSX_OK) rc = o_->loss(o_->ctx, i, code_.data(), &loss);
     if (rc != PSX_OK) return rc;
     ++steps;
+    tau_sum_ += prior_ ? tau_ : static_cast<double>(steps);
     if (c_[p] <= 0 || scale * loss + score - truth_score <= 0) return PSX_OK;
     if (prior_) {
       double margin = 0;
@@ -101,8 +120,14 @@ class OnlineSolver {
       loss -= margin;
     }
     loss_sum += c_[p] * loss;
+    if (lag_.attached()) {
+      lag_.begin(u, static_cast<double>(steps));
+      rc = lag_.move(i, truth, code_.data(), c_[p]);
+      if (rc != PSX_OK) return rc;
+    }
     rc = o_->psi_diff_axpy(o_->ctx, 0, i, truth, code_.data(), c_[p], u);
     signs_.project(u);
+    if (lag_.attached()) lag_.end(u);
     return rc;
   }
 
@@ -140,8 +165,9 @@ class OnlineSolver {
   double lam_;
   Mode mode_;
   const void* prior_;
-  double tau_ = 0;
+  double tau_ = 0, tau_sum_ = 0;
   Nonnegative signs_;
+  Lag lag_;
   std::vector<int64_t> ids_;
   std::vector<double> c_;
   std::vector<int32_t> code_;
