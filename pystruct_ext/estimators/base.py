@@ -236,9 +236,8 @@ n_iter_, n_oracle_calls_, history_
     ) -> SolverResult:
         """Solve on packed examples and set the fitted attributes."""
         space, solver = self.space_, self._make_solver()
-        aim = self._aim(space, len(packed))
+        aim, accept = self._aim(space, len(packed)), solver.tol
         if aim is not None:
-            accept = solver.tol
             solver.set_params(tol=aim)
         if oracle is None:
             oracle = space.bind(packed)
@@ -269,9 +268,8 @@ n_iter_, n_oracle_calls_, history_
             if isinstance(callback, HeldOutScore):
                 best = callback.finish()
                 if best is not None:
-                    result = recertify(
-                        result, oracle, lam, weight, best, self._threads(), w_prior
-                    )
+                    asked = result, oracle, lam, weight, best, self._threads()
+                    result = recertify(*asked, w_prior, accept)
         self._set_result(result, lam)
         return result
 
