@@ -1,6 +1,6 @@
 """Last iterates, their weighted average, averaged perceptron and MIRA: held-out score by epoch.
 
-    python benchmarks/averaging.py [chunks] [trees] [dependencies] [--quick] [--epochs 20]
+    python benchmarks/averaging.py [chunks] [trees] [dependencies] [--quick] [--C 0.1] [--epochs 20]
 
 All four learn from the same features in the same number of passes over the training part; C (of
 MIRA, too) and the epoch are chosen on the development part, whose score after each epoch is
@@ -107,11 +107,12 @@ def learners(Cs: tuple[float, ...], epochs: int) -> dict[str, list[tuple[float, 
     }
 
 
-def run(name: str, epochs: int, quick: bool) -> list[dict[str, Any]]:
+def run(name: str, epochs: int, quick: bool, only: list[float]) -> list[dict[str, Any]]:
     """All learners on one task."""
     make, metric, (train, dev, test), Cs = TASKS[name](quick)
+    Cs = tuple(only) or (Cs[1:3] if quick else Cs)
     rows = []
-    for learner, tried in learners(Cs[1:3] if quick else Cs, epochs).items():
+    for learner, tried in learners(Cs, epochs).items():
         best: Any = None
         for C, solver in tried:
             curve = Curve(*dev, patience=None, metric=metric)
@@ -153,10 +154,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("task", nargs="*", choices=[*TASKS, []])
     parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--C", type=float, nargs="*", default=[], help="only these")
     parser.add_argument("--quick", action="store_true")
     args = parser.parse_args()
     result = {
-        name: run(name, args.epochs, args.quick) for name in args.task or list(TASKS)
+        name: run(name, args.epochs, args.quick, args.C)
+        for name in args.task or list(TASKS)
     }
     write_json("averaging", result)
 

@@ -81,7 +81,7 @@ def adapt(
         new.set_params(C=C)
     known = new.get_params()
     fitted = {k: v for k, v in vars(model).items() if k not in known}
-    vars(new).update(fitted)
+    new.__dict__.update(fitted)
     space: Any = copy(model.space_)
     new.space_ = space
     batch = Batch(space, new._rows(X), y)

@@ -60,9 +60,10 @@ class BCFW(Solver):
 
     Notes
     -----
-    Memory: weights (D) twice, once more with a prior, twice more with `average`, and per cut 20 bytes, ``code_len`` bytes (four times that
-    where an entry of a code exceeds 255), and ``2 (m + 1)`` bytes for its inner products
-    with the m cuts of its block.
+    Memory: weights (D) twice, once more with a prior, twice more with `average`; per
+    cut 20 bytes (28 with a prior), ``code_len`` bytes (four times that where an entry of a
+    code exceeds 255), and ``2 (m + 1)`` bytes for its inner products with the m cuts of its
+    block.
 
     References
     ----------

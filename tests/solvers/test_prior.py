@@ -1,4 +1,4 @@
-"""Weights drawn to given ones instead of 0: the optimum, the certificate, and what must agree."""
+"""Weights drawn to given ones instead of 0: optimum, certificate, and what must agree."""
 
 from __future__ import annotations
 
@@ -342,7 +342,7 @@ def test_bad_priors(prior, said):
 
 
 def test_interrupted_in_the_first_epoch():
-    """There is no whole epoch to average yet; what there is has to be certified all the same."""
+    """There is no whole epoch to average yet; what there is has to be certified too."""
     oracle = bound(*planes())
     prior = prior_of(oracle.size_psi)
     for solver in (BCFW(max_time=1e-9), Subgradient(max_time=1e-9)):
