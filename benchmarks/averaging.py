@@ -1,11 +1,11 @@
 """Last iterates, their weighted average, averaged perceptron and MIRA: held-out score by epoch.
 
-    python benchmarks/averaging.py [chunks] [trees] [dependencies] [--quick] [--C 0.1] [--epochs 20]
+    python benchmarks/averaging.py [chunks] [trees] [dependencies] [--C 0.1] [--epochs 20]
 
-All four learn from the same features in the same number of passes over the training part; C (of
-MIRA, too) and the epoch are chosen on the development part, whose score after each epoch is
-shown at the best C, and the test score is that of the epoch chosen. Seconds are of the process.
-Scoring is not part of training: its seconds are taken off.
+`--quick` takes small parts. All four learn from the same features in the same number of passes
+over the training part; C (of MIRA, too) and the epoch are chosen on the development part, whose
+score after each epoch is shown at the best C, and the test score is that of the epoch chosen.
+Seconds are of the process, without those of scoring.
 """
 
 from __future__ import annotations

@@ -28,8 +28,9 @@ from pystruct_ext.utils.numbers import is_number
 class Solver(BaseEstimator, ABC):
     """Minimises ``lam/2 ||w - w_prior||^2 + 1/n sum_i c_i H_i(w)``.
 
-    All it knows is what an oracle shows; `w_prior` is 0 unless given. Stateless: ``solve`` changes nothing on the solver. Subclasses store their
-    parameters and make a run; the loop is shared.
+    All it knows is what an oracle shows; `w_prior` is 0 unless given. Stateless: ``solve``
+    changes nothing on the solver. Subclasses store their parameters and make a run; the
+    loop is shared.
 
     Parameters common to all solvers
     --------------------------------
