@@ -77,8 +77,8 @@ def adapt(
         )
     check_is_fitted(model, "_w")
     new: Model = clone(model)
-    if C is not None:
-        new.set_params(C=C)
+    # What the model was trained with, where its parameter is a way to find that.
+    new.set_params(C=getattr(model, "C_", model.C) if C is None else C)
     known = new.get_params()
     fitted = {k: v for k, v in vars(model).items() if k not in known}
     new.__dict__.update(fitted)
