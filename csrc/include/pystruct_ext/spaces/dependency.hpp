@@ -1,9 +1,9 @@
 // Dependency trees: every word has a head, and maybe a label.
 //
-//   <w, psi(x, y)> = sum_m arc(h_m, m) + label(h_m, m, l_m) [+ sibling(h, s, m)]
+//   <w, psi(x, y)> = sum_m arc(h_m, m) + label(h_m, m, l_m) [+ sibling(h, s, m)] [+ grand(g, h, m)]
 //   Delta(y, y_hat) = sum_m weight_m [head wrong, or with labels: head or label wrong]
 //
-// Layout of w: arc (and sibling) weights (n_arc,), then label weights (n_label_rows, stride).
+// Layout of w: arc (sibling, grandparent) weights (n_arc,), then label weights (n_label_rows, stride).
 // Code: heads (0 is the root), then, if labelled, labels.
 //
 // Arc scores come either from hashed features of words and tags (arc_features.hpp) or from rows the
@@ -20,6 +20,7 @@
 #include "pystruct_ext/trees/arborescence.hpp"
 #include "pystruct_ext/trees/arc_features.hpp"
 #include "pystruct_ext/trees/eisner.hpp"
+#include "pystruct_ext/trees/grandparents.hpp"
 
 namespace pystruct_ext {
 
@@ -37,7 +38,7 @@ struct DependencySpace {
   const R* word_weight = nullptr;        // (n_words,) weight in the loss, or nullptr
   int32_t n_labels = 0, stride = 0;      // 0: unlabelled; stride a multiple of 8
   bool label_counts = false;             // whether a wrong label is a loss
-  bool projective = true, siblings = false;
+  bool projective = true, siblings = false, grandparents = false;
   int64_t n_arc = 0, n_label_rows = 0;
   ArcFeatures features;                  // hashed features, unless rows are given
   int label_bits = 0;
@@ -45,11 +46,14 @@ struct DependencySpace {
   Rows<R> rows;                          // one row per (head, modifier): h * length + m - 1
   const int64_t* row_offsets = nullptr;  // (n + 1,) first row of sentence i
   eisner::Inside<R> inside = eisner::choose<R>(detect_isa());
+  grandparents::Inside<R> grand_inside = grandparents::choose<R>(detect_isa());
 
   struct Scratch {
     AlignedBuffer<R> arc, arc_out, label, label_head, label_mod, head_part, mod_part;
     AlignedBuffer<R> best;            // arc with its best label
     AlignedBuffer<R> sib_right, sib_left, table;
+    AlignedBuffer<R> grand, grand_ends;  // [(h * (n + 1) + m) * stride + g]; [(g * (n + 1) + m) * 4 + dirs]
+    AlignedBuffer<ArcContext> context;   // [a * (n + 1) + b], a < b
     AlignedBuffer<int32_t> best_label;
     AlignedBuffer<int64_t> index;
     Arborescence tree;
@@ -73,8 +77,13 @@ struct DependencySpace {
       const std::size_t parts = m * 2 * ArcFeatures::kDistances;
       head_part.reserve(parts);
       mod_part.reserve(parts);
-      index.reserve(256);
-      if (s.projective) table.reserve((5 * m + 4) * st);
+      index.reserve(std::max<std::size_t>(256, 8 * m));
+      if (s.features.rich) context.reserve(m * m);
+      if (s.grandparents) {
+        grand.reserve(m * m * st);
+        grand_ends.reserve(m * m * 4);
+        table.reserve(3 * m * m * st + 4 * st);
+      } else if (s.projective) table.reserve((5 * m + 4) * st);
       else tree.reserve(static_cast<int32_t>(longest));
       if (s.siblings) {
         sib_right.reserve(m * m * st);
@@ -123,6 +132,7 @@ struct DependencySpace {
     const int32_t len = length(i);
     const int64_t st = row_stride(len);
     R check = 0;
+    if (features.rich) fill_contexts(i, s);
     if (use_rows) load_rows(w, i, s);
     else load_hashed(w, i, s);
     for (int32_t m = 1; m <= len; ++m)
@@ -130,7 +140,52 @@ struct DependencySpace {
         if (h != m) check += s.arc[idx(m * st + h)] * R(0);
     if (n_labels) check += load_labels(w, i, s);
     if (siblings) check += load_siblings(w, i, s);
+    if (grandparents) check += load_grandparents(w, i, s);
     s.finite = check == 0;
+  }
+
+  // Contexts of all pairs of words, O(n^2).
+  void fill_contexts(int64_t i, Scratch& s) const noexcept {
+    const int32_t len = length(i), m1 = len + 1;
+    const ArcToken* x = words(i);
+    const uint8_t* tag = tag_index(i);
+    const auto more = [](uint8_t k) { return static_cast<uint8_t>(k < 3 ? k + 1 : 3); };
+    for (int32_t b = 1; b <= len; ++b) {
+      ArcContext c;  // from b - 1 back to the root: its left end is a
+      for (int32_t a = b - 1; a >= 0; --a) {
+        ArcContext& out = s.context[idx(int64_t{a} * m1 + b)];
+        // What is like a comes from the pair that ends one earlier.
+        if (a < b - 1) {
+          c.tags |= uint64_t{1} << tag[a + 1];
+          if (x[a + 1].tag == x[b].tag) c.tag_b = more(c.tag_b);
+          if (x[a + 1].form == x[b].form) c.form_b = more(c.form_b);
+          const ArcContext& last = s.context[idx(int64_t{a} * m1 + b - 1)];
+          c.tag_a = x[b - 1].tag == x[a].tag ? more(last.tag_a) : last.tag_a;
+          c.form_a = x[b - 1].form == x[a].form ? more(last.form_a) : last.form_a;
+        }
+        out = c;
+      }
+    }
+  }
+  // The same for one pair.
+  ArcContext context_of(int64_t i, int32_t h, int32_t m) const noexcept {
+    const ArcToken* x = words(i);
+    const int32_t a = std::min(h, m), b = std::max(h, m);
+    ArcContext c;
+    c.tags = tags_between(tag_index(i), h, m);
+    int32_t n_tag_a = 0, n_tag_b = 0, n_form_a = 0, n_form_b = 0;
+    for (int32_t k = a + 1; k < b; ++k) {
+      n_tag_a += x[k].tag == x[a].tag;
+      n_tag_b += x[k].tag == x[b].tag;
+      n_form_a += x[k].form == x[a].form;
+      n_form_b += x[k].form == x[b].form;
+    }
+    const auto most = [](int32_t k) { return static_cast<uint8_t>(std::min(k, 3)); };
+    c.tag_a = most(n_tag_a);
+    c.tag_b = most(n_tag_b);
+    c.form_a = most(n_form_a);
+    c.form_b = most(n_form_b);
+    return c;
   }
 
   void load_rows(const R* w, int64_t i, Scratch& s) const noexcept {
@@ -180,6 +235,12 @@ struct DependencySpace {
             PSX_PREFETCH(w + j);
             *at++ = j;
           });
+          if (features.rich)
+            features.both_rich(x + h, x + m, dir, d, s.context[idx(int64_t{a} * (len + 1) + b)],
+                               [&](int64_t j) {
+                                 PSX_PREFETCH(w + j);
+                                 *at++ = j;
+                               });
           R sum = s.head_part[idx((h * 2 + static_cast<int32_t>(dir)) * kD + static_cast<int32_t>(d))] +
                   s.mod_part[idx((m * 2 + static_cast<int32_t>(dir)) * kD + static_cast<int32_t>(d))];
           for (const int64_t* p = s.index.data(); p < at; ++p) sum += w[*p];
@@ -233,12 +294,15 @@ struct DependencySpace {
           const R* lm = s.label_mod.data() + (m * 2 + static_cast<int32_t>(dir)) * stride;
           for (int32_t l = 0; l < stride; ++l) out[l] = lh[l] + lm[l];
           int64_t* at = s.index.data();
-          f.label_both(x + h, x + m, dir, static_cast<uint32_t>(ArcFeatures::distance(h, m)),
-                       [&](int64_t j) {
-                         for (int32_t l = 0; l < stride; l += 16)
-                           PSX_PREFETCH(base + j * stride + l);
-                         *at++ = j;
-                       });
+          const auto note = [&](int64_t j) {
+            for (int32_t l = 0; l < stride; l += 16) PSX_PREFETCH(base + j * stride + l);
+            *at++ = j;
+          };
+          f.label_both(x + h, x + m, dir, static_cast<uint32_t>(ArcFeatures::distance(h, m)), note);
+          if (f.rich)
+            f.label_rich(x + h, x + m, dir,
+                         s.context[idx(int64_t{std::min(h, m)} * (len + 1) + std::max(h, m))],
+                         note);
           for (const int64_t* p = s.index.data(); p < at; ++p) add(out, *p);
         }
     }
@@ -271,6 +335,54 @@ struct DependencySpace {
         for (int32_t q = m + 1; q <= h; ++q)
           s.sib_left[idx(m * plane + q * st + h)] = sum(h, q, m, 0);
     }
+    return check;
+  }
+
+  // Grandparents outside of the span from h to m, which is where projective trees have them.
+  static bool outside(int32_t g, int32_t h, int32_t m) noexcept {
+    return g < std::min(h, m) || g > std::max(h, m);
+  }
+  static uint32_t directions(int32_t g, int32_t h, int32_t m) noexcept {
+    return ArcFeatures::direction(h, m) + 2 * ArcFeatures::direction(g, h);
+  }
+
+  R load_grandparents(const R* w, int64_t i, Scratch& s) const noexcept {
+    const int32_t len = length(i), m1 = len + 1;
+    const int64_t st = row_stride(len);
+    const ArcToken* x = words(i);
+    // Features without h are summed once.
+    for (int32_t g = 0; g <= len; ++g)
+      for (int32_t m = 1; m <= len; ++m)
+        for (uint32_t dirs = 0; dirs < 4; ++dirs) {
+          R v = 0;
+          if (g != m) features.grand_ends(x + g, x + m, dirs, [&](int64_t j) { v += w[j]; });
+          s.grand_ends[idx((int64_t{g} * m1 + m) * 4 + dirs)] = v;
+        }
+    R check = 0;
+    for (int32_t h = 1; h <= len; ++h)
+      for (int32_t m = 1; m <= len; ++m) {
+        if (h == m) continue;
+        R* out = s.grand.data() + (int64_t{h} * m1 + m) * st;
+        int64_t* at = s.index.data();
+        for (int32_t g = 0; g <= len; ++g)
+          if (outside(g, h, m))
+            features.grand(x + g, x + h, x + m, directions(g, h, m), [&](int64_t j) {
+              PSX_PREFETCH(w + j);
+              *at++ = j;
+            });
+        const int64_t* p = s.index.data();
+        const int each = features.rich ? ArcFeatures::kGrandRich : ArcFeatures::kGrand;
+        for (int32_t g = 0; g < st; ++g) {
+          if (g > len || !outside(g, h, m)) {
+            out[g] = 0;
+            continue;
+          }
+          R v = s.grand_ends[idx((int64_t{g} * m1 + m) * 4 + directions(g, h, m))];
+          for (int k = 0; k < each; ++k) v += w[*p++];
+          check += v * R(0);
+          out[g] = v;
+        }
+      }
     return check;
   }
 
@@ -324,7 +436,13 @@ struct DependencySpace {
     const int64_t st = row_stride(len);
     augmented(i, loss_scale, s);
     double value = 0;
-    if (projective) {
+    if (grandparents) {
+      const grandparents::Tables<R> t = grand_tables(len, s);
+      const R best = grand_inside(t);
+      if (!std::isfinite(best)) return std::numeric_limits<double>::quiet_NaN();
+      grandparents::Backtrace<R>{t, code}.run();
+      value = static_cast<double>(best);
+    } else if (projective) {
       const eisner::Tables<R> t = tables(len, s);
       const R best = inside(t);
       if (!std::isfinite(best)) return std::numeric_limits<double>::quiet_NaN();
@@ -362,6 +480,21 @@ struct DependencySpace {
             t + 5 * plane};
   }
 
+  grandparents::Tables<R> grand_tables(int32_t len, Scratch& s) const noexcept {
+    const int64_t st = row_stride(len), cube = int64_t{len + 2} * (len + 2) * st;
+    R* t = s.table.data();
+    return {len,
+            static_cast<int32_t>(st),
+            s.best.data(),
+            s.grand.data(),
+            siblings ? s.sib_right.data() : nullptr,
+            siblings ? s.sib_left.data() : nullptr,
+            t,
+            t + cube,
+            t + 2 * cube,
+            t + 3 * cube};
+  }
+
   // f(head, sibling, modifier, direction) for all sibling parts of a tree.
   template <class F>
   void each_sibling(int32_t len, const int32_t* y, F&& f) const noexcept {
@@ -394,6 +527,11 @@ struct DependencySpace {
         sum += static_cast<double>(dir ? s.sib_right[idx(h * plane + q * st + m)]
                                        : s.sib_left[idx(m * plane + q * st + h)]);
       });
+    if (grandparents)
+      for (int32_t m = 1; m <= len; ++m) {
+        const int32_t h = y[m - 1];
+        if (h) sum += static_cast<double>(s.grand[idx((int64_t{h} * (len + 1) + m) * st + y[h - 1])]);
+      }
     return sum;
   }
 
@@ -426,14 +564,30 @@ struct DependencySpace {
     const auto arc = [&](int64_t j) { sink(j, a); };
     features.head(x + h, dir, dist, arc);
     features.modifier(x + m, dir, dist, arc);
-    features.both(x + h, x + m, dir, dist, tags_between(tag_index(i), h, m), arc);
+    const ArcContext context = features.rich ? context_of(i, h, m) : ArcContext{};
+    features.both(x + h, x + m, dir, dist,
+                  features.rich ? context.tags : tags_between(tag_index(i), h, m), arc);
+    if (features.rich) features.both_rich(x + h, x + m, dir, dist, context, arc);
     if (n_labels) {
       const ArcFeatures f = label_features();
       const auto lab = [&](int64_t j) { sink(n_arc + j * stride + label, a); };
       f.label_modifier(x + m, dir, lab);
       f.label_head(x + h, dir, lab);
       f.label_both(x + h, x + m, dir, dist, lab);
+      if (f.rich) f.label_rich(x + h, x + m, dir, context, lab);
     }
+  }
+
+  template <class Sink>
+  void emit_grand(int64_t i, const int32_t* y, int32_t m, double a, Sink& sink) const noexcept {
+    const int32_t h = y[m - 1];
+    if (!h) return;
+    const ArcToken* x = words(i);
+    const int32_t g = y[h - 1];
+    const uint32_t dirs = directions(g, h, m);
+    const auto put = [&](int64_t j) { sink(j, a); };
+    features.grand_ends(x + g, x + m, dirs, put);
+    features.grand(x + g, x + h, x + m, dirs, put);
   }
 
   template <class Sink>
@@ -451,6 +605,8 @@ struct DependencySpace {
     for (int32_t m = 1; m <= len; ++m)
       emit(i, y[m - 1], m, n_labels ? y[len + m - 1] : 0, a, sink);
     emit_siblings(i, y, a, sink);
+    if (grandparents)
+      for (int32_t m = 1; m <= len; ++m) emit_grand(i, y, m, a, sink);
   }
 
   template <class Sink>
@@ -466,6 +622,13 @@ struct DependencySpace {
     if (siblings && !std::equal(y, y + len, z)) {
       emit_siblings(i, y, a, sink);
       emit_siblings(i, z, -a, sink);
+    }
+    if (!grandparents) return;
+    const auto above = [](const int32_t* t, int32_t m) { return t[m - 1] ? t[t[m - 1] - 1] : -1; };
+    for (int32_t m = 1; m <= len; ++m) {
+      if (y[m - 1] == z[m - 1] && above(y, m) == above(z, m)) continue;
+      emit_grand(i, y, m, a, sink);
+      emit_grand(i, z, m, -a, sink);
     }
   }
 
@@ -487,6 +650,7 @@ struct DependencySpace {
     if (siblings)
       for (auto* a : {&s.sib_right, &s.sib_left})
         std::fill(a->data(), a->data() + (len + 1) * plane, R(0));
+    if (grandparents) std::fill(s.grand.data(), s.grand.data() + (len + 1) * plane, R(0));
     s.finite = true;
   }
   void add_parts(int64_t i, double a, const R* scores, Scratch& s) const noexcept {
@@ -518,6 +682,7 @@ struct DependencySpace {
     f.number("label_counts", label_counts, "0..1");
     f.number("projective", projective, "0..1");
     f.number("siblings", siblings, "0..1");
+    f.number("grandparents", grandparents, "0..1", kOptional);
     f.number("n_label_rows", n_label_rows, "0..1099511627776");
     // Hashed features of words, or rows of features, one per pair of head and modifier.
     f.number("bits", features.bits, "1..40", kOptional);
@@ -526,17 +691,19 @@ struct DependencySpace {
     f.array("tag_index", features.tag_index, "n_words+3*n", "0..63; with tokens", kOptional);
     f.number("lemmas", features.lemmas, "0..1", kOptional);
     f.number("fine", features.fine, "0..1", kOptional);
+    f.number("rich", features.rich, "0..1", kOptional);
     f.offsets("row_offsets", row_offsets, "n+1", "n_rows", kOptional);
     rows.fields(f, "n_rows+1", "nnz|n_rows*n_features", false);
     use_rows = row_offsets != nullptr;
   }
   const char* wrong() const noexcept {
     const int64_t longest = longest_block(offsets, n), m = longest + 2, wide = row_stride(longest);
-    if (!table_fits(m, m, stride) || !table_fits(m, wide, siblings ? m : 5))
+    if (!table_fits(m, m, stride) || !table_fits(m, wide, grandparents ? 3 * m : siblings ? m : 5))
       return "the tables of the longest sentence are too large";
     if (!table_fits(n_label_rows, stride)) return "n_label_rows * stride is too large";
     if (use_rows) {
-      if (siblings) return "siblings need tokens, not rows";
+      if (siblings || grandparents || features.rich)
+        return "siblings, grandparents and rich features need tokens, not rows";
       if (rows.dense() && !rows.values) return "values are missing";
       if (rows.n_features > n_arc || (n_labels && rows.n_features > n_label_rows))
         return "n_features must not exceed n_arc, nor n_label_rows where there are labels";
@@ -549,6 +716,7 @@ struct DependencySpace {
       if (n_labels && (label_bits < 1 || (int64_t{1} << label_bits) > n_label_rows))
         return "n_label_rows must be at least 2^label_bits, with label_bits at least 1";
     }
+    if (grandparents && !projective) return "grandparents need projective trees";
     if (!codes) return nullptr;
     if (n_labels && label_counts && !labels) return "labels are missing";
     if (n_codes != offsets[n] * (n_labels ? 2 : 1)) return "codes have another length than expected";
