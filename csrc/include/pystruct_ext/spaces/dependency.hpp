@@ -51,7 +51,7 @@ struct DependencySpace {
   struct Scratch {
     AlignedBuffer<R> arc, arc_out, label, label_head, label_mod, head_part, mod_part;
     AlignedBuffer<R> best;            // arc with its best label
-    AlignedBuffer<R> sib_right, sib_left, table;
+    AlignedBuffer<R> sib_right, sib_left, sib_ends, table;
     AlignedBuffer<R> grand, grand_ends;  // [(h * (n + 1) + m) * stride + g]; [(g * (n + 1) + m) * 4 + dirs]
     AlignedBuffer<ArcContext> context;   // [a * (n + 1) + b], a < b
     AlignedBuffer<int32_t> best_label;
@@ -77,7 +77,7 @@ struct DependencySpace {
       const std::size_t parts = m * 2 * ArcFeatures::kDistances;
       head_part.reserve(parts);
       mod_part.reserve(parts);
-      index.reserve(std::max<std::size_t>(256, 8 * m));
+      index.reserve(std::max<std::size_t>(256, ArcFeatures::kSiblingRich * m));
       if (s.features.rich) context.reserve(m * m);
       if (s.grandparents) {
         grand.reserve(m * m * st);
@@ -88,6 +88,7 @@ struct DependencySpace {
       if (s.siblings) {
         sib_right.reserve(m * m * st);
         sib_left.reserve(m * m * st);
+        sib_ends.reserve(m * m);
       }
     }
   };
@@ -317,24 +318,42 @@ struct DependencySpace {
   }
 
   R load_siblings(const R* w, int64_t i, Scratch& s) const noexcept {
-    const int32_t len = length(i);
-    const int64_t st = row_stride(len), plane = (len + 1) * st;
+    const int32_t len = length(i), m1 = len + 1;
+    const int64_t st = row_stride(len), plane = m1 * st;
     const ArcToken* x = words(i);
+    // Features without the head are summed once.
+    for (int32_t q = 1; q <= len; ++q)
+      for (int32_t m = 1; m <= len; ++m) {
+        R v = 0;
+        if (q != m)
+          features.sibling_ends(x + q, x + m, ArcFeatures::direction(q, m),
+                                [&](int64_t j) { v += w[j]; });
+        s.sib_ends[idx(int64_t{q} * m1 + m)] = v;
+      }
     R check = 0;
-    const auto sum = [&](int32_t h, int32_t q, int32_t m, uint32_t dir) {
-      R v = 0;
-      features.sibling(x + h, x + q, x + m, dir, [&](int64_t j) { v += w[j]; });
-      check += v * R(0);
-      return v;
-    };
-    for (int32_t h = 1; h <= len; ++h) {
-      for (int32_t q = h; q <= len; ++q)
-        for (int32_t m = q + 1; m <= len; ++m)
-          s.sib_right[idx(h * plane + q * st + m)] = sum(h, q, m, 1);
-      for (int32_t m = 1; m < h; ++m)
-        for (int32_t q = m + 1; q <= h; ++q)
-          s.sib_left[idx(m * plane + q * st + h)] = sum(h, q, m, 0);
-    }
+    // Of h and m for all q between, indices first, so that the reads overlap.
+    for (int32_t h = 1; h <= len; ++h)
+      for (int32_t m = 1; m <= len; ++m) {
+        if (h == m) continue;
+        const int32_t step = h < m ? 1 : -1;
+        const uint32_t dir = ArcFeatures::direction(h, m);
+        int64_t* at = s.index.data();
+        for (int32_t q = h; q != m; q += step)
+          features.sibling(x + h, x + q, x + m, dir, [&](int64_t j) {
+            PSX_PREFETCH(w + j);
+            *at++ = j;
+          });
+        const int64_t* p = s.index.data();
+        const int64_t* last = p + (features.rich ? ArcFeatures::kNoSiblingRich : ArcFeatures::kSibling);
+        for (int32_t q = h; q != m; q += step) {
+          R v = q == h ? R(0) : s.sib_ends[idx(int64_t{q} * m1 + m)];
+          while (p < last) v += w[*p++];
+          last += features.rich ? ArcFeatures::kSiblingRich : ArcFeatures::kSibling;
+          check += v * R(0);
+          (dir ? s.sib_right[idx(h * plane + q * st + m)]
+               : s.sib_left[idx(m * plane + q * st + h)]) = v;
+        }
+      }
     return check;
   }
 
@@ -495,23 +514,25 @@ struct DependencySpace {
             t + 3 * cube};
   }
 
-  // f(head, sibling, modifier, direction) for all sibling parts of a tree.
+  // f(head, sibling, modifier, direction) for the sibling parts of a tree, those with the head h.
+  template <class F>
+  void siblings_of(int32_t h, int32_t len, const int32_t* y, F&& f) const noexcept {
+    int32_t q = h;
+    for (int32_t m = h + 1; m <= len; ++m)
+      if (y[m - 1] == h) {
+        f(h, q, m, 1u);
+        q = m;
+      }
+    q = h;
+    for (int32_t m = h - 1; m >= 1; --m)
+      if (y[m - 1] == h) {
+        f(h, q, m, 0u);
+        q = m;
+      }
+  }
   template <class F>
   void each_sibling(int32_t len, const int32_t* y, F&& f) const noexcept {
-    for (int32_t h = 1; h <= len; ++h) {
-      int32_t q = h;
-      for (int32_t m = h + 1; m <= len; ++m)
-        if (y[m - 1] == h) {
-          f(h, q, m, 1u);
-          q = m;
-        }
-      q = h;
-      for (int32_t m = h - 1; m >= 1; --m)
-        if (y[m - 1] == h) {
-          f(h, q, m, 0u);
-          q = m;
-        }
-    }
+    for (int32_t h = 1; h <= len; ++h) siblings_of(h, len, y, f);
   }
 
   double score(int64_t i, const Scratch& s, const int32_t* y) const noexcept {
@@ -591,11 +612,12 @@ struct DependencySpace {
   }
 
   template <class Sink>
-  void emit_siblings(int64_t i, const int32_t* y, double a, Sink& sink) const noexcept {
-    if (!siblings) return;
+  void emit_siblings(int64_t i, int32_t h, const int32_t* y, double a, Sink& sink) const noexcept {
     const ArcToken* x = words(i);
-    each_sibling(length(i), y, [&](int32_t h, int32_t q, int32_t m, uint32_t dir) {
-      features.sibling(x + h, x + q, x + m, dir, [&](int64_t j) { sink(j, a); });
+    const auto put = [&](int64_t j) { sink(j, a); };
+    siblings_of(h, length(i), y, [&](int32_t head, int32_t q, int32_t m, uint32_t dir) {
+      if (q != head) features.sibling_ends(x + q, x + m, dir, put);
+      features.sibling(x + head, x + q, x + m, dir, put);
     });
   }
 
@@ -604,7 +626,8 @@ struct DependencySpace {
     const int32_t len = length(i);
     for (int32_t m = 1; m <= len; ++m)
       emit(i, y[m - 1], m, n_labels ? y[len + m - 1] : 0, a, sink);
-    emit_siblings(i, y, a, sink);
+    if (siblings)
+      for (int32_t h = 1; h <= len; ++h) emit_siblings(i, h, y, a, sink);
     if (grandparents)
       for (int32_t m = 1; m <= len; ++m) emit_grand(i, y, m, a, sink);
   }
@@ -619,10 +642,15 @@ struct DependencySpace {
       emit(i, y[m - 1], m, ly, a, sink);
       emit(i, z[m - 1], m, lz, -a, sink);
     }
-    if (siblings && !std::equal(y, y + len, z)) {
-      emit_siblings(i, y, a, sink);
-      emit_siblings(i, z, -a, sink);
-    }
+    if (siblings)
+      for (int32_t h = 1; h <= len; ++h) {
+        // Heads that have the same modifiers in both trees have the same parts.
+        bool same = true;
+        for (int32_t m = 0; m < len && same; ++m) same = (y[m] == h) == (z[m] == h);
+        if (same) continue;
+        emit_siblings(i, h, y, a, sink);
+        emit_siblings(i, h, z, -a, sink);
+      }
     if (!grandparents) return;
     const auto above = [](const int32_t* t, int32_t m) { return t[m - 1] ? t[t[m - 1] - 1] : -1; };
     for (int32_t m = 1; m <= len; ++m) {

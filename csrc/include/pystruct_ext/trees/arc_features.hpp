@@ -40,6 +40,10 @@ class ArcFeatures {
   }
   static uint32_t direction(int32_t h, int32_t m) noexcept { return h < m ? 1u : 0u; }
 
+  // How many features `sibling` has, where there is none, and `grand`.
+  static constexpr int kSibling = 3, kSiblingRich = 8, kNoSiblingRich = 6;
+  static constexpr int kGrand = 5, kGrandRich = 7;
+
   int bits = 0;
   const ArcToken* tokens = nullptr;    // n + 3 per sentence: begin, root, words, end
   const uint8_t* tag_index = nullptr;  // the same layout; tags as numbers below 64
@@ -92,7 +96,16 @@ class ArcFeatures {
     }
   }
 
-  // h -> m with s the next modifier inwards; s == h: none.
+  // h -> m with s the next modifier inwards, s == h: none, in two parts: features without h, which are
+  // none where s == h, and the others.
+  template <class F>
+  void sibling_ends(const ArcToken* s, const ArcToken* m, uint32_t dir, F&& f) const noexcept {
+    f(finish(feature_key(42, s->tag, m->tag, 0, 0), dir));
+    f(finish(feature_key(43, s->form, m->form, 0, 0), dir));
+    f(finish(feature_key(44, s->form, m->tag, 0, 0), dir));
+    f(finish(feature_key(45, s->tag, m->form, 0, 0), dir));
+    if (rich) f(finish(feature_key(138, s->tag, m->tag, gap(s, m), 0), dir));
+  }
   template <class F>
   void sibling(const ArcToken* h, const ArcToken* s, const ArcToken* m, uint32_t dir,
                F&& f) const noexcept {
@@ -107,10 +120,6 @@ class ArcFeatures {
       return;
     }
     f(finish(feature_key(41, h->tag, s->tag, m->tag, 0), dir));
-    f(finish(feature_key(42, s->tag, m->tag, 0, 0), dir));
-    f(finish(feature_key(43, s->form, m->form, 0, 0), dir));
-    f(finish(feature_key(44, s->form, m->tag, 0, 0), dir));
-    f(finish(feature_key(45, s->tag, m->form, 0, 0), dir));
     f(finish(feature_key(46, h->fine, s->fine, m->fine, 0), dir));
     f(finish(feature_key(47, h->form, s->tag, m->tag, 0), dir));
     if (!rich) return;
@@ -118,7 +127,6 @@ class ArcFeatures {
     f(finish(feature_key(135, h->tag, word(s), word(m), 0), dir));
     f(finish(feature_key(136, h->tag, word(s), m->tag, 0), dir));
     f(finish(feature_key(137, h->tag, s->tag, word(m), 0), dir));
-    f(finish(feature_key(138, s->tag, m->tag, gap(s, m), 0), dir));
     f(finish(feature_key(139, h->tag, s->tag, m->tag, gap(s, m) + 1), dir));
   }
 
@@ -131,7 +139,6 @@ class ArcFeatures {
     f(finish(feature_key(153, g->tag, word(m), 0, 0), dirs));
     f(finish(feature_key(154, word(g), word(m), 0, 0), dirs));
   }
-  static constexpr int kGrand = 5, kGrandRich = 7;
   template <class F>
   void grand(const ArcToken* g, const ArcToken* h, const ArcToken* m, uint32_t dirs,
              F&& f) const noexcept {
