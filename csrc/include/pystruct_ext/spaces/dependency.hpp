@@ -21,6 +21,7 @@
 #include "pystruct_ext/trees/arc_features.hpp"
 #include "pystruct_ext/trees/eisner.hpp"
 #include "pystruct_ext/trees/grandparents.hpp"
+#include "pystruct_ext/trees/second_order.hpp"
 
 namespace pystruct_ext {
 
@@ -51,9 +52,9 @@ struct DependencySpace {
   struct Scratch {
     AlignedBuffer<R> arc, arc_out, label, label_head, label_mod, head_part, mod_part;
     AlignedBuffer<R> best;            // arc with its best label
-    AlignedBuffer<R> sib_right, sib_left, sib_ends, table;
-    AlignedBuffer<R> grand, grand_ends;  // [(h * (n + 1) + m) * stride + g]; [(g * (n + 1) + m) * 4 + dirs]
-    AlignedBuffer<ArcContext> context;   // [a * (n + 1) + b], a < b
+    AlignedBuffer<R> table;
+    SecondOrder<R> second;
+    AlignedBuffer<ArcContext> context;  // [a * (n + 1) + b], a < b
     AlignedBuffer<int32_t> best_label;
     AlignedBuffer<int64_t> index;
     Arborescence tree;
@@ -77,19 +78,12 @@ struct DependencySpace {
       const std::size_t parts = m * 2 * ArcFeatures::kDistances;
       head_part.reserve(parts);
       mod_part.reserve(parts);
-      index.reserve(std::max<std::size_t>(256, ArcFeatures::kSiblingRich * m));
+      index.reserve(256);
       if (s.features.rich) context.reserve(m * m);
-      if (s.grandparents) {
-        grand.reserve(m * m * st);
-        grand_ends.reserve(m * m * 4);
-        table.reserve(3 * m * m * st + 4 * st);
-      } else if (s.projective) table.reserve((5 * m + 4) * st);
+      second.reserve(static_cast<std::size_t>(longest), st, s.siblings, s.grandparents);
+      if (s.grandparents) table.reserve(3 * m * m * st + 4 * st);
+      else if (s.projective) table.reserve((5 * m + 4) * st);
       else tree.reserve(static_cast<int32_t>(longest));
-      if (s.siblings) {
-        sib_right.reserve(m * m * st);
-        sib_left.reserve(m * m * st);
-        sib_ends.reserve(m * m);
-      }
     }
   };
 
@@ -133,60 +127,17 @@ struct DependencySpace {
     const int32_t len = length(i);
     const int64_t st = row_stride(len);
     R check = 0;
-    if (features.rich) fill_contexts(i, s);
+    s.second.set_shape(len, st);
+    if (features.rich) fill_contexts(words(i), tag_index(i), len, s.context.data());
     if (use_rows) load_rows(w, i, s);
     else load_hashed(w, i, s);
     for (int32_t m = 1; m <= len; ++m)
       for (int32_t h = 0; h <= len; ++h)
         if (h != m) check += s.arc[idx(m * st + h)] * R(0);
     if (n_labels) check += load_labels(w, i, s);
-    if (siblings) check += load_siblings(w, i, s);
-    if (grandparents) check += load_grandparents(w, i, s);
+    if (siblings) check += s.second.load_siblings(features, words(i), w);
+    if (grandparents) check += s.second.load_grandparents(features, words(i), w);
     s.finite = check == 0;
-  }
-
-  // Contexts of all pairs of words, O(n^2).
-  void fill_contexts(int64_t i, Scratch& s) const noexcept {
-    const int32_t len = length(i), m1 = len + 1;
-    const ArcToken* x = words(i);
-    const uint8_t* tag = tag_index(i);
-    const auto more = [](uint8_t k) { return static_cast<uint8_t>(k < 3 ? k + 1 : 3); };
-    for (int32_t b = 1; b <= len; ++b) {
-      ArcContext c;  // from b - 1 back to the root: its left end is a
-      for (int32_t a = b - 1; a >= 0; --a) {
-        ArcContext& out = s.context[idx(int64_t{a} * m1 + b)];
-        // What is like a comes from the pair that ends one earlier.
-        if (a < b - 1) {
-          c.tags |= uint64_t{1} << tag[a + 1];
-          if (x[a + 1].tag == x[b].tag) c.tag_b = more(c.tag_b);
-          if (x[a + 1].form == x[b].form) c.form_b = more(c.form_b);
-          const ArcContext& last = s.context[idx(int64_t{a} * m1 + b - 1)];
-          c.tag_a = x[b - 1].tag == x[a].tag ? more(last.tag_a) : last.tag_a;
-          c.form_a = x[b - 1].form == x[a].form ? more(last.form_a) : last.form_a;
-        }
-        out = c;
-      }
-    }
-  }
-  // The same for one pair.
-  ArcContext context_of(int64_t i, int32_t h, int32_t m) const noexcept {
-    const ArcToken* x = words(i);
-    const int32_t a = std::min(h, m), b = std::max(h, m);
-    ArcContext c;
-    c.tags = tags_between(tag_index(i), h, m);
-    int32_t n_tag_a = 0, n_tag_b = 0, n_form_a = 0, n_form_b = 0;
-    for (int32_t k = a + 1; k < b; ++k) {
-      n_tag_a += x[k].tag == x[a].tag;
-      n_tag_b += x[k].tag == x[b].tag;
-      n_form_a += x[k].form == x[a].form;
-      n_form_b += x[k].form == x[b].form;
-    }
-    const auto most = [](int32_t k) { return static_cast<uint8_t>(std::min(k, 3)); };
-    c.tag_a = most(n_tag_a);
-    c.tag_b = most(n_tag_b);
-    c.form_a = most(n_form_a);
-    c.form_b = most(n_form_b);
-    return c;
   }
 
   void load_rows(const R* w, int64_t i, Scratch& s) const noexcept {
@@ -317,94 +268,6 @@ struct DependencySpace {
     return check;
   }
 
-  R load_siblings(const R* w, int64_t i, Scratch& s) const noexcept {
-    const int32_t len = length(i), m1 = len + 1;
-    const int64_t st = row_stride(len), plane = m1 * st;
-    const ArcToken* x = words(i);
-    // Features without the head are summed once.
-    for (int32_t q = 1; q <= len; ++q)
-      for (int32_t m = 1; m <= len; ++m) {
-        R v = 0;
-        if (q != m)
-          features.sibling_ends(x + q, x + m, ArcFeatures::direction(q, m),
-                                [&](int64_t j) { v += w[j]; });
-        s.sib_ends[idx(int64_t{q} * m1 + m)] = v;
-      }
-    R check = 0;
-    // Of h and m for all q between, indices first, so that the reads overlap.
-    for (int32_t h = 1; h <= len; ++h)
-      for (int32_t m = 1; m <= len; ++m) {
-        if (h == m) continue;
-        const int32_t step = h < m ? 1 : -1;
-        const uint32_t dir = ArcFeatures::direction(h, m);
-        int64_t* at = s.index.data();
-        for (int32_t q = h; q != m; q += step)
-          features.sibling(x + h, x + q, x + m, dir, [&](int64_t j) {
-            PSX_PREFETCH(w + j);
-            *at++ = j;
-          });
-        const int64_t* p = s.index.data();
-        const int64_t* last = p + (features.rich ? ArcFeatures::kNoSiblingRich : ArcFeatures::kSibling);
-        for (int32_t q = h; q != m; q += step) {
-          R v = q == h ? R(0) : s.sib_ends[idx(int64_t{q} * m1 + m)];
-          while (p < last) v += w[*p++];
-          last += features.rich ? ArcFeatures::kSiblingRich : ArcFeatures::kSibling;
-          check += v * R(0);
-          (dir ? s.sib_right[idx(h * plane + q * st + m)]
-               : s.sib_left[idx(m * plane + q * st + h)]) = v;
-        }
-      }
-    return check;
-  }
-
-  // Grandparents outside of the span from h to m, which is where projective trees have them.
-  static bool outside(int32_t g, int32_t h, int32_t m) noexcept {
-    return g < std::min(h, m) || g > std::max(h, m);
-  }
-  static uint32_t directions(int32_t g, int32_t h, int32_t m) noexcept {
-    return ArcFeatures::direction(h, m) + 2 * ArcFeatures::direction(g, h);
-  }
-
-  R load_grandparents(const R* w, int64_t i, Scratch& s) const noexcept {
-    const int32_t len = length(i), m1 = len + 1;
-    const int64_t st = row_stride(len);
-    const ArcToken* x = words(i);
-    // Features without h are summed once.
-    for (int32_t g = 0; g <= len; ++g)
-      for (int32_t m = 1; m <= len; ++m)
-        for (uint32_t dirs = 0; dirs < 4; ++dirs) {
-          R v = 0;
-          if (g != m) features.grand_ends(x + g, x + m, dirs, [&](int64_t j) { v += w[j]; });
-          s.grand_ends[idx((int64_t{g} * m1 + m) * 4 + dirs)] = v;
-        }
-    R check = 0;
-    for (int32_t h = 1; h <= len; ++h)
-      for (int32_t m = 1; m <= len; ++m) {
-        if (h == m) continue;
-        R* out = s.grand.data() + (int64_t{h} * m1 + m) * st;
-        int64_t* at = s.index.data();
-        for (int32_t g = 0; g <= len; ++g)
-          if (outside(g, h, m))
-            features.grand(x + g, x + h, x + m, directions(g, h, m), [&](int64_t j) {
-              PSX_PREFETCH(w + j);
-              *at++ = j;
-            });
-        const int64_t* p = s.index.data();
-        const int each = features.rich ? ArcFeatures::kGrandRich : ArcFeatures::kGrand;
-        for (int32_t g = 0; g < st; ++g) {
-          if (g > len || !outside(g, h, m)) {
-            out[g] = 0;
-            continue;
-          }
-          R v = s.grand_ends[idx((int64_t{g} * m1 + m) * 4 + directions(g, h, m))];
-          for (int k = 0; k < each; ++k) v += w[*p++];
-          check += v * R(0);
-          out[g] = v;
-        }
-      }
-    return check;
-  }
-
   R* label_at(Scratch& s, int32_t len, int32_t h, int32_t m) const noexcept {
     return s.label.data() + (int64_t{m} * (len + 1) + h) * stride;
   }
@@ -489,8 +352,8 @@ struct DependencySpace {
             st,
             s.best.data(),
             s.arc_out.data(),
-            siblings ? s.sib_right.data() : nullptr,
-            siblings ? s.sib_left.data() : nullptr,
+            siblings ? s.second.sib_right.data() : nullptr,
+            siblings ? s.second.sib_left.data() : nullptr,
             t,
             t + plane,
             t + 2 * plane,
@@ -505,54 +368,29 @@ struct DependencySpace {
     return {len,
             static_cast<int32_t>(st),
             s.best.data(),
-            s.grand.data(),
-            siblings ? s.sib_right.data() : nullptr,
-            siblings ? s.sib_left.data() : nullptr,
+            s.second.grand.data(),
+            siblings ? s.second.sib_right.data() : nullptr,
+            siblings ? s.second.sib_left.data() : nullptr,
             t,
             t + cube,
             t + 2 * cube,
             t + 3 * cube};
   }
 
-  // f(head, sibling, modifier, direction) for the sibling parts of a tree, those with the head h.
-  template <class F>
-  void siblings_of(int32_t h, int32_t len, const int32_t* y, F&& f) const noexcept {
-    int32_t q = h;
-    for (int32_t m = h + 1; m <= len; ++m)
-      if (y[m - 1] == h) {
-        f(h, q, m, 1u);
-        q = m;
-      }
-    q = h;
-    for (int32_t m = h - 1; m >= 1; --m)
-      if (y[m - 1] == h) {
-        f(h, q, m, 0u);
-        q = m;
-      }
-  }
-  template <class F>
-  void each_sibling(int32_t len, const int32_t* y, F&& f) const noexcept {
-    for (int32_t h = 1; h <= len; ++h) siblings_of(h, len, y, f);
-  }
-
   double score(int64_t i, const Scratch& s, const int32_t* y) const noexcept {
     const int32_t len = length(i);
-    const int64_t st = row_stride(len), plane = (len + 1) * st;
+    const int64_t st = row_stride(len);
     double sum = 0;
     for (int32_t m = 1; m <= len; ++m) {
       sum += static_cast<double>(s.arc[idx(m * st + y[m - 1])]);
       if (n_labels) sum += static_cast<double>(label_at(s, len, y[m - 1], m)[y[len + m - 1]]);
     }
-    if (siblings)
-      each_sibling(len, y, [&](int32_t h, int32_t q, int32_t m, uint32_t dir) {
-        sum += static_cast<double>(dir ? s.sib_right[idx(h * plane + q * st + m)]
-                                       : s.sib_left[idx(m * plane + q * st + h)]);
+    for (int32_t h = 1; siblings && h <= len; ++h)
+      siblings_of(h, len, y, [&](int32_t head, int32_t q, int32_t m, uint32_t) {
+        sum += s.second.sibling(head, q, m);
       });
-    if (grandparents)
-      for (int32_t m = 1; m <= len; ++m) {
-        const int32_t h = y[m - 1];
-        if (h) sum += static_cast<double>(s.grand[idx((int64_t{h} * (len + 1) + m) * st + y[h - 1])]);
-      }
+    for (int32_t m = 1; grandparents && m <= len; ++m)
+      if (const int32_t h = y[m - 1]) sum += s.second.grandparent(y[h - 1], h, m);
     return sum;
   }
 
@@ -585,7 +423,7 @@ struct DependencySpace {
     const auto arc = [&](int64_t j) { sink(j, a); };
     features.head(x + h, dir, dist, arc);
     features.modifier(x + m, dir, dist, arc);
-    const ArcContext context = features.rich ? context_of(i, h, m) : ArcContext{};
+    const ArcContext context = features.rich ? context_of(x, tag_index(i), h, m) : ArcContext{};
     features.both(x + h, x + m, dir, dist,
                   features.rich ? context.tags : tags_between(tag_index(i), h, m), arc);
     if (features.rich) features.both_rich(x + h, x + m, dir, dist, context, arc);
@@ -600,36 +438,14 @@ struct DependencySpace {
   }
 
   template <class Sink>
-  void emit_grand(int64_t i, const int32_t* y, int32_t m, double a, Sink& sink) const noexcept {
-    const int32_t h = y[m - 1];
-    if (!h) return;
-    const ArcToken* x = words(i);
-    const int32_t g = y[h - 1];
-    const uint32_t dirs = directions(g, h, m);
-    const auto put = [&](int64_t j) { sink(j, a); };
-    features.grand_ends(x + g, x + m, dirs, put);
-    features.grand(x + g, x + h, x + m, dirs, put);
-  }
-
-  template <class Sink>
-  void emit_siblings(int64_t i, int32_t h, const int32_t* y, double a, Sink& sink) const noexcept {
-    const ArcToken* x = words(i);
-    const auto put = [&](int64_t j) { sink(j, a); };
-    siblings_of(h, length(i), y, [&](int32_t head, int32_t q, int32_t m, uint32_t dir) {
-      if (q != head) features.sibling_ends(x + q, x + m, dir, put);
-      features.sibling(x + head, x + q, x + m, dir, put);
-    });
-  }
-
-  template <class Sink>
   void psi(int64_t i, const int32_t* y, double a, Sink& sink) const noexcept {
     const int32_t len = length(i);
     for (int32_t m = 1; m <= len; ++m)
       emit(i, y[m - 1], m, n_labels ? y[len + m - 1] : 0, a, sink);
-    if (siblings)
-      for (int32_t h = 1; h <= len; ++h) emit_siblings(i, h, y, a, sink);
-    if (grandparents)
-      for (int32_t m = 1; m <= len; ++m) emit_grand(i, y, m, a, sink);
+    const ArcToken* x = siblings || grandparents ? words(i) : nullptr;
+    for (int32_t h = 1; siblings && h <= len; ++h) emit_siblings(features, x, h, len, y, a, sink);
+    for (int32_t m = 1; grandparents && m <= len; ++m)
+      emit_grandparent(features, x, m, y, a, sink);
   }
 
   template <class Sink>
@@ -642,21 +458,16 @@ struct DependencySpace {
       emit(i, y[m - 1], m, ly, a, sink);
       emit(i, z[m - 1], m, lz, -a, sink);
     }
-    if (siblings)
-      for (int32_t h = 1; h <= len; ++h) {
-        // Heads that have the same modifiers in both trees have the same parts.
-        bool same = true;
-        for (int32_t m = 0; m < len && same; ++m) same = (y[m] == h) == (z[m] == h);
-        if (same) continue;
-        emit_siblings(i, h, y, a, sink);
-        emit_siblings(i, h, z, -a, sink);
-      }
-    if (!grandparents) return;
-    const auto above = [](const int32_t* t, int32_t m) { return t[m - 1] ? t[t[m - 1] - 1] : -1; };
-    for (int32_t m = 1; m <= len; ++m) {
-      if (y[m - 1] == z[m - 1] && above(y, m) == above(z, m)) continue;
-      emit_grand(i, y, m, a, sink);
-      emit_grand(i, z, m, -a, sink);
+    const ArcToken* x = siblings || grandparents ? words(i) : nullptr;
+    for (int32_t h = 1; siblings && h <= len; ++h) {
+      if (same_modifiers(h, len, y, z)) continue;
+      emit_siblings(features, x, h, len, y, a, sink);
+      emit_siblings(features, x, h, len, z, -a, sink);
+    }
+    for (int32_t m = 1; grandparents && m <= len; ++m) {
+      if (same_ancestors(m, y, z)) continue;
+      emit_grandparent(features, x, m, y, a, sink);
+      emit_grandparent(features, x, m, z, -a, sink);
     }
   }
 
@@ -675,10 +486,8 @@ struct DependencySpace {
     const int64_t len = length(i), st = row_stride(len), plane = (len + 1) * st;
     std::fill(s.arc.data(), s.arc.data() + plane, R(0));
     if (n_labels) std::fill(s.label.data(), s.label.data() + (len + 1) * (len + 1) * stride, R(0));
-    if (siblings)
-      for (auto* a : {&s.sib_right, &s.sib_left})
-        std::fill(a->data(), a->data() + (len + 1) * plane, R(0));
-    if (grandparents) std::fill(s.grand.data(), s.grand.data() + (len + 1) * plane, R(0));
+    s.second.set_shape(static_cast<int32_t>(len), st);
+    s.second.clear(siblings, grandparents);
     s.finite = true;
   }
   void add_parts(int64_t i, double a, const R* scores, Scratch& s) const noexcept {

@@ -26,14 +26,12 @@ Hypergraph forest(const DependencySpace<R>& space, const typename DependencySpac
                   int64_t i) {
   if (space.grandparents) return forest_with_grandparents(space, s, i);
   const int32_t n = space.length(i), m1 = n + 1;
-  const int64_t st = space.row_stride(n), plane = m1 * st;
+  const int64_t st = space.row_stride(n);
   const int32_t width = std::max(space.n_labels, 1);
   Hypergraph g;
   const auto idx = [](int64_t k) { return static_cast<std::size_t>(k); };
   const auto sib = [&](int32_t h, int32_t q, int32_t m) {
-    if (!space.siblings) return 0.0;
-    return static_cast<double>(h < m ? s.sib_right[idx(h * plane + q * st + m)]
-                                     : s.sib_left[idx(m * plane + q * st + h)]);
+    return space.siblings ? s.second.sibling(h, q, m) : 0.0;
   };
   std::vector<int32_t> arc(idx(int64_t{m1} * m1)), right(arc), left(arc), open_right(arc),
       open_left(arc), joined(arc);
@@ -103,14 +101,12 @@ template <class R>
 Hypergraph forest_with_grandparents(const DependencySpace<R>& space,
                                     const typename DependencySpace<R>::Scratch& s, int64_t i) {
   const int32_t n = space.length(i), m1 = n + 1;
-  const int64_t st = space.row_stride(n), plane = m1 * st;
+  const int64_t st = space.row_stride(n);
   const int32_t width = std::max(space.n_labels, 1);
   Hypergraph g;
   const auto idx = [](int64_t k) { return static_cast<std::size_t>(k); };
   const auto sib = [&](int32_t h, int32_t q, int32_t m) {
-    if (!space.siblings) return 0.0;
-    return static_cast<double>(h < m ? s.sib_right[idx(h * plane + q * st + m)]
-                                     : s.sib_left[idx(m * plane + q * st + h)]);
+    return space.siblings ? s.second.sibling(h, q, m) : 0.0;
   };
   std::vector<int32_t> arc(idx(int64_t{m1} * m1));
   std::vector<int32_t> full(idx(int64_t{m1} * m1 * m1)), open(full), sides(full);
@@ -136,7 +132,7 @@ Hypergraph forest_with_grandparents(const DependencySpace<R>& space,
     for (int32_t a = 1; a + d <= n; ++a) {
       const int32_t b = a + d;
       for (int32_t h = 1; h <= n; ++h) {
-        if (!space.outside(h, a, b)) continue;
+        if (!outside_of(h, a, b)) continue;
         at(sides, a, b, h) = g.node();
         for (int32_t k = a; k < b; ++k)
           g.edge(0, Hypergraph::kNone, at(full, a, k, h), at(full, b, k + 1, h));
@@ -144,14 +140,14 @@ Hypergraph forest_with_grandparents(const DependencySpace<R>& space,
       for (const bool right : {true, false}) {
         const int32_t h = right ? a : b, m = right ? b : a, inner = right ? a + 1 : b - 1;
         for (int32_t c = 0; c <= n; ++c) {
-          if (!space.outside(c, a, b)) continue;
+          if (!outside_of(c, a, b)) continue;
           const int32_t raw = g.node();
           g.edge(sib(h, h, m), Hypergraph::kNone, at(full, m, inner, h));
           for (int32_t k = a + 1; k < b; ++k)
             g.edge(sib(h, k, m), Hypergraph::kNone, at(open, h, k, c),
                    right ? at(sides, k, b, h) : at(sides, a, k, h));
           at(open, h, m, c) = g.node();
-          g.edge(static_cast<double>(s.grand[idx(h * plane + m * st + c)]), Hypergraph::kNone, raw,
+          g.edge(s.second.grandparent(c, h, m), Hypergraph::kNone, raw,
                  arc[idx(int64_t{m} * m1 + h)]);
           at(full, h, m, c) = g.node();
           for (int32_t k = right ? a + 1 : a; k <= (right ? b : b - 1); ++k)

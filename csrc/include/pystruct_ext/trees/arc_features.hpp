@@ -14,21 +14,10 @@
 
 #include <cstdint>
 
+#include "pystruct_ext/trees/arc_context.hpp"
 #include "pystruct_ext/trees/feature_hash.hpp"
 
 namespace pystruct_ext {
-
-// What is known of a word, as hashes of strings.
-struct ArcToken {
-  uint32_t form, lemma, tag, fine;
-};
-
-// What lies between two words a < b.
-struct ArcContext {
-  uint64_t tags = 0;                    // set of tags, as bits
-  uint8_t tag_a = 0, tag_b = 0;         // how many share the tag of a, of b: 0, 1, 2, 3 and more
-  uint8_t form_a = 0, form_b = 0;       // the form
-};
 
 class ArcFeatures {
  public:
