@@ -389,9 +389,11 @@ class DependencySpace(CompiledSpace):
             return
         size = np.dtype(self.dtype).itemsize
         need = (n + 2) ** 2 * (self.stride_ + 9) * size
-        need += (2 * bool(self.siblings) + 4 * bool(self.grandparents)) * (
-            n + 2
-        ) ** 3 * size
+        need += (
+            (2 * bool(self.siblings) + 4 * bool(self.grandparents))
+            * (n + 2) ** 3
+            * size
+        )
         raise ValueError(
             f"X: example {i} has {n} words, more than max_length={self.max_length}; it "
             f"would need {need / 2**20:.0f} MiB of tables per thread"
