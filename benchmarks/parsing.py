@@ -139,6 +139,16 @@ def fit(model, X, y, **params):
     return time.perf_counter() - began
 
 
+# Siblings, grandparents and the rich features; more weights, for they are more features.
+SECOND_ORDER = {
+    "siblings": True,
+    "grandparents": True,
+    "features": "rich",
+    "bits": 23,
+    "label_bits": 18,
+}
+
+
 def dependency(name, train, dev, test, quick):
     labelled = bool(train.dependencies[0].labels)
     rows = []
@@ -147,17 +157,38 @@ def dependency(name, train, dev, test, quick):
         report = attachment_report(bank.dependencies, model.predict(bank.sentences))
         return report.las if labelled else report.uas, report
 
-    settings = [("structural SVM (bcfw)", {"solver": "bcfw"}, "C", (0.01, 0.03, 0.1))]
+    mira = Perceptron(variant="mira")
+    epochs = "max_iter", (3, 5, 10)
+    svm = {"solver": "bcfw", "max_iter": 20}
+    rich = {"features": "rich", "label_bits": 18}
+    settings = [
+        ("structural SVM (bcfw)", svm, "C", (0.01, 0.03, 0.1)),
+        ("averaged perceptron", {"solver": "perceptron"}, *epochs),
+        ("MIRA", {"solver": mira}, *epochs),
+        ("siblings: SVM", {**svm, "siblings": True}, "C", (0.01, 0.03)),
+        ("rich: SVM", {**svm, **rich}, "C", (0.01, 0.03)),
+        (
+            "rich, non-projective: SVM",
+            {**svm, **rich, "projective": False},
+            "C",
+            (0.01, 0.03),
+        ),
+    ]
+    second = {**SECOND_ORDER, "max_iter": 12}
+    few = "max_iter", (3, 5)
     settings += [
-        ("averaged perceptron", {"solver": "perceptron"}, "max_iter", (3, 5, 10)),
-        ("MIRA", {"solver": Perceptron(variant="mira")}, "max_iter", (3, 5, 10)),
+        ("rich, second order: SVM", {"solver": "bcfw", **second}, "C", (0.01, 0.03)),
+        (
+            "rich, second order: averaged perceptron",
+            {"solver": "perceptron", **SECOND_ORDER},
+            *few,
+        ),
+        ("rich, second order: MIRA", {"solver": mira, **SECOND_ORDER}, *few),
     ]
     for label, fixed, key, values in settings:
         best = None
         for value in values[1:2] if quick else values:
             model = DependencySVM(labelled=labelled, **fixed)
-            if fixed["solver"] == "bcfw":
-                model.set_params(max_iter=20)
             seconds = fit(model, train.sentences, train.dependencies, **{key: value})
             score, _ = quality(model, dev)
             print(f"  {name}: {label} {key}={value}: {seconds:.1f} s, dev {score:.4f}")

@@ -16,7 +16,7 @@ from pystruct_ext.spaces import DependencySpace
 
 @storable
 class DependencySVM(BaseStructuralSVM):
-    """Structural SVM for dependency trees: first-order, projective or not, labelled or not.
+    """Structural SVM for dependency trees: projective or not, labelled or not.
 
     Minimises ``1/2 ||w||^2 + C sum_i s_i H_i(w)`` where the hinge is over all trees with a
     single root and the loss is the number of wrong words; decoding is exact.
@@ -25,8 +25,8 @@ class DependencySVM(BaseStructuralSVM):
     ----------
     C : float, default=0.03
         Weight of the sum of hinges.
-    labelled, projective, siblings, loss, ignore_labels, nonprojective, lemmas, fine_tags, \
-bits, label_bits, max_length, dtype
+    labelled, projective, siblings, grandparents, features, loss, ignore_labels, \
+nonprojective, lemmas, fine_tags, bits, label_bits, max_length, dtype
         See `DependencySpace`; `loss` is its `task_loss`.
     solver, tol, max_iter, max_time, n_jobs, random_state, verbose, callback
         See `StructuralSVM`.
@@ -71,6 +71,8 @@ n_iter_, n_oracle_calls_, history_
         labelled: bool = True,
         projective: bool = True,
         siblings: bool = False,
+        grandparents: bool = False,
+        features: str = "basic",
         ignore_labels: tuple[str, ...] = (),
         nonprojective: str = "lift",
         lemmas: bool = True,
@@ -95,6 +97,8 @@ n_iter_, n_oracle_calls_, history_
         self.labelled = labelled
         self.projective = projective
         self.siblings = siblings
+        self.grandparents = grandparents
+        self.features = features
         self.ignore_labels = ignore_labels
         self.nonprojective = nonprojective
         self.lemmas = lemmas

@@ -102,9 +102,16 @@ class DependencySpace(CompiledSpace):
         ``2 ** label_bits`` rows of weights over labels.
     max_length : int, default=400
         Longest sentence; tables need ``n^2 (K + 9) w`` bytes for n words, K labels and
-        weights of w bytes, and ``2 n^3 w`` more with siblings.
+        weights of w bytes, and ``2 n^3 w`` more with siblings, ``4 n^3 w`` with grandparents.
     dtype : {"float32", "float64"}, default="float32"
         Type of the weights.
+    grandparents : bool, default=False
+        Score a word, its head and the head of that together; projective trees of words only,
+        O(n^4).
+    features : {"basic", "rich"}, default="basic"
+        Features of arcs and labels. "rich" adds the words next to head and modifier, the
+        set of tags between, counts of like words between, and more of siblings and
+        grandparents: better, and slower; `label_bits` of 18 suits it.
 
     Attributes
     ----------
@@ -126,7 +133,7 @@ class DependencySpace(CompiledSpace):
 
     References
     ----------
-    McDonald, Crammer and Pereira 2005; Eisner 1996; Tarjan 1977.
+    McDonald, Crammer and Pereira 2005; Eisner 1996; Tarjan 1977; Koo and Collins 2010.
 
     Examples
     --------
@@ -154,6 +161,8 @@ class DependencySpace(CompiledSpace):
         label_bits: int = 16,
         max_length: int = 400,
         dtype: str = "float32",
+        grandparents: bool = False,
+        features: str = "basic",
     ) -> None:
         self.labelled = labelled
         self.projective = projective
@@ -167,6 +176,8 @@ class DependencySpace(CompiledSpace):
         self.label_bits = label_bits
         self.max_length = max_length
         self.dtype = dtype
+        self.grandparents = grandparents
+        self.features = features
 
     # Domain.
 
@@ -184,9 +195,14 @@ class DependencySpace(CompiledSpace):
             raise ValueError("y is needed to learn the labels, got None")
         self.validate(X, Y)
         self.own_features_ = _is_features(X[0])
-        if self.siblings and (self.own_features_ or not self.projective):
+        for name in ("siblings", "grandparents"):
+            if getattr(self, name) and (self.own_features_ or not self.projective):
+                raise ValueError(
+                    f"{name}=True needs projective=True and sentences, not features of arcs"
+                )
+        if self.features != "basic" and self.own_features_:
             raise ValueError(
-                "siblings=True needs projective=True and sentences, not features of arcs"
+                f"features={self.features!r} needs sentences, not features of arcs"
             )
         self.n_features_ = int(X[0].shape[-1]) if self.own_features_ else 0
         self.tags_: list[str] = []
@@ -235,6 +251,7 @@ class DependencySpace(CompiledSpace):
         for name, allowed in (
             ("task_loss", ("las", "uas")),
             ("nonprojective", ("lift", "error")),
+            ("features", ("basic", "rich")),
             ("dtype", ("float32", "float64")),
         ):
             if getattr(self, name) not in allowed:
@@ -266,9 +283,16 @@ class DependencySpace(CompiledSpace):
         d = fitted.integer("n_features_", 0, INT32_MAX)
         stride = fitted.equal("stride_", padded(k))
         own = fitted.boolean("own_features_")
-        if own and self.siblings:
+        for name in ("siblings", "grandparents"):
+            if getattr(self, name) and (own or not self.projective):
+                raise ValueError(
+                    f"DependencySpace.{name} is True, expected False for features and "
+                    "for trees that are not projective"
+                )
+        if own and self.features != "basic":
             raise ValueError(
-                "DependencySpace.siblings is True, expected False for features"
+                f"DependencySpace.features is {self.features!r}, expected 'basic' for "
+                "features of arcs"
             )
         arcs = fitted.equal("n_arc_", d if own else 1 << self.bits)
         rows = d if own else 1 << self.label_bits
@@ -365,8 +389,11 @@ class DependencySpace(CompiledSpace):
             return
         size = np.dtype(self.dtype).itemsize
         need = (n + 2) ** 2 * (self.stride_ + 9) * size
-        if self.siblings:
-            need += 2 * (n + 2) ** 3 * size
+        need += (
+            (2 * bool(self.siblings) + 4 * bool(self.grandparents))
+            * (n + 2) ** 3
+            * size
+        )
         raise ValueError(
             f"X: example {i} has {n} words, more than max_length={self.max_length}; it "
             f"would need {need / 2**20:.0f} MiB of tables per thread"
@@ -448,6 +475,8 @@ class DependencySpace(CompiledSpace):
                 "label_counts": self.labelled and self.task_loss == "las",
                 "projective": bool(self.projective),
                 "siblings": bool(self.siblings),
+                "grandparents": bool(self.grandparents),
+                "rich": self.features == "rich",
                 "n_arc": self.n_arc_,
                 "n_features": self.n_arc_,
                 "n_label_rows": self.n_label_rows_,

@@ -52,6 +52,8 @@ FLAGS = {
         "--unlabelled": ("labelled", False),
         "--nonprojective": ("projective", False),
         "--siblings": ("siblings", True),
+        "--grandparents": ("grandparents", True),
+        "--features rich": ("features", "rich"),
         "--loss uas": ("loss", "uas"),
         "--bits 9": ("bits", 9),
         "--label-bits 8": ("label_bits", 8),

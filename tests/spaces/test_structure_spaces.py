@@ -30,6 +30,14 @@ CASES = {
     if s.space in OF_TESTS
     for v in s.samples
 }
+# Variants over sentences, which may be long.
+SENTENCES = (
+    "projective",
+    "siblings",
+    "grandparents",
+    "siblings-grandparents",
+    "arborescence",
+)
 SMALL = {"bits": 6, "split_bits": 6}
 ARCS = {"bits": 8, "label_bits": 4}
 
@@ -106,7 +114,7 @@ def test_all_nonprojective_trees_of_six_words():
 
 def parts(name, y, n):
     """Indices of the parts of an output in the array of marginals."""
-    if name.startswith(("projective", "siblings", "arborescence")):
+    if name.startswith(("projective", "siblings", "grandparents", "arborescence")):
         return [(h, t) for t, h in enumerate(y.heads)]
     if name.startswith("folds"):
         stack, found = [], []
@@ -120,7 +128,16 @@ def parts(name, y, n):
 
 
 @pytest.mark.parametrize(
-    "name", ["projective", "siblings", "arborescence", "folds", "alignment-local"]
+    "name",
+    [
+        "projective",
+        "siblings",
+        "grandparents",
+        "siblings-grandparents",
+        "arborescence",
+        "folds",
+        "alignment-local",
+    ],
 )
 def test_marginals_equal_enumeration(name):
     cls, params, make = CASES[name]
@@ -141,7 +158,7 @@ def test_marginals_equal_enumeration(name):
 def longer(name):
     """Examples too long to enumerate."""
     rng = np.random.default_rng(11)
-    if name in ("projective", "siblings", "arborescence"):
+    if name in SENTENCES:
         make = dependency((30, 17, 41), projective=False)
         return [sentence(rng, n) for n in (30, 17, 41)], make(rng)[1]
     if name in ("spans", "grammar"):
@@ -159,9 +176,7 @@ def longer(name):
 @pytest.mark.parametrize(
     "name",
     [
-        "projective",
-        "siblings",
-        "arborescence",
+        *SENTENCES,
         "spans",
         "grammar",
         "folds",

@@ -76,6 +76,32 @@ VARIANTS = (
         dependency((1, 2, 3)),
     ),
     Variant(
+        "grandparents",
+        {"labelled": False, "grandparents": True, **_ARCS},
+        dependency((2, 4, 6)),
+    ),
+    Variant(
+        "siblings-grandparents",
+        {
+            "labelled": False,
+            "siblings": True,
+            "grandparents": True,
+            "features": "rich",
+            **_ARCS,
+        },
+        dependency((1, 4, 6)),
+    ),
+    Variant(
+        "siblings-grandparents-labelled",
+        {"siblings": True, "grandparents": True, "features": "rich", **_ARCS},
+        dependency((1, 2, 3)),
+    ),
+    Variant(
+        "arborescence-rich",
+        {"projective": False, "features": "rich", **_ARCS},
+        dependency((1, 2, 3), projective=False),
+    ),
+    Variant(
         "arborescence",
         {"labelled": False, "projective": False, **_ARCS},
         dependency((1, 3, 5), projective=False),

@@ -1,9 +1,9 @@
 // Dependency trees: every word has a head, and maybe a label.
 //
-//   <w, psi(x, y)> = sum_m arc(h_m, m) + label(h_m, m, l_m) [+ sibling(h, s, m)]
+//   <w, psi(x, y)> = sum_m arc(h_m, m) + label(h_m, m, l_m) [+ sibling(h, s, m)] [+ grand(g, h, m)]
 //   Delta(y, y_hat) = sum_m weight_m [head wrong, or with labels: head or label wrong]
 //
-// Layout of w: arc (and sibling) weights (n_arc,), then label weights (n_label_rows, stride).
+// Layout of w: arc (sibling, grandparent) weights (n_arc,), then label weights (n_label_rows, stride).
 // Code: heads (0 is the root), then, if labelled, labels.
 //
 // Arc scores come either from hashed features of words and tags (arc_features.hpp) or from rows the
@@ -20,6 +20,8 @@
 #include "pystruct_ext/trees/arborescence.hpp"
 #include "pystruct_ext/trees/arc_features.hpp"
 #include "pystruct_ext/trees/eisner.hpp"
+#include "pystruct_ext/trees/grandparents.hpp"
+#include "pystruct_ext/trees/second_order.hpp"
 
 namespace pystruct_ext {
 
@@ -37,7 +39,7 @@ struct DependencySpace {
   const R* word_weight = nullptr;        // (n_words,) weight in the loss, or nullptr
   int32_t n_labels = 0, stride = 0;      // 0: unlabelled; stride a multiple of 8
   bool label_counts = false;             // whether a wrong label is a loss
-  bool projective = true, siblings = false;
+  bool projective = true, siblings = false, grandparents = false;
   int64_t n_arc = 0, n_label_rows = 0;
   ArcFeatures features;                  // hashed features, unless rows are given
   int label_bits = 0;
@@ -45,11 +47,14 @@ struct DependencySpace {
   Rows<R> rows;                          // one row per (head, modifier): h * length + m - 1
   const int64_t* row_offsets = nullptr;  // (n + 1,) first row of sentence i
   eisner::Inside<R> inside = eisner::choose<R>(detect_isa());
+  grandparents::Inside<R> grand_inside = grandparents::choose<R>(detect_isa());
 
   struct Scratch {
     AlignedBuffer<R> arc, arc_out, label, label_head, label_mod, head_part, mod_part;
     AlignedBuffer<R> best;            // arc with its best label
-    AlignedBuffer<R> sib_right, sib_left, table;
+    AlignedBuffer<R> table;
+    SecondOrder<R> second;
+    AlignedBuffer<ArcContext> context;  // [a * (n + 1) + b], a < b
     AlignedBuffer<int32_t> best_label;
     AlignedBuffer<int64_t> index;
     Arborescence tree;
@@ -74,12 +79,11 @@ struct DependencySpace {
       head_part.reserve(parts);
       mod_part.reserve(parts);
       index.reserve(256);
-      if (s.projective) table.reserve((5 * m + 4) * st);
+      if (s.features.rich) context.reserve(m * m);
+      second.reserve(static_cast<std::size_t>(longest), st, s.siblings, s.grandparents);
+      if (s.grandparents) table.reserve(3 * m * m * st + 4 * st);
+      else if (s.projective) table.reserve((5 * m + 4) * st);
       else tree.reserve(static_cast<int32_t>(longest));
-      if (s.siblings) {
-        sib_right.reserve(m * m * st);
-        sib_left.reserve(m * m * st);
-      }
     }
   };
 
@@ -123,13 +127,16 @@ struct DependencySpace {
     const int32_t len = length(i);
     const int64_t st = row_stride(len);
     R check = 0;
+    s.second.set_shape(len, st);
+    if (features.rich) fill_contexts(words(i), tag_index(i), len, s.context.data());
     if (use_rows) load_rows(w, i, s);
     else load_hashed(w, i, s);
     for (int32_t m = 1; m <= len; ++m)
       for (int32_t h = 0; h <= len; ++h)
         if (h != m) check += s.arc[idx(m * st + h)] * R(0);
     if (n_labels) check += load_labels(w, i, s);
-    if (siblings) check += load_siblings(w, i, s);
+    if (siblings) check += s.second.load_siblings(features, words(i), w);
+    if (grandparents) check += s.second.load_grandparents(features, words(i), w);
     s.finite = check == 0;
   }
 
@@ -180,6 +187,12 @@ struct DependencySpace {
             PSX_PREFETCH(w + j);
             *at++ = j;
           });
+          if (features.rich)
+            features.both_rich(x + h, x + m, dir, d, s.context[idx(int64_t{a} * (len + 1) + b)],
+                               [&](int64_t j) {
+                                 PSX_PREFETCH(w + j);
+                                 *at++ = j;
+                               });
           R sum = s.head_part[idx((h * 2 + static_cast<int32_t>(dir)) * kD + static_cast<int32_t>(d))] +
                   s.mod_part[idx((m * 2 + static_cast<int32_t>(dir)) * kD + static_cast<int32_t>(d))];
           for (const int64_t* p = s.index.data(); p < at; ++p) sum += w[*p];
@@ -233,12 +246,15 @@ struct DependencySpace {
           const R* lm = s.label_mod.data() + (m * 2 + static_cast<int32_t>(dir)) * stride;
           for (int32_t l = 0; l < stride; ++l) out[l] = lh[l] + lm[l];
           int64_t* at = s.index.data();
-          f.label_both(x + h, x + m, dir, static_cast<uint32_t>(ArcFeatures::distance(h, m)),
-                       [&](int64_t j) {
-                         for (int32_t l = 0; l < stride; l += 16)
-                           PSX_PREFETCH(base + j * stride + l);
-                         *at++ = j;
-                       });
+          const auto note = [&](int64_t j) {
+            for (int32_t l = 0; l < stride; l += 16) PSX_PREFETCH(base + j * stride + l);
+            *at++ = j;
+          };
+          f.label_both(x + h, x + m, dir, static_cast<uint32_t>(ArcFeatures::distance(h, m)), note);
+          if (f.rich)
+            f.label_rich(x + h, x + m, dir,
+                         s.context[idx(int64_t{std::min(h, m)} * (len + 1) + std::max(h, m))],
+                         note);
           for (const int64_t* p = s.index.data(); p < at; ++p) add(out, *p);
         }
     }
@@ -249,28 +265,6 @@ struct DependencySpace {
         const R* out = label_at(s, len, h, m);
         for (int32_t l = 0; l < n_labels; ++l) check += out[l] * R(0);
       }
-    return check;
-  }
-
-  R load_siblings(const R* w, int64_t i, Scratch& s) const noexcept {
-    const int32_t len = length(i);
-    const int64_t st = row_stride(len), plane = (len + 1) * st;
-    const ArcToken* x = words(i);
-    R check = 0;
-    const auto sum = [&](int32_t h, int32_t q, int32_t m, uint32_t dir) {
-      R v = 0;
-      features.sibling(x + h, x + q, x + m, dir, [&](int64_t j) { v += w[j]; });
-      check += v * R(0);
-      return v;
-    };
-    for (int32_t h = 1; h <= len; ++h) {
-      for (int32_t q = h; q <= len; ++q)
-        for (int32_t m = q + 1; m <= len; ++m)
-          s.sib_right[idx(h * plane + q * st + m)] = sum(h, q, m, 1);
-      for (int32_t m = 1; m < h; ++m)
-        for (int32_t q = m + 1; q <= h; ++q)
-          s.sib_left[idx(m * plane + q * st + h)] = sum(h, q, m, 0);
-    }
     return check;
   }
 
@@ -324,7 +318,13 @@ struct DependencySpace {
     const int64_t st = row_stride(len);
     augmented(i, loss_scale, s);
     double value = 0;
-    if (projective) {
+    if (grandparents) {
+      const grandparents::Tables<R> t = grand_tables(len, s);
+      const R best = grand_inside(t);
+      if (!std::isfinite(best)) return std::numeric_limits<double>::quiet_NaN();
+      grandparents::Backtrace<R>{t, code}.run();
+      value = static_cast<double>(best);
+    } else if (projective) {
       const eisner::Tables<R> t = tables(len, s);
       const R best = inside(t);
       if (!std::isfinite(best)) return std::numeric_limits<double>::quiet_NaN();
@@ -352,8 +352,8 @@ struct DependencySpace {
             st,
             s.best.data(),
             s.arc_out.data(),
-            siblings ? s.sib_right.data() : nullptr,
-            siblings ? s.sib_left.data() : nullptr,
+            siblings ? s.second.sib_right.data() : nullptr,
+            siblings ? s.second.sib_left.data() : nullptr,
             t,
             t + plane,
             t + 2 * plane,
@@ -362,38 +362,35 @@ struct DependencySpace {
             t + 5 * plane};
   }
 
-  // f(head, sibling, modifier, direction) for all sibling parts of a tree.
-  template <class F>
-  void each_sibling(int32_t len, const int32_t* y, F&& f) const noexcept {
-    for (int32_t h = 1; h <= len; ++h) {
-      int32_t q = h;
-      for (int32_t m = h + 1; m <= len; ++m)
-        if (y[m - 1] == h) {
-          f(h, q, m, 1u);
-          q = m;
-        }
-      q = h;
-      for (int32_t m = h - 1; m >= 1; --m)
-        if (y[m - 1] == h) {
-          f(h, q, m, 0u);
-          q = m;
-        }
-    }
+  grandparents::Tables<R> grand_tables(int32_t len, Scratch& s) const noexcept {
+    const int64_t st = row_stride(len), cube = int64_t{len + 2} * (len + 2) * st;
+    R* t = s.table.data();
+    return {len,
+            static_cast<int32_t>(st),
+            s.best.data(),
+            s.second.grand.data(),
+            siblings ? s.second.sib_right.data() : nullptr,
+            siblings ? s.second.sib_left.data() : nullptr,
+            t,
+            t + cube,
+            t + 2 * cube,
+            t + 3 * cube};
   }
 
   double score(int64_t i, const Scratch& s, const int32_t* y) const noexcept {
     const int32_t len = length(i);
-    const int64_t st = row_stride(len), plane = (len + 1) * st;
+    const int64_t st = row_stride(len);
     double sum = 0;
     for (int32_t m = 1; m <= len; ++m) {
       sum += static_cast<double>(s.arc[idx(m * st + y[m - 1])]);
       if (n_labels) sum += static_cast<double>(label_at(s, len, y[m - 1], m)[y[len + m - 1]]);
     }
-    if (siblings)
-      each_sibling(len, y, [&](int32_t h, int32_t q, int32_t m, uint32_t dir) {
-        sum += static_cast<double>(dir ? s.sib_right[idx(h * plane + q * st + m)]
-                                       : s.sib_left[idx(m * plane + q * st + h)]);
+    for (int32_t h = 1; siblings && h <= len; ++h)
+      siblings_of(h, len, y, [&](int32_t head, int32_t q, int32_t m, uint32_t) {
+        sum += s.second.sibling(head, q, m);
       });
+    for (int32_t m = 1; grandparents && m <= len; ++m)
+      if (const int32_t h = y[m - 1]) sum += s.second.grandparent(y[h - 1], h, m);
     return sum;
   }
 
@@ -426,23 +423,18 @@ struct DependencySpace {
     const auto arc = [&](int64_t j) { sink(j, a); };
     features.head(x + h, dir, dist, arc);
     features.modifier(x + m, dir, dist, arc);
-    features.both(x + h, x + m, dir, dist, tags_between(tag_index(i), h, m), arc);
+    const ArcContext context = features.rich ? context_of(x, tag_index(i), h, m) : ArcContext{};
+    features.both(x + h, x + m, dir, dist,
+                  features.rich ? context.tags : tags_between(tag_index(i), h, m), arc);
+    if (features.rich) features.both_rich(x + h, x + m, dir, dist, context, arc);
     if (n_labels) {
       const ArcFeatures f = label_features();
       const auto lab = [&](int64_t j) { sink(n_arc + j * stride + label, a); };
       f.label_modifier(x + m, dir, lab);
       f.label_head(x + h, dir, lab);
       f.label_both(x + h, x + m, dir, dist, lab);
+      if (f.rich) f.label_rich(x + h, x + m, dir, context, lab);
     }
-  }
-
-  template <class Sink>
-  void emit_siblings(int64_t i, const int32_t* y, double a, Sink& sink) const noexcept {
-    if (!siblings) return;
-    const ArcToken* x = words(i);
-    each_sibling(length(i), y, [&](int32_t h, int32_t q, int32_t m, uint32_t dir) {
-      features.sibling(x + h, x + q, x + m, dir, [&](int64_t j) { sink(j, a); });
-    });
   }
 
   template <class Sink>
@@ -450,7 +442,10 @@ struct DependencySpace {
     const int32_t len = length(i);
     for (int32_t m = 1; m <= len; ++m)
       emit(i, y[m - 1], m, n_labels ? y[len + m - 1] : 0, a, sink);
-    emit_siblings(i, y, a, sink);
+    const ArcToken* x = siblings || grandparents ? words(i) : nullptr;
+    for (int32_t h = 1; siblings && h <= len; ++h) emit_siblings(features, x, h, len, y, a, sink);
+    for (int32_t m = 1; grandparents && m <= len; ++m)
+      emit_grandparent(features, x, m, y, a, sink);
   }
 
   template <class Sink>
@@ -463,9 +458,16 @@ struct DependencySpace {
       emit(i, y[m - 1], m, ly, a, sink);
       emit(i, z[m - 1], m, lz, -a, sink);
     }
-    if (siblings && !std::equal(y, y + len, z)) {
-      emit_siblings(i, y, a, sink);
-      emit_siblings(i, z, -a, sink);
+    const ArcToken* x = siblings || grandparents ? words(i) : nullptr;
+    for (int32_t h = 1; siblings && h <= len; ++h) {
+      if (same_modifiers(h, len, y, z)) continue;
+      emit_siblings(features, x, h, len, y, a, sink);
+      emit_siblings(features, x, h, len, z, -a, sink);
+    }
+    for (int32_t m = 1; grandparents && m <= len; ++m) {
+      if (same_ancestors(m, y, z)) continue;
+      emit_grandparent(features, x, m, y, a, sink);
+      emit_grandparent(features, x, m, z, -a, sink);
     }
   }
 
@@ -484,9 +486,8 @@ struct DependencySpace {
     const int64_t len = length(i), st = row_stride(len), plane = (len + 1) * st;
     std::fill(s.arc.data(), s.arc.data() + plane, R(0));
     if (n_labels) std::fill(s.label.data(), s.label.data() + (len + 1) * (len + 1) * stride, R(0));
-    if (siblings)
-      for (auto* a : {&s.sib_right, &s.sib_left})
-        std::fill(a->data(), a->data() + (len + 1) * plane, R(0));
+    s.second.set_shape(static_cast<int32_t>(len), st);
+    s.second.clear(siblings, grandparents);
     s.finite = true;
   }
   void add_parts(int64_t i, double a, const R* scores, Scratch& s) const noexcept {
@@ -518,6 +519,7 @@ struct DependencySpace {
     f.number("label_counts", label_counts, "0..1");
     f.number("projective", projective, "0..1");
     f.number("siblings", siblings, "0..1");
+    f.number("grandparents", grandparents, "0..1", kOptional);
     f.number("n_label_rows", n_label_rows, "0..1099511627776");
     // Hashed features of words, or rows of features, one per pair of head and modifier.
     f.number("bits", features.bits, "1..40", kOptional);
@@ -526,17 +528,19 @@ struct DependencySpace {
     f.array("tag_index", features.tag_index, "n_words+3*n", "0..63; with tokens", kOptional);
     f.number("lemmas", features.lemmas, "0..1", kOptional);
     f.number("fine", features.fine, "0..1", kOptional);
+    f.number("rich", features.rich, "0..1", kOptional);
     f.offsets("row_offsets", row_offsets, "n+1", "n_rows", kOptional);
     rows.fields(f, "n_rows+1", "nnz|n_rows*n_features", false);
     use_rows = row_offsets != nullptr;
   }
   const char* wrong() const noexcept {
     const int64_t longest = longest_block(offsets, n), m = longest + 2, wide = row_stride(longest);
-    if (!table_fits(m, m, stride) || !table_fits(m, wide, siblings ? m : 5))
+    if (!table_fits(m, m, stride) || !table_fits(m, wide, grandparents ? 3 * m : siblings ? m : 5))
       return "the tables of the longest sentence are too large";
     if (!table_fits(n_label_rows, stride)) return "n_label_rows * stride is too large";
     if (use_rows) {
-      if (siblings) return "siblings need tokens, not rows";
+      if (siblings || grandparents || features.rich)
+        return "siblings, grandparents and rich features need tokens, not rows";
       if (rows.dense() && !rows.values) return "values are missing";
       if (rows.n_features > n_arc || (n_labels && rows.n_features > n_label_rows))
         return "n_features must not exceed n_arc, nor n_label_rows where there are labels";
@@ -549,6 +553,7 @@ struct DependencySpace {
       if (n_labels && (label_bits < 1 || (int64_t{1} << label_bits) > n_label_rows))
         return "n_label_rows must be at least 2^label_bits, with label_bits at least 1";
     }
+    if (grandparents && !projective) return "grandparents need projective trees";
     if (!codes) return nullptr;
     if (n_labels && label_counts && !labels) return "labels are missing";
     if (n_codes != offsets[n] * (n_labels ? 2 : 1)) return "codes have another length than expected";

@@ -18,17 +18,20 @@ namespace pystruct_ext {
 
 // All projective trees of block i. Tags: (m * (n + 1) + h) * max(n_labels, 1) + label.
 template <class R>
+Hypergraph forest_with_grandparents(const DependencySpace<R>& space,
+                                    const typename DependencySpace<R>::Scratch& s, int64_t i);
+
+template <class R>
 Hypergraph forest(const DependencySpace<R>& space, const typename DependencySpace<R>::Scratch& s,
                   int64_t i) {
+  if (space.grandparents) return forest_with_grandparents(space, s, i);
   const int32_t n = space.length(i), m1 = n + 1;
-  const int64_t st = space.row_stride(n), plane = m1 * st;
+  const int64_t st = space.row_stride(n);
   const int32_t width = std::max(space.n_labels, 1);
   Hypergraph g;
   const auto idx = [](int64_t k) { return static_cast<std::size_t>(k); };
   const auto sib = [&](int32_t h, int32_t q, int32_t m) {
-    if (!space.siblings) return 0.0;
-    return static_cast<double>(h < m ? s.sib_right[idx(h * plane + q * st + m)]
-                                     : s.sib_left[idx(m * plane + q * st + h)]);
+    return space.siblings ? s.second.sibling(h, q, m) : 0.0;
   };
   std::vector<int32_t> arc(idx(int64_t{m1} * m1)), right(arc), left(arc), open_right(arc),
       open_left(arc), joined(arc);
@@ -89,6 +92,77 @@ Hypergraph forest(const DependencySpace<R>& space, const typename DependencySpac
   g.node();
   for (int32_t r = 1; r <= n; ++r)
     g.edge(0, Hypergraph::kNone, rooted[idx(r - 1)], at(arc, r, 0));
+  return g;
+}
+
+// The same with grandparents: items as in grandparents.hpp, one for each head of their head outside of
+// them, O(n^4) edges.
+template <class R>
+Hypergraph forest_with_grandparents(const DependencySpace<R>& space,
+                                    const typename DependencySpace<R>::Scratch& s, int64_t i) {
+  const int32_t n = space.length(i), m1 = n + 1;
+  const int64_t st = space.row_stride(n);
+  const int32_t width = std::max(space.n_labels, 1);
+  Hypergraph g;
+  const auto idx = [](int64_t k) { return static_cast<std::size_t>(k); };
+  const auto sib = [&](int32_t h, int32_t q, int32_t m) {
+    return space.siblings ? s.second.sibling(h, q, m) : 0.0;
+  };
+  std::vector<int32_t> arc(idx(int64_t{m1} * m1));
+  std::vector<int32_t> full(idx(int64_t{m1} * m1 * m1)), open(full), sides(full);
+  const auto at = [&](std::vector<int32_t>& v, int32_t a, int32_t b, int32_t c) -> int32_t& {
+    return v[idx((int64_t{a} * m1 + b) * m1 + c)];
+  };
+  for (int32_t m = 1; m <= n; ++m)
+    for (int32_t h = 0; h <= n; ++h) {
+      if (h == m) continue;
+      arc[idx(int64_t{m} * m1 + h)] = g.node();
+      const double a = static_cast<double>(s.arc[idx(m * st + h)]);
+      for (int32_t l = 0; l < width; ++l) {
+        const double lab =
+            space.n_labels ? static_cast<double>(space.label_at(s, n, h, m)[l]) : 0.0;
+        g.edge(a + lab, (m * m1 + h) * width + l);
+      }
+    }
+  const int32_t empty = g.node();
+  g.edge(0, Hypergraph::kNone);
+  for (int32_t a = 1; a <= n; ++a)
+    for (int32_t c = 0; c <= n; ++c) at(full, a, a, c) = empty;
+  for (int32_t d = 1; d < n; ++d)
+    for (int32_t a = 1; a + d <= n; ++a) {
+      const int32_t b = a + d;
+      for (int32_t h = 1; h <= n; ++h) {
+        if (!outside_of(h, a, b)) continue;
+        at(sides, a, b, h) = g.node();
+        for (int32_t k = a; k < b; ++k)
+          g.edge(0, Hypergraph::kNone, at(full, a, k, h), at(full, b, k + 1, h));
+      }
+      for (const bool right : {true, false}) {
+        const int32_t h = right ? a : b, m = right ? b : a, inner = right ? a + 1 : b - 1;
+        for (int32_t c = 0; c <= n; ++c) {
+          if (!outside_of(c, a, b)) continue;
+          const int32_t raw = g.node();
+          g.edge(sib(h, h, m), Hypergraph::kNone, at(full, m, inner, h));
+          for (int32_t k = a + 1; k < b; ++k)
+            g.edge(sib(h, k, m), Hypergraph::kNone, at(open, h, k, c),
+                   right ? at(sides, k, b, h) : at(sides, a, k, h));
+          at(open, h, m, c) = g.node();
+          g.edge(s.second.grandparent(c, h, m), Hypergraph::kNone, raw,
+                 arc[idx(int64_t{m} * m1 + h)]);
+          at(full, h, m, c) = g.node();
+          for (int32_t k = right ? a + 1 : a; k <= (right ? b : b - 1); ++k)
+            g.edge(0, Hypergraph::kNone, at(open, h, k, c), at(full, k, m, h));
+        }
+      }
+    }
+  std::vector<int32_t> rooted;
+  for (int32_t r = 1; r <= n; ++r) {
+    rooted.push_back(g.node());
+    g.edge(0, Hypergraph::kNone, at(full, r, 1, 0), at(full, r, n, 0));
+  }
+  g.node();
+  for (int32_t r = 1; r <= n; ++r)
+    g.edge(0, Hypergraph::kNone, rooted[idx(r - 1)], arc[idx(int64_t{r} * m1)]);
   return g;
 }
 
