@@ -20,7 +20,13 @@ from pathlib import Path
 
 from _common import data_folder, show_table
 
-from pystruct_ext import ConstituencySVM, DependencySVM, Sentence, TaggedParser
+from pystruct_ext import (
+    ConstituencySVM,
+    DependencySVM,
+    DependencyTree,
+    Sentence,
+    TaggedParser,
+)
 from pystruct_ext._core.features import Template, Vocabulary
 from pystruct_ext.estimators._word_columns import WordColumns
 from pystruct_ext.io import read_brackets, read_conllu
@@ -101,21 +107,17 @@ def taggers(train, test, peers):
     parser = TaggedParser()
     parser._columns, parser.clusters_ = columns, {}
     rows = []
-    for name in NAMES:
+    for name, title in NAMES.items():
         gold = column(test.sentences, name)
         y = column(train.sentences, name)
-        seconds, tagger = cpu(
-            lambda y=y: parser._trained(train.sentences, y, None)  # noqa: B023
-        )
+        seconds, tagger = cpu(lambda y=y: parser._trained(train.sentences, y, None))
         forms = [s.forms for s in test.sentences]
         parser._columns = WordColumns({})  # nothing kept of words
-        tagging, tags = cpu(
-            lambda t=tagger, f=forms: parser._tags_by(t, f)  # noqa: B023
-        )
+        tagging, tags = cpu(lambda t=tagger, f=forms: parser._tags_by(t, f))
         parser._columns = columns
         rows.append(
             {
-                "tags": NAMES[name],
+                "tags": title,
                 "tagger": "SequenceSVM (bcfw, C=0.1)",
                 "train s": seconds,
                 "gap %": 100 * tagger.relative_gap_,
@@ -138,7 +140,7 @@ def taggers(train, test, peers):
             seconds, tagging, tags = crfsuite(peer, X, y, X_test)
             rows.append(
                 {
-                    "tags": NAMES[name],
+                    "tags": title,
                     "tagger": peer,
                     "train s": seconds,
                     "gap %": None,
@@ -158,9 +160,7 @@ def parsers(train, test, settings):
     """Attachment with gold and predicted tags, and from raw sentences."""
     X, y = without_lemmas(train.sentences), train.dependencies
     X_test, gold = without_lemmas(test.sentences), test.dependencies
-    seconds, model = cpu(
-        lambda: TaggedParser(DependencySVM(**settings)).fit(X, y)  # noqa: B023
-    )
+    seconds, model = cpu(lambda: TaggedParser(DependencySVM(**settings)).fit(X, y))
     print(
         f"TaggedParser: {seconds:.1f} s; jackknifed tags {100 * model.tag_accuracy_:.2f}, "
         f"{100 * model.fine_tag_accuracy_:.2f} %; gaps: taggers "
@@ -171,9 +171,9 @@ def parsers(train, test, settings):
     )
     words = [list(s.forms) for s in test.sentences]
     tagging, seen = cpu(lambda: model.tag(words))
-    for name in NAMES:
+    for name, title in NAMES.items():
         share = token_accuracy(column(X_test, name), column(seen, name))
-        print(f"  {NAMES[name]} of the test part {100 * share:.2f} %")
+        print(f"  {title} of the test part {100 * share:.2f} %")
     print(f"  {test.n_words / tagging:,.0f} words/s tagged with both")
     on_gold_s, on_gold = cpu(lambda: DependencySVM(**settings).fit(X, y))
     rows = []
@@ -194,7 +194,11 @@ def parsers(train, test, settings):
     add("gold tags", "predicted", attachment_report(gold, on_gold.predict(seen)))
     trees = model.predict(seen, tagged=True)
     add("jackknifed tags", "predicted", attachment_report(gold, trees))
-    add("jackknifed tags", "gold", attachment_report(gold, model.parser_.predict(X_test)))
+    add(
+        "jackknifed tags",
+        "gold",
+        attachment_report(gold, model.parser_.predict(X_test)),
+    )
     texts = [text_of(lines) for lines in test.lines]
     parsing, made = cpu(lambda: model.predict(texts))
     for name, found in (("simple", model.words(texts)), ("whitespace", None)):
@@ -250,14 +254,13 @@ def tokens():
         bank = ewt(part)
         texts = [text_of(lines) for lines in bank.lines]
         words = [list(s.forms) for s in bank.sentences]
-        flat = [tuple([0] + [1] * (len(w) - 1)) for w in words]
         for name, cut in (("simple", tokenize), ("whitespace", str.split)):
-            seconds, found = cpu(lambda c=cut, t=texts: list(map(c, t)))  # noqa: B023
+            seconds, found = cpu(lambda c=cut, t=texts: list(map(c, t)))
             report = aligned_attachment_report(
                 words,
-                [_flat(f) for f in flat],
+                [_flat(w) for w in words],
                 found,
-                [_flat((0,) + (1,) * (len(w) - 1)) for w in found],
+                [_flat(w) for w in found],
             )
             rows.append(
                 {
@@ -270,10 +273,9 @@ def tokens():
     show_table("Tokeniser, EWT", rows)
 
 
-def _flat(heads):
-    from pystruct_ext import DependencyTree
-
-    return DependencyTree(heads)
+def _flat(words):
+    """Some tree: only words are compared."""
+    return DependencyTree((0,) + (1,) * (len(words) - 1))
 
 
 def main():

@@ -12,7 +12,7 @@ N_COLUMNS = (12, 15)
 # What stands in a cell for which a word is too short, or has no cluster.
 _NONE = "-"
 # Cells are separated by tabs and lines; a word may hold anything else.
-_CELL = str.maketrans({c: "\ufffd" for c in "\t\n\r\0"})
+_CELL = str.maketrans(dict.fromkeys("\t\n\r\x00", "�"))
 
 #: Features of a word and its neighbours over the columns of `word_columns`.
 TAGGER_TEMPLATE = """\
@@ -78,13 +78,7 @@ def shape(word: str) -> str:
     ("XxXx'x", 'd,d', 'X.X.')
     """
     kinds = (
-        "X"
-        if c.isupper()
-        else "x"
-        if c.isalpha()
-        else "d"
-        if c.isdigit()
-        else c
+        "X" if c.isupper() else "x" if c.isalpha() else "d" if c.isdigit() else c
         for c in word
     )
     return "".join(kind for kind, _ in groupby(kinds))
@@ -117,8 +111,8 @@ class WordColumns:
     -----
     Columns: 0 the word, 1 in lower case; 2 .. 5 its first one to four letters, 6 .. 9 its last
     in lower case, 10 its shape, 11 marks (all letters, a digit, all digits, a hyphen,
-    punctuation, upper case, initial capital, lower case). With `clusters`: 12 the bits, 13 and 14 the
-    first six and four of them.
+    punctuation, upper case, initial capital, lower case). With `clusters`: 12 the bits, 13 and
+    14 the first six and four of them.
     """
 
     def __init__(self, clusters: Mapping[str, str]) -> None:

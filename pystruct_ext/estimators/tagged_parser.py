@@ -97,8 +97,8 @@ class TaggedParser(BaseEstimator):
     Notes
     -----
     X of `fit` is a list of `Sentence` with tags, or pairs (forms, tags); lemmas are not used,
-    since text has none. X of the other methods is a list of strings, one sentence each, of lists
-    of words, or of sentences, whose tags are not looked at.
+    since text has none. X of the other methods is a list of strings, one sentence each, of
+    lists of words, or of sentences, whose tags are not looked at.
 
     Which tags: a parser reads `Sentence.tags`, and a `DependencySVM` with ``fine_tags=True``
     also `Sentence.fine_tags`. Both are predicted, by two taggers that do not know of each
@@ -374,7 +374,7 @@ class TaggedParser(BaseEstimator):
         check_is_fitted(self)
         words = self.words(X)
         parts = [self.tagger_, self.fine_tagger_]
-        columns = []
+        columns: list[list[tuple[str, ...]]] = []
         for tagger in parts:
             if tagger is None:
                 columns.append([()] * len(words))
@@ -418,7 +418,9 @@ class TaggedParser(BaseEstimator):
 
     def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
         """The parser's score on sentences with predicted tags; larger is better."""
-        return float(self._fitted().score(self.tag(X), as_examples(y, "y"), sample_weight))
+        return float(
+            self._fitted().score(self.tag(X), as_examples(y, "y"), sample_weight)
+        )
 
     @available_if(_offers("predict_k_best"))  # type: ignore[untyped-decorator]
     def predict_k_best(self, X: Any, k: int) -> Any:
@@ -467,7 +469,9 @@ class TaggedParser(BaseEstimator):
         """Raise unless the fitted attributes fit together; called after loading."""
         self._check()
         if "parser_" not in vars(self):
-            raise ValueError("TaggedParser.parser_ is missing, expected a fitted parser")
+            raise ValueError(
+                "TaggedParser.parser_ is missing, expected a fitted parser"
+            )
         fitted = Fitted(self)
         parser = fitted.instance("parser_", BaseStructuralSVM)
         fitted.boolean("split_hyphens_")

@@ -18,10 +18,36 @@ _FILES = "pdf docx? xlsx? pptx? html? txt jpe?g png gif zip exe csv"
 _TOP = "com org net edu gov mil info biz uk de fr eu ca us au nz io tv"
 # Beginnings that stay with their word.
 _PREFIXES = frozenset(
-    (
-        "anti bi co counter de e ex inter micro mid mini mis multi neo non over post pre pro "
-        "pseudo quasi re semi sub tri ultra un vice"
-    ).split()
+    [
+        "anti",
+        "bi",
+        "co",
+        "counter",
+        "de",
+        "e",
+        "ex",
+        "inter",
+        "micro",
+        "mid",
+        "mini",
+        "mis",
+        "multi",
+        "neo",
+        "non",
+        "over",
+        "post",
+        "pre",
+        "pro",
+        "pseudo",
+        "quasi",
+        "re",
+        "semi",
+        "sub",
+        "tri",
+        "ultra",
+        "un",
+        "vice",
+    ]
 )
 # What contractions are cut into; whatever they are, they are no other words.
 _WHOLE = {
@@ -39,14 +65,30 @@ _WHOLE = {
     **{
         stem + "nt": (len(stem),)
         for stem in (
-            "do does did is was were are have has had could would should ca wo".split()
+            [
+                "do",
+                "does",
+                "did",
+                "is",
+                "was",
+                "were",
+                "are",
+                "have",
+                "has",
+                "had",
+                "could",
+                "would",
+                "should",
+                "ca",
+                "wo",
+            ]
         )
         if stem + "nt" not in ("want", "cant", "wont")
     },
     "cant": (2,),
     "wont": (2,),
 }
-_CLITIC = re.compile(r"(?:n['’]t|['’](?:s|m|d|ll|re|ve))$", re.IGNORECASE)
+_CLITIC = re.compile(r"(?:n['\u2019]t|['\u2019](?:s|m|d|ll|re|ve))$", re.IGNORECASE)
 
 
 def _any(words: str) -> str:
@@ -70,14 +112,14 @@ _TOKEN = re.compile(
   | (?:[^\W\d_]\.){{2,}}
   | (?:{_any(_ABBREVIATIONS)})\.(?!{_W})
   | [^\W\d_]\.(?=\ \S)(?<=[A-Z]\.)
-  | (?<!\S)['’](?:s|m|d|ll|re|ve|em|til|cause)(?!{_W})
-  | (?P<word> {_W}+(?:[-'’&_]{_W}+)* )
+  | (?<!\S)['\u2019](?:s|m|d|ll|re|ve|em|til|cause)(?!{_W})
+  | (?P<word> {_W}+(?:[-'\u2019&_]{_W}+)* )
   | (?P<mark>[^\w\s])(?P=mark)*
   | \S
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_FINAL = re.compile(r"[.,;:!?'\"’”)\]}]+$")
+_FINAL = re.compile(r"[.,;:!?'\"\u2019\u201d)\]}]+$")
 
 
 def token_spans(text: str, split_hyphens: bool = True) -> list[tuple[int, int]]:
@@ -137,8 +179,8 @@ def tokenize(text: str, split_hyphens: bool = True) -> list[str]:
     -----
     Between spaces, tokens are cut off from the left by the first of these rules that fits:
 
-    1. addresses, without a final mark: ``https://...``, ``www...``, e-mail, ``name.com``, names of
-       files, three words joined by full stops;
+    1. addresses, without a final mark: ``https://...``, ``www...``, e-mail, ``name.com``,
+       names of files, three words joined by full stops;
     2. ``#topic`` and ``@name``, w/o and b/c, emoticons such as ``:-)`` and ``<3``;
     3. numbers: digits joined by ``.``, ``,``, ``:``, ``/`` (2,500.00, 10:30, 1/2/2003), those
        of telephones, 1st, 1990s; a unit is another token (5 pm, 10 %);
