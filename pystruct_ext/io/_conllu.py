@@ -325,8 +325,8 @@ def write_conllu(
     Raises
     ------
     ValueError
-        If there are not as many trees or sentences as in the treebank, one has a wrong length, or a label is
-        empty or has a tab or line break in it. Nothing is written then.
+        If there are not as many trees or sentences as in the treebank, one has a wrong length,
+        or a label is empty or has a tab or line break in it. Nothing is written then.
     """
     if len(trees) != len(treebank):
         raise ValueError(

@@ -17,38 +17,11 @@ _ABBREVIATIONS = (
 _FILES = "pdf docx? xlsx? pptx? html? txt jpe?g png gif zip exe csv"
 _TOP = "com org net edu gov mil info biz uk de fr eu ca us au nz io tv"
 # Beginnings that stay with their word.
-_PREFIXES = frozenset(
-    [
-        "anti",
-        "bi",
-        "co",
-        "counter",
-        "de",
-        "e",
-        "ex",
-        "inter",
-        "micro",
-        "mid",
-        "mini",
-        "mis",
-        "multi",
-        "neo",
-        "non",
-        "over",
-        "post",
-        "pre",
-        "pro",
-        "pseudo",
-        "quasi",
-        "re",
-        "semi",
-        "sub",
-        "tri",
-        "ultra",
-        "un",
-        "vice",
-    ]
+_PREFIXES = (
+    "anti bi co counter de e ex inter micro mid mini mis multi neo non over post pre pro "
+    "pseudo quasi re semi sub tri ultra un vice"
 )
+_NEGATED = "do does did is was were are have has had could would should ca wo"
 # What contractions are cut into; whatever they are, they are no other words.
 _WHOLE = {
     "cannot": (3,),
@@ -62,31 +35,7 @@ _WHOLE = {
     "im": (1,),
     "ive": (1,),
     "thats": (4,),
-    **{
-        stem + "nt": (len(stem),)
-        for stem in (
-            [
-                "do",
-                "does",
-                "did",
-                "is",
-                "was",
-                "were",
-                "are",
-                "have",
-                "has",
-                "had",
-                "could",
-                "would",
-                "should",
-                "ca",
-                "wo",
-            ]
-        )
-        if stem + "nt" not in ("want", "cant", "wont")
-    },
-    "cant": (2,),
-    "wont": (2,),
+    **{stem + "nt": (len(stem),) for stem in _NEGATED.split()},
 }
 _CLITIC = re.compile(r"(?:n['\u2019]t|['\u2019](?:s|m|d|ll|re|ve))$", re.IGNORECASE)
 
@@ -225,7 +174,7 @@ def _pieces(word: str, begin: int, split_hyphens: bool) -> Iterator[tuple[int, i
 
 def _stays(parts: Sequence[str]) -> bool:
     """Whether a word joined by hyphens is one token all the same."""
-    return len(parts) == 2 and parts[0].lower() in _PREFIXES
+    return len(parts) == 2 and parts[0].lower() in _PREFIXES.split()
 
 
 def splits_hyphens(sentences: Sequence[Sequence[str]]) -> bool:
