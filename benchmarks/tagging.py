@@ -39,8 +39,8 @@ from pystruct_ext.metrics import (
 from pystruct_ext.outputs import tokenize
 
 CRFSUITE = {
-    "CRFsuite l-BFGS, c2=1": ("lbfgs", {"c1": 0.0, "c2": 1.0}),
     "CRFsuite averaged perceptron": ("ap", {}),
+    "CRFsuite l-BFGS, c2=1": ("lbfgs", {"c1": 0.0, "c2": 1.0}),
 }
 NAMES = {"tags": "UPOS", "fine_tags": "XPOS"}
 

@@ -256,6 +256,20 @@ def test_bad_records_are_left_out(folder, tmp_path, capsys):
     assert seen.out.count("# text") == 2
 
 
+def test_bad_training_records_are_left_out(folder, tmp_path, capsys):
+    text = (folder / "train.dependency").read_text().strip()
+    rows = [f"{t}\tw\t_\tN\tN\t_\t{t - 1}\tx\t_\t_" for t in range(1, 31)]
+    (tmp_path / "in").write_text("\n".join([text, "", *rows, ""]))
+    args = ["learn", "dependency", str(tmp_path / "in"), *SMALL["dependency"]]
+    args += ["--max-length", "25", "--tagger", "--tag-folds", "2"]
+    model = tmp_path / "m"
+    assert main([*args, "-o", str(model)]) == 2
+    assert "X: example 60 has 30 words" in capsys.readouterr().err
+    assert main([*args, "--skip-bad", "-o", str(model)]) == 0
+    assert "1 of 61 records left out" in capsys.readouterr().err
+    assert load(model).parser_.max_length == 25
+
+
 @pytest.mark.parametrize(
     ("text", "want"),
     [
