@@ -30,6 +30,7 @@ from pystruct_ext.estimators import (
     SequenceSVM,
     StructuralSVM,
     SubclassSVM,
+    TaggedParser,
 )
 from pystruct_ext.model_selection import c_path
 from pystruct_ext.outputs import (
@@ -76,6 +77,7 @@ __all__ = [
     "SpaceTags",
     "StructuralSVM",
     "SubclassSVM",
+    "TaggedParser",
     "Tree",
     "__version__",
     "c_path",

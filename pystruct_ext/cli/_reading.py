@@ -119,7 +119,7 @@ def fitted(
         if not (skip and examples.take is not None):
             raise ValueError(_where(examples, error, "")) from error
         reason = error
-    own = model.get_params(deep=False)
+    own = structure.part(model).get_params(deep=False)
     own["task_loss"] = own.get("loss")
     names = structure.space().get_params(deep=False)
     params = {name: own[name] for name in names if name in own}

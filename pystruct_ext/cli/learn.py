@@ -67,13 +67,13 @@ def _learn(structure: Structure, args: argparse.Namespace) -> int:
     if examples.y is None:
         raise ValueError(f"{' '.join(paths)}: {examples.missing}")
     try:
-        model = _fitted(structure, examples, args, stages)
+        whole, model = _fitted(structure, examples, args, stages)
     except (ValueError, TypeError) as error:
         raise type(error)(naming_flags(structure, one_line(error))) from error
     # What training took is not lost to a signal now; to a second one it is.
     with stages.stage("save"), signals.answer_by("finish"):
         model.save(output)
-    for line in certificate_lines(structure, model):
+    for line in certificate_lines(whole, model):
         stages.say(line)
     ended_by = (model.status_, model.solver_info_.get("ended_by"))
     if "interrupted" not in ended_by and signals.received() is None:
@@ -86,11 +86,15 @@ def _learn(structure: Structure, args: argparse.Namespace) -> int:
 
 def _fitted(
     structure: Structure, examples: Examples, args: argparse.Namespace, stages: Stages
-) -> Any:
-    """A model, trained until it has converged or a signal comes."""
+) -> tuple[Structure, Any]:
+    """A model, trained until it has converged or a signal comes, and what it is one of."""
     model = structure.estimator(**parameter_values(structure, args))
     if structure.prepare is not None:
         examples = structure.prepare(model, examples, args, stages.say)
+    around = structure.wrapped
+    outer = None if around is None else around.wrap(model, args)
+    if around is not None and outer is not None:
+        structure, model = around.structure, outer
     stages.say(f"{'data':<10} {examples.about}")
     with (
         warnings.catch_warnings(record=True) as caught,
@@ -102,4 +106,4 @@ def _fitted(
     for warning in caught:
         if not issubclass(warning.category, InterruptedWarning):
             stages.say(f"warning: {one_line(warning.message)}")
-    return model
+    return structure, model

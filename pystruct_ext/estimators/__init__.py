@@ -21,6 +21,7 @@ from pystruct_ext.estimators.segments import SegmentSVM
 from pystruct_ext.estimators.sequence import SequenceSVM
 from pystruct_ext.estimators.structural import StructuralSVM
 from pystruct_ext.estimators.subclass import SubclassSVM
+from pystruct_ext.estimators.tagged_parser import TaggedParser
 
 __all__ = [
     "AlignmentSVM",
@@ -43,5 +44,6 @@ __all__ = [
     "StructuralSVM",
     "SubclassSVM",
     "adapt",
+    "TaggedParser",
     "c_to_lam",
 ]

@@ -19,6 +19,7 @@ from pystruct_ext.io._ambiguous import (
     write_ambiguous_queries,
 )
 from pystruct_ext.io._brackets import read_brackets, trees_of_lines, write_brackets
+from pystruct_ext.io._clusters import read_clusters
 from pystruct_ext.io._conll import read_conll, write_conll
 from pystruct_ext.io._conllu import (
     Treebank,
@@ -99,6 +100,7 @@ __all__ = [
     "read_ambient",
     "read_ambiguous_queries",
     "read_brackets",
+    "read_clusters",
     "read_conll",
     "read_conllu",
     "read_diversity_qrels",

@@ -302,8 +302,9 @@ def write_conllu(
     path: str | os.PathLike[str],
     treebank: Treebank,
     trees: Sequence[DependencyTree],
+    sentences: Sequence[Sentence] | None = None,
 ) -> None:
-    """Write a treebank with other trees.
+    """Write a treebank with other trees, and perhaps other tags.
 
     Comments, multiword tokens and empty nodes are written as they were read; heads and
     relations come from `trees` ("_" of trees without labels); the column of enhanced
@@ -317,12 +318,15 @@ def write_conllu(
     treebank : Treebank
         What `read_conllu` returned.
     trees : sequence of n DependencyTree
+    sentences : sequence of n Sentence, optional
+        The same words with the tags to write, and fine tags where they have them; by default
+        those that were read.
 
     Raises
     ------
     ValueError
-        If there are not as many trees as sentences, one has a wrong length, or a label is
-        empty or has a tab or line break in it. Nothing is written then.
+        If there are not as many trees or sentences as in the treebank, one has a wrong length,
+        or a label is empty or has a tab or line break in it. Nothing is written then.
     """
     if len(trees) != len(treebank):
         raise ValueError(
@@ -344,8 +348,26 @@ def write_conllu(
             if label not in good:
                 _check_cell(label, f"trees: example {i} has the label")
                 good.add(label)
+    if sentences is not None:
+        if len(sentences) != len(treebank):
+            raise ValueError(
+                f"sentences has {len(sentences)} sentences, but the treebank has "
+                f"{len(treebank)}"
+            )
+        for i, (own, other) in enumerate(
+            zip(treebank.sentences, sentences, strict=True)
+        ):
+            if len(other.tags) != len(own.forms):
+                raise ValueError(
+                    f"sentences: example {i} has {len(other.tags)} tags for "
+                    f"{len(own.forms)} words"
+                )
+            for tag in (*other.tags, *other.fine_tags):
+                if tag not in good:
+                    _check_cell(tag, f"sentences: example {i} has the tag")
+                    good.add(tag)
     labelled = any(tree.labels for tree in trees)
-    write_lines(path, _with_trees(treebank, trees, labelled))
+    write_lines(path, _with_trees(treebank, trees, labelled, sentences))
 
 
 def _check_cell(text: Any, what: str) -> None:
@@ -386,9 +408,13 @@ def sentence_lines(sentence: Sentence, where: str) -> list[str]:
 
 
 def _with_trees(
-    treebank: Treebank, trees: Sequence[DependencyTree], labelled: bool
+    treebank: Treebank,
+    trees: Sequence[DependencyTree],
+    labelled: bool,
+    sentences: Sequence[Sentence] | None,
 ) -> Iterator[str]:
-    for block, tree in zip(treebank.lines, trees, strict=True):
+    tagged = treebank.sentences if sentences is None else sentences
+    for block, tree, words in zip(treebank.lines, trees, tagged, strict=True):
         width = next((len(_cells(x)) for x in block if x and x[0] != "#"), None)
         width = width or next(
             len(c) for x in block if len(c := x.split("\t")) in (2, 3)
@@ -405,6 +431,10 @@ def _with_trees(
                 yield "\t".join(cells)
                 continue
             head = str(tree.heads[t])
+            if sentences is not None:
+                cells[3 if len(cells) == 10 else 1] = words.tags[t]
+                if len(cells) == 10 and words.fine_tags:
+                    cells[4] = words.fine_tags[t]
             if width != 10 and labelled:
                 cells = [
                     str(t + 1), cells[0], "_", cells[1], "_", "_", "_", "_", "_", "_"

@@ -7,6 +7,7 @@ from pystruct_ext.metrics._accuracy import (
     token_accuracy,
     token_confusion,
 )
+from pystruct_ext.metrics._aligned import AlignedReport, aligned_attachment_report
 from pystruct_ext.metrics._alignment import AlignmentReport, alignment_report
 from pystruct_ext.metrics._brackets import BracketReport, bracket_report
 from pystruct_ext.metrics._chunks import ChunkReport, ChunkScore, chunk_f1, chunk_report
@@ -48,6 +49,7 @@ from pystruct_ext.metrics._segments import (
 )
 
 __all__ = [
+    "AlignedReport",
     "AlignmentReport",
     "AttachmentReport",
     "BasePairReport",
@@ -60,6 +62,7 @@ __all__ = [
     "LinkReport",
     "PrecisionRecall",
     "SegmentReport",
+    "aligned_attachment_report",
     "alignment_report",
     "alpha_ndcg",
     "attachment_report",

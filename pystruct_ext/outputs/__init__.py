@@ -18,6 +18,7 @@ from pystruct_ext.outputs.phrase_trees import Tree
 from pystruct_ext.outputs.queries import DiverseQuery
 from pystruct_ext.outputs.rankings import Ranking, RankingQuery, Slate, SwappedPairs
 from pystruct_ext.outputs.sentences import DependencyTree, Sentence
+from pystruct_ext.outputs.tokens import token_spans, tokenize
 
 __all__ = [
     "Clusters",
@@ -40,4 +41,6 @@ __all__ = [
     "grid_graph",
     "hard_blocks",
     "split_into_blocks",
+    "token_spans",
+    "tokenize",
 ]

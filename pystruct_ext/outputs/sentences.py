@@ -194,9 +194,13 @@ def as_sentence(x: Any, where: str) -> Sentence:
     ):
         sentence = Sentence(tuple(t[0] for t in x), tuple(t[1] for t in x))
     else:
+        bare = isinstance(x, str) or (
+            isinstance(x, (list, tuple)) and all(isinstance(t, str) for t in x)
+        )
         raise TypeError(
             f"{where} must be a Sentence, a pair of lists (forms, tags) or a list of "
             f"(form, tag) pairs, got {type(x).__name__}"
+            + ("; words without tags are for TaggedParser" if bare else "")
         )
     n = len(sentence.forms)
     if n == 0:

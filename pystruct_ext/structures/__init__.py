@@ -19,6 +19,7 @@ from pystruct_ext.structures.base import (
     Problem,
     Structure,
     Variant,
+    Wrapped,
     take,
 )
 
@@ -94,7 +95,7 @@ STRUCTURES: Mapping[str, Structure] = _Structures()
 
 
 def structure_of(estimator: Any) -> Structure:
-    """The structure whose estimator class is exactly that of an estimator.
+    """The structure whose estimator class is exactly that of an estimator, or wraps it.
 
     Parameters
     ----------
@@ -118,6 +119,9 @@ def structure_of(estimator: Any) -> Structure:
     for structure in STRUCTURES.values():
         if structure.estimator is type(estimator):
             return structure
+        wrapped = structure.wrapped
+        if wrapped is not None and wrapped.holds(estimator):
+            return wrapped.structure
     known = ", ".join(s.estimator.__name__ for s in STRUCTURES.values())
     raise ValueError(
         f"no structure has the estimator {type(estimator).__name__}; expected one of {known}"
@@ -146,6 +150,7 @@ __all__ = [
     "Problem",
     "Structure",
     "Variant",
+    "Wrapped",
     "structure_of",
     "table",
     "take",

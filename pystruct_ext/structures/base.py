@@ -41,7 +41,8 @@ class Examples:
     take : callable or None
         ``take(index)``: the examples of some records; needed where there are `records`.
     predict_params : mapping
-        More arguments of `predict`, each a list of n, such as ``constraints``.
+        More arguments of `predict`, such as ``constraints``; lists of n where `take` is to
+        choose from them.
     """
 
     X: Any
@@ -55,7 +56,7 @@ class Examples:
     source: Any = None
     records: Sequence[str] = ()
     take: Callable[[Sequence[int]], Examples] | None = None
-    predict_params: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    predict_params: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Problem(NamedTuple):
@@ -138,6 +139,32 @@ def take(problem: Problem, index: Sequence[int]) -> Problem:
 
 
 @dataclass(frozen=True)
+class Wrapped:
+    """Estimators that hold that of a structure, and read and write other files.
+
+    Attributes
+    ----------
+    structure : Structure
+        What the command line knows of them; it is found through the structure they wrap, not
+        by its name.
+    wrap : callable
+        ``wrap(model, args)``: what ``learn`` trains in place of an unfitted model, or None
+        where no flag asks for that.
+    holds : callable
+        ``holds(estimator)``: whether an estimator is one of them.
+    """
+
+    structure: Structure
+    wrap: Callable[[Any, argparse.Namespace], Any | None]
+    holds: Callable[[Any], bool]
+
+
+def itself(model: Any) -> Any:
+    """The model."""
+    return model
+
+
+@dataclass(frozen=True)
 class Structure:
     """A structure: how the command line, the tests and the documents deal with it.
 
@@ -193,6 +220,10 @@ class Structure:
         ``inspect(model, top)``: lines about the largest weights; `top` says how many.
     display : mapping
         Name of a picture to ``draw(model, examples) -> Display``, drawn.
+    wrapped : Wrapped or None
+        Estimators around `estimator` that ``learn`` offers, too.
+    part : callable
+        ``part(model)``: the estimator whose space is a `space`, of one that holds it.
     """
 
     name: str
@@ -217,10 +248,22 @@ class Structure:
     describe: Callable[[Any], list[str]] | None = None
     inspect: Callable[[Any, int], list[str]] | None = None
     display: Mapping[str, Callable[[Any, Examples], Any]] = field(default_factory=dict)
+    wrapped: Wrapped | None = None
+    part: Callable[[Any], Any] = itself
 
     def problem(self, rng: np.random.Generator) -> Problem:
         """What `sample` draws, with its arguments of `fit`."""
         return Problem(*self.sample(rng))
 
 
-__all__ = ["Examples", "Option", "Problem", "Say", "Structure", "Variant", "take"]
+__all__ = [
+    "Examples",
+    "Option",
+    "Problem",
+    "Say",
+    "Structure",
+    "Variant",
+    "Wrapped",
+    "itself",
+    "take",
+]

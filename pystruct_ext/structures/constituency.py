@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from pystruct_ext.io import (
 from pystruct_ext.metrics import bracket_report
 from pystruct_ext.outputs import Sentence, Tree
 from pystruct_ext.spaces import ConstituencySpace
+from pystruct_ext.structures import _tagged
 from pystruct_ext.structures.base import Examples, Say, Structure
 from pystruct_ext.structures.samples import constituency as problems
 from pystruct_ext.utils.listed import listed
@@ -31,14 +33,38 @@ def read(*paths: str, on_error: str = "raise") -> Examples:
         path = paths[0]
         # Pipes cannot be read twice.
         lines = list(read_lines(path))
-        first = next((text.strip() for _, text in lines if text.strip()), "(")
-        # "(/-LRB-" is a word and its tag.
-        if not first.startswith("(") or first.startswith("(/"):
-            return _tagged(path, lines, first, on_error)
-        records, trees = trees_of_lines(lines, path, on_error)
-        return _examples([tree.sentence() for tree in trees], trees, records)
+        try:
+            return _of_lines(lines, path, on_error)
+        except ValueError as error:
+            if _is_trees(lines) or _tagged.plain_sentences(lines) is None:
+                raise
+            raise ValueError(f"{error}; {_tagged.HINT}") from error
     trees = read_brackets(list(paths), on_error=on_error)
     return _examples([tree.sentence() for tree in trees], trees, ())
+
+
+def _first(lines: _tagged.Lines) -> str:
+    return next((text.strip() for _, text in lines if text.strip()), "(")
+
+
+def _of_lines(lines: _tagged.Lines, path: str, on_error: str) -> Examples:
+    """Trees, or words with tags."""
+    first = _first(lines)
+    # "(/-LRB-" is a word and its tag.
+    if not first.startswith("(") or first.startswith("(/"):
+        return _words_and_tags(path, lines, first, on_error)
+    records, trees = trees_of_lines(lines, path, on_error)
+    return _examples([tree.sentence() for tree in trees], trees, records)
+
+
+def _is_trees(lines: _tagged.Lines) -> bool:
+    """Whether lines begin as a tree does, not as text in brackets."""
+    return re.match(r"\(\s*(?:[^\s()]*\s*(?:\(|$))", _first(lines)) is not None
+
+
+def _has_format(lines: _tagged.Lines) -> bool:
+    """Whether lines are trees, or words with tags after slashes."""
+    return _is_trees(lines) or all(_split(token) for token in _first(lines).split())
 
 
 def _examples(
@@ -68,7 +94,7 @@ def _examples(
     )
 
 
-def _tagged(
+def _words_and_tags(
     path: str, lines: Sequence[tuple[int, str]], first: str, on_error: str
 ) -> Examples:
     """Lines of word/TAG, or columns: word and tag, or CoNLL-U."""
@@ -132,6 +158,20 @@ def prepare(
     return examples
 
 
+def adapt(model: Any, examples: Examples) -> Examples:
+    """What a parser without a tagger reads has tags; trees have what they have."""
+    if examples.y is None:
+        _tagged.require_tags(examples.X)
+    return examples
+
+
+def _tagged_writer(
+    examples: Examples, sentences: Sequence[Sentence]
+) -> Callable[[str, Any], None]:
+    """Brackets hold the predicted tags."""
+    return write_brackets
+
+
 def report(examples: Examples, predicted: Any, model: Any) -> dict[str, Any]:
     """Labelled brackets."""
     return {"brackets": bracket_report(examples.y, predicted)}
@@ -149,7 +189,7 @@ def _draw(model: Any, examples: Examples) -> Any:
     return TreeDisplay.from_estimator(model, examples.X, examples.y)
 
 
-STRUCTURE = Structure(
+_PARSER = Structure(
     name="constituency",
     estimator=ConstituencySVM,
     space=ConstituencySpace,
@@ -162,9 +202,12 @@ STRUCTURE = Structure(
     write=write,
     report=report,
     prepare=prepare,
+    adapt=adapt,
     describe=describe,
     display={"tree": _draw},
     sample=problems.sample,
     small={"bits": 6, "split_bits": 6},
     samples=problems.VARIANTS,
 )
+
+STRUCTURE = _tagged.wrapped(_PARSER, _of_lines, _tagged_writer, _has_format)

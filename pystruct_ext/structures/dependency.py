@@ -3,21 +3,39 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from pystruct_ext.estimators import DependencySVM
-from pystruct_ext.io import Treebank, read_conllu, sentence_lines, write_conllu
+from pystruct_ext.io import (
+    Treebank,
+    conllu_of_lines,
+    read_conllu,
+    read_lines,
+    sentence_lines,
+    write_conllu,
+)
 from pystruct_ext.metrics import attachment_report
 from pystruct_ext.outputs import DependencyTree, Sentence
 from pystruct_ext.spaces import DependencySpace
+from pystruct_ext.structures import _tagged
 from pystruct_ext.structures.base import Examples, Option, Say, Structure
 from pystruct_ext.structures.samples import dependency as problems
 
 
 def read(path: str, on_error: str = "raise") -> Examples:
     """CoNLL-U, or columns word, tag and perhaps head; a file or a folder."""
-    return _examples(read_conllu(path, on_error))
+    if path != "-" and Path(path).is_dir():
+        return _examples(read_conllu(path, on_error))
+    # Pipes cannot be read twice.
+    lines = list(read_lines(path))
+    try:
+        return _examples(conllu_of_lines(lines, path, on_error))
+    except ValueError as error:
+        if _tagged.plain_sentences(lines) is None:
+            raise
+        raise ValueError(f"{error}; {_tagged.HINT}") from error
 
 
 def _examples(bank: Treebank) -> Examples:
@@ -29,6 +47,7 @@ def _examples(bank: Treebank) -> Examples:
         f"{len(bank)} sentences, {bank.n_words} words",
         lambda out, y: write_conllu(out, bank, y),
         missing="has no heads, expected trees to learn from",
+        source=bank,
         records=bank.records,
         take=lambda index: _examples(bank.take(index)),
     )
@@ -59,6 +78,39 @@ def prepare(
     return examples
 
 
+def adapt(model: Any, examples: Examples) -> Examples:
+    """What a parser without a tagger reads has tags."""
+    _tagged.require_tags(examples.X, model.space_.tags_)
+    return examples
+
+
+def _tagged_writer(
+    examples: Examples, sentences: Sequence[Sentence]
+) -> Callable[[str, Any], None]:
+    """CoNLL-U with predicted tags, too."""
+    bank = examples.source
+    if bank is None:
+        lines = [
+            _text_lines(x, s, f"X: example {i}")
+            for i, (x, s) in enumerate(zip(examples.X, sentences, strict=True))
+        ]
+        bank = Treebank(list(sentences), None, lines)
+    return lambda out, y: write_conllu(out, bank, y, sentences)
+
+
+def _text_lines(text: Any, sentence: Sentence, where: str) -> list[str]:
+    """CoNLL-U of a sentence of plain text: its words, and where no space is between them."""
+    rows = sentence_lines(sentence, where)
+    if not isinstance(text, str):
+        return [f"# text = {' '.join(text)}", *rows]
+    at = 0
+    for t, word in enumerate(sentence.forms):
+        at = text.index(word, at) + len(word)
+        if at < len(text) and not text[at].isspace():
+            rows[t] = rows[t][:-1] + "SpaceAfter=No"
+    return [f"# text = {text}", *rows]
+
+
 def report(examples: Examples, predicted: Any, model: Any) -> dict[str, Any]:
     """Attachment, with and without punctuation."""
     y = examples.y
@@ -76,7 +128,7 @@ def _draw(model: Any, examples: Examples) -> Any:
     return DependencyDisplay.from_estimator(model, examples.X, examples.y)
 
 
-STRUCTURE = Structure(
+_PARSER = Structure(
     name="dependency",
     estimator=DependencySVM,
     space=DependencySpace,
@@ -88,6 +140,7 @@ STRUCTURE = Structure(
     write=write,
     report=report,
     prepare=prepare,
+    adapt=adapt,
     display={"tree": _draw},
     sample=problems.sample,
     small={"bits": 8, "label_bits": 4},
@@ -103,4 +156,10 @@ STRUCTURE = Structure(
         # --nonprojective has meant the space since the first version.
         Option("--nonprojective-truth", "nonprojective", replaces=True),
     ),
+)
+
+STRUCTURE = _tagged.wrapped(
+    _PARSER,
+    lambda lines, path, on_error: _examples(conllu_of_lines(lines, path, on_error)),
+    _tagged_writer,
 )
