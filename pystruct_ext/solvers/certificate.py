@@ -222,14 +222,24 @@ def recertify(
     weight: NDArray[np.float64] | None,
     w: NDArray[np.floating],
     n_threads: int,
+    prior: NDArray[np.floating] | None = None,
+    tol: float = math.inf,
 ) -> SolverResult:
-    """The result for other weights: the dual bound holds, the primal is their own."""
+    """The result for other weights: the dual bound holds, the primal is their own.
+
+    Weights that are not within `tol` of the optimum have not converged, whatever ended the
+    solve: that a callback chose them is why they are what they are.
+    """
     hinge, _ = oracle.hinge_sum(w, weight=weight, n_threads=n_threads)
     wide = np.asarray(w, dtype=np.float64)
+    if prior is not None:
+        wide = wide - prior
     result.coef = w
     result.primal = 0.5 * lam * float(wide @ wide) + hinge / oracle.n_blocks
     result.gap = result.primal - result.dual
     result.n_oracle_calls += oracle.n_blocks
+    if result.status == "converged" and result.relative_gap > tol:
+        result.status = "callback"
     ids = np.arange(oracle.n_blocks)
     if result.status != "oracle_error" and below_dual(
         oracle, ids, w, result.primal, result.gap

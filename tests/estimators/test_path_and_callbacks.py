@@ -173,6 +173,39 @@ def test_the_restored_model_is_certified_on_its_own():
     assert gap >= 0
 
 
+def test_restored_weights_that_have_not_converged_do_not_say_so():
+    X, y = sequences(40)
+    dev_x, dev_y = sequences(10, seed=1)
+    scores = iter([1.0] + 1000 * [0.0])  # the first epoch is the best
+    dev = HeldOutScore(dev_x, dev_y, patience=None, metric=lambda *_: next(scores))
+    model = SequenceSVM(C=1.0, tol=1e-3, dtype="float64", callback=dev).fit(X, y)
+    assert dev.best_epoch_ == 1
+    # The solve itself did converge: its bound is the optimum to a thousandth.
+    optimum = SequenceSVM(C=1.0, tol=1e-4, dtype="float64").fit(X, y)
+    assert model.dual_objective_ >= optimum.dual_objective_ * (1 - 2e-3)
+    assert model.primal_objective_ == pytest.approx(objective(model, X, y), rel=1e-9)
+    assert model.relative_gap_ > 1e-3
+    assert model.status_ == "callback"
+
+
+def test_early_stopping_of_averaged_weights():
+    X, y = sequences(40)
+    dev_x, dev_y = sequences(10, seed=1)
+    dev = HeldOutScore(dev_x, dev_y, patience=2)
+    solver = BCFW(average=True, check_every=1000)
+    model = SequenceSVM(C=0.5, dtype="float64", solver=solver, callback=dev).fit(X, y)
+    assert model.status_ == "callback"
+    assert model.n_iter_ == dev.best_epoch_ + 2
+    assert model.score(dev_x, dev_y) == pytest.approx(dev.best_score_)
+    assert model.primal_objective_ == pytest.approx(objective(model, X, y), rel=1e-9)
+    # The weights are the average of the best epoch: what as many epochs give.
+    with pytest.warns(ConvergenceWarning):
+        again = SequenceSVM(
+            C=0.5, dtype="float64", solver=solver, max_iter=dev.best_epoch_
+        ).fit(X, y)
+    np.testing.assert_array_equal(again.coef_, model.coef_)
+
+
 def test_held_out_score_without_restoring():
     X, y = sequences(40)
     dev_x, dev_y = sequences(10, seed=1)
