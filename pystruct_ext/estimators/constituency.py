@@ -48,7 +48,8 @@ n_iter_, n_oracle_calls_, history_
     counted with the weight of its tree.
 
     Memory of a fit: 16 bytes per word, two times the weights (``2^bits K`` numbers of 4
-    bytes for K labels, 64 MiB for 64 of them and rich features), and the working set, about 16 bytes per word and cut.
+    bytes for K labels, 64 MiB for 64 of them and rich features), and the working set, about
+    16 bytes per word and cut.
 
     Examples
     --------

@@ -240,7 +240,8 @@ class ConstituencySpace(CompiledSpace):
         if not hasattr(self, "size_psi_"):
             return
         fitted = Fitted(self)
-        fitted.equal("rich_", self.features == "rich")
+        fitted.boolean("rich_")
+        fitted.one_of("rich_", (self.features == "rich",))
         k = fitted.labels("labels_", at_least=1, kind=str)
         fitted.one_of("root_", tuple(self.labels_))
         fitted.equal("stride_", padded(k))
