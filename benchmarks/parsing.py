@@ -1,6 +1,6 @@
 """Parsing: decodes per second against peers, and training on treebanks.
 
-    python benchmarks/parsing.py [--quick] [--no-training]
+    python benchmarks/parsing.py [--quick] [--no-training] [--constituency]
 
 Decoders get scores; one thread each. Training is compared with the averaged perceptron and
 MIRA on the same features; every C and number of epochs is chosen on the development part.
@@ -21,7 +21,7 @@ from _common import data_folder, show_table, timed
 from pystruct_ext import ConstituencySVM, DependencySVM
 from pystruct_ext.io import read_brackets, read_conllu
 from pystruct_ext.metrics import attachment_report, bracket_report
-from pystruct_ext.solvers import Perceptron
+from pystruct_ext.solvers import BCFW, Perceptron
 from pystruct_ext.spaces import ConstituencySpace
 from pystruct_ext.spaces._kernels import decoders as _decoders
 from pystruct_ext.spaces.decoders import best_dependencies, best_spans
@@ -234,13 +234,25 @@ def constituency(quick):
     rows.append(
         row_of("treebank PCFG, relative frequencies", "", seconds, None, report)
     )
+    averaged, mira = BCFW(average=True), Perceptron(variant="mira")
+    basic = {"features": "basic"}
+    grammar = {"model": "grammar", "solver": averaged}
     settings = [
-        ("spans, SVM", {"model": "spans"}, "C", (0.03, 0.1, 0.3)),
+        ("spans, SVM", {"solver": averaged, "max_iter": 10}, "C", (0.1, 0.2)),
         ("spans, averaged perceptron", {"solver": "perceptron"}, "max_iter", (5, 10)),
-        ("spans, MIRA", {"solver": Perceptron(variant="mira")}, "max_iter", (5, 10)),
+        ("spans, MIRA", {"solver": mira}, "max_iter", (5, 10)),
+        ("grammar and spans, SVM", {**grammar, "max_iter": 6}, "C", (0.1,)),
+        ("basic spans, SVM", {**basic, "max_iter": 30}, "C", (0.03, 0.1, 0.3)),
         (
-            "grammar and spans, SVM",
-            {"model": "grammar", "max_iter": 10},
+            "basic spans, averaged perceptron",
+            {**basic, "solver": "perceptron"},
+            "max_iter",
+            (5, 10),
+        ),
+        ("basic spans, MIRA", {**basic, "solver": mira}, "max_iter", (5, 10)),
+        (
+            "basic grammar and spans, SVM",
+            {**basic, "model": "grammar", "max_iter": 10},
             "C",
             (0.03, 0.1),
         ),
@@ -254,7 +266,7 @@ def constituency(quick):
     for label, fixed, key, values in settings:
         best = None
         for value in values[:1] if quick else values:
-            model = ConstituencySVM(**{"max_iter": 30, **fixed})
+            model = ConstituencySVM(**fixed)
             seconds = fit(model, X, train, **{key: value})
             score = quality(model.predict, "dev").f1
             print(f"  {label} {key}={value}: {seconds:.1f} s, dev F1 {score:.4f}")
@@ -302,7 +314,11 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true", help="one setting per learner")
     parser.add_argument("--no-training", action="store_true")
+    parser.add_argument("--constituency", action="store_true", help="this part only")
     args = parser.parse_args()
+    if args.constituency:
+        constituency(args.quick)
+        return
     decoders(args.quick)
     if args.no_training:
         return

@@ -26,7 +26,8 @@ class ConstituencySVM(BaseStructuralSVM):
     ----------
     C : float, default=0.1
         Weight of the sum of hinges.
-    model, horizontal, vertical, span_features, splits, bits, split_bits, max_length, dtype
+    model, horizontal, vertical, span_features, splits, features, bits, split_bits, \
+max_length, dtype
         See `ConstituencySpace`.
     solver, tol, max_iter, max_time, n_jobs, random_state, verbose, callback
         See `StructuralSVM`.
@@ -47,7 +48,8 @@ n_iter_, n_oracle_calls_, history_
     counted with the weight of its tree.
 
     Memory of a fit: 16 bytes per word, two times the weights (``2^bits K`` numbers of 4
-    bytes for K labels), and the working set, about 16 bytes per word and cut.
+    bytes for K labels, 64 MiB for 64 of them and rich features), and the working set, about
+    16 bytes per word and cut.
 
     Examples
     --------
@@ -70,8 +72,9 @@ n_iter_, n_oracle_calls_, history_
         vertical: int = 1,
         span_features: bool = True,
         splits: bool = True,
-        bits: int = 16,
-        split_bits: int = 18,
+        features: str = "rich",
+        bits: int | None = None,
+        split_bits: int | None = None,
         max_length: int = 150,
         dtype: str = "float32",
         solver: str | Solver = "bcfw",
@@ -91,10 +94,17 @@ n_iter_, n_oracle_calls_, history_
         self.vertical = vertical
         self.span_features = span_features
         self.splits = splits
+        self.features = features
         self.bits = bits
         self.split_bits = split_bits
         self.max_length = max_length
         self.dtype = dtype
+
+    def check_loaded(self) -> None:
+        """Raise unless the fitted attributes fit together; called after loading."""
+        super().check_loaded()
+        # Files of before there were two sets are of the basic one.
+        self.features = self.space_.features
 
     def _default_metric(
         self, y_true: Any, y_pred: Any, sample_weight: NDArray | None = None

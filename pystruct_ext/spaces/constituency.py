@@ -78,10 +78,16 @@ class ConstituencySpace(CompiledSpace):
     span_features : bool, default=True
         "grammar" only: score the labels of spans, too, as the "spans" model does.
     splits : bool, default=True
-        "spans" only: score the points where parts are joined.
-    bits, split_bits : int, default=16, 18
+        Score the points where parts are joined; of "grammar", with span features that are
+        "rich" only.
+    features : {"rich", "basic"}, default="rich"
+        "rich" adds words and tags further out and in at both ends of a span, the tags
+        anywhere in it, by themselves and with the first tag and the one before the span,
+        and more about splits. "basic" is faster and takes less memory.
+    bits, split_bits : int or None, default=None
         Span features are hashed to ``2 ** bits`` rows of weights over labels, those of
-        splits to ``2 ** split_bits`` weights.
+        splits to ``2 ** split_bits`` weights. None: 18 and 20 for rich features, 16 and 18
+        for basic ones.
     max_length : int, default=150
         Longest sentence; tables need ``n^2 (K + 3) w`` bytes for n words, K labels and
         weights of w bytes, ``n^3 w`` more with splits, and ``n^2 / 2 * S (w + 12)`` for a
@@ -126,8 +132,9 @@ class ConstituencySpace(CompiledSpace):
         vertical: int = 1,
         span_features: bool = True,
         splits: bool = True,
-        bits: int = 16,
-        split_bits: int = 18,
+        features: str = "rich",
+        bits: int | None = None,
+        split_bits: int | None = None,
         max_length: int = 150,
         dtype: str = "float32",
     ) -> None:
@@ -136,6 +143,7 @@ class ConstituencySpace(CompiledSpace):
         self.vertical = vertical
         self.span_features = span_features
         self.splits = splits
+        self.features = features
         self.bits = bits
         self.split_bits = split_bits
         self.max_length = max_length
@@ -172,21 +180,36 @@ class ConstituencySpace(CompiledSpace):
 
     def _set_sizes(self) -> None:
         self.stride_ = padded(len(self.labels_))
+        # Files of before there were two sets do not have it.
+        self.rich_ = self.features == "rich"
         self.size_psi_ = self._size()
+
+    def _table_bits(self) -> tuple[int, int]:
+        """Bits of the tables of span features and of splits."""
+        default = (18, 20) if self.features == "rich" else (16, 18)
+        bits = default[0] if self.bits is None else self.bits
+        split_bits = default[1] if self.split_bits is None else self.split_bits
+        return bits, split_bits
+
+    def _scores_splits(self) -> bool:
+        rich_spans = self.span_features and self.features == "rich"
+        return bool(self.splits and (self.model == "spans" or rich_spans))
 
     def _size(self) -> int:
         scored = self.model == "spans" or self.span_features
-        size = (self.stride_ << self.bits) if scored else 0
+        bits, split_bits = self._table_bits()
+        size = (self.stride_ << bits) if scored else 0
+        if self._scores_splits():
+            size += 1 << split_bits
         if self.grammar_ is not None:
             g = self.grammar_
             size += len(g.rules) + len(g.lexical) + len(g.symbols)
-        elif self.splits:
-            size += 1 << self.split_bits
         return size
 
     def _check_parameters(self) -> None:
         for name, allowed in (
             ("model", ("spans", "grammar")),
+            ("features", ("rich", "basic")),
             ("dtype", ("float32", "float64")),
         ):
             if getattr(self, name) not in allowed:
@@ -202,6 +225,8 @@ class ConstituencySpace(CompiledSpace):
             ("max_length", 1, 1000),
         ):
             value = getattr(self, name)
+            if value is None and name in ("bits", "split_bits"):
+                continue
             if not (isinstance(value, (int, np.integer)) and low <= value <= high):
                 raise ValueError(
                     f"{name} must be an integer in {low} .. {high}, got {value!r}"
@@ -209,10 +234,14 @@ class ConstituencySpace(CompiledSpace):
 
     def check_loaded(self) -> None:
         """Raise unless the fitted attributes are what fitting makes; see `Fitted`."""
+        if hasattr(self, "size_psi_") and not hasattr(self, "rich_"):
+            self.features, self.rich_ = "basic", False
         self._check_parameters()
         if not hasattr(self, "size_psi_"):
             return
         fitted = Fitted(self)
+        fitted.boolean("rich_")
+        fitted.one_of("rich_", (self.features == "rich",))
         k = fitted.labels("labels_", at_least=1, kind=str)
         fitted.one_of("root_", tuple(self.labels_))
         fitted.equal("stride_", padded(k))
@@ -261,7 +290,7 @@ class ConstituencySpace(CompiledSpace):
         need = n**2 * (self.stride_ + 3) * size
         if self.grammar_ is not None:
             need += n**2 // 2 * len(self.grammar_.symbols) * (size + 12)
-        elif self.splits:
+        if self._scores_splits():
             need += n**3 * size
         raise ValueError(
             f"X: example {i} has {n} words, more than max_length={self.max_length}; it "
@@ -307,11 +336,14 @@ class ConstituencySpace(CompiledSpace):
     def bind(self, packed: PackedParses) -> Oracle:
         """The oracle over packed sentences."""
         dtype = np.dtype(self.dtype)
+        bits, split_bits = self._table_bits()
         arrays: dict[str, Any] = {
             "offsets": packed.offsets,
             "tokens": packed.tokens,
-            "bits": self.bits,
-            "split_bits": self.split_bits,
+            "bits": bits,
+            "split_bits": split_bits,
+            "rich": bool(self.rich_),
+            "use_splits": self._scores_splits(),
             "use_features": self.model == "spans" or bool(self.span_features),
             "n_labels": len(self.labels_),
             "stride": self.stride_,
@@ -322,7 +354,6 @@ class ConstituencySpace(CompiledSpace):
             "codes": packed.codes,
         }
         if self.grammar_ is None:
-            arrays["use_splits"] = bool(self.splits)
             return _constituency.SPANS.bind(arrays, dtype)
         arrays.update(self.grammar_.arrays())
         arrays["word_tag"] = packed.word_tag

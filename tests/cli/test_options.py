@@ -64,6 +64,7 @@ FLAGS = {
         "--model grammar": ("model", "grammar"),
         "--horizontal 2": ("horizontal", 2),
         "--vertical 2": ("vertical", 2),
+        "--features basic": ("features", "basic"),
         "--bits 9": ("bits", 9),
     },
     "folding": {
@@ -107,7 +108,7 @@ DEFAULTS = {
     "sequence": {"C": 0.1, "tol": 0.01, "solver": "bcfw", "random_state": 0},
     "segments": {"C": 0.1, "loss": "segments", "outside": "O", "max_length": None},
     "dependency": {"C": 0.03, "labelled": True, "projective": True, "bits": 22},
-    "constituency": {"C": 0.1, "model": "spans", "horizontal": 1, "bits": 16},
+    "constituency": {"C": 0.1, "model": "spans", "horizontal": 1},
     "folding": {"C": 0.001, "prior": "energy", "canonical": True, "false_cost": 0.1},
     "alignment": {"C": 0.1, "mode": "global", "window": 0},
     "ranking": {"C": 1.0, "tol": None, "loss": "ndcg", "top": 10, "solver": "auto"},

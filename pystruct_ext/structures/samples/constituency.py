@@ -46,11 +46,21 @@ _SMALL = {"bits": 6, "split_bits": 6}
 VARIANTS = (
     Variant("spans", _SMALL, constituency((1, 2, 3), ["A", "B"])),
     Variant(
+        "spans-basic",
+        {"features": "basic", **_SMALL},
+        constituency((1, 2, 3), ["A", "B"]),
+    ),
+    Variant(
         "spans-no-splits", {"splits": False, **_SMALL}, constituency((4, 3), ["A"])
     ),
     Variant(
         "grammar",
         {"model": "grammar", **_SMALL},
+        constituency((1, 3, 5, 6, 4), ["A", "B"]),
+    ),
+    Variant(
+        "grammar-basic",
+        {"model": "grammar", "features": "basic", **_SMALL},
         constituency((1, 3, 5, 6, 4), ["A", "B"]),
     ),
     Variant(

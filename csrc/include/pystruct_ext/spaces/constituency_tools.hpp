@@ -73,14 +73,16 @@ Hypergraph forest(const GrammarSpace<R>& space, const typename GrammarSpace<R>::
               {-1, -1, (space.n_rules + e) * n,
                static_cast<double>(s.weights[idx(space.n_rules + e)])});
       }
-      for (int32_t k = a + 1; k < b; ++k)
+      for (int32_t k = a + 1; k < b; ++k) {
+        const R joint = space.split_of(s, n, a, k, b);
         for (int32_t r = 0; r < space.n_rules; ++r) {
           const int32_t left = node[idx(space.cell(n, a, k) * S + space.rule_left[r])];
           const int32_t right = node[idx(space.cell(n, k, b) * S + space.rule_right[r])];
           if (left < 0 || right < 0) continue;
           found[idx(space.rule_parent[r])].push_back(
-              {left, right, r * n + k, static_cast<double>(s.weights[idx(r)])});
+              {left, right, r * n + k, static_cast<double>(s.weights[idx(r)] + joint)});
         }
+      }
       const R* pot = space.scores.at(s.spans, n, a, b);
       for (int32_t x = 0; x < S; ++x) {
         if (found[idx(x)].empty()) continue;

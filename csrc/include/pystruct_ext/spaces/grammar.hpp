@@ -2,9 +2,10 @@
 // Koller and Manning 2004; Tsochantaridis et al. 2005), parsed by CKY.
 //
 //   <w, psi(x, y)> = sum of rules + sum of lexical rules + root symbol + sum of span labels
+//                    + sum of split points
 //
-// Layout of w: label rows (2^bits, stride) if spans are scored, then binary rules, lexical rules
-// (symbol over tag), root symbols.
+// Layout of w: label rows (2^bits, stride) if spans are scored, split weights (2^split_bits) if those
+// are, then binary rules, lexical rules (symbol over tag), root symbols.
 // Code: the derivation in preorder, 2n - 1 pairs: (rule, split) of inner nodes, (n_rules + lexical
 // rule, -1) of leaves; all -1 where the grammar has no derivation.
 //
@@ -28,6 +29,7 @@ struct GrammarSpace {
 
   SpanScores<R> scores;
   const int32_t* codes = nullptr;         // truth
+  bool use_splits = false;
   int32_t n_symbols = 0, n_rules = 0, n_lexical = 0;
   const int32_t* symbol_label = nullptr;  // (n_symbols,) label, or -1: not a constituent
   const uint8_t* is_root = nullptr;       // (n_symbols,) whether it may cover a sentence
@@ -44,7 +46,7 @@ struct GrammarSpace {
   };
   struct Scratch {
     typename SpanScores<R>::Buffers spans;
-    AlignedBuffer<R> weights, chart;
+    AlignedBuffer<R> weights, chart, split, split_part;
     AlignedBuffer<Back> back;
     AlignedBuffer<int32_t> active, n_active;
     SparseSink sparse;
@@ -57,6 +59,9 @@ struct GrammarSpace {
       const std::size_t cells = static_cast<std::size_t>(longest * (longest + 1) / 2);
       const std::size_t k = static_cast<std::size_t>(s.n_symbols);
       weights.reserve(static_cast<std::size_t>(s.n_rules + s.n_lexical) + k);
+      const std::size_t m = static_cast<std::size_t>(longest) + 1;
+      if (s.use_splits) split.reserve(m * m * m);
+      if (s.use_splits && s.scores.features.rich) split_part.reserve(m * m);
       chart.reserve(cells * k);
       back.reserve(cells * k);
       active.reserve(cells * k);
@@ -66,7 +71,14 @@ struct GrammarSpace {
 
   static std::size_t idx(int64_t k) noexcept { return static_cast<std::size_t>(k); }
   int64_t n_blocks() const noexcept { return scores.n; }
-  int64_t first_rule() const noexcept { return scores.n_rows() * scores.stride; }
+  int64_t first_split() const noexcept { return scores.n_rows() * scores.stride; }
+  int64_t first_rule() const noexcept {
+    return first_split() + (use_splits ? int64_t{1} << scores.features.split_bits : 0);
+  }
+  // Score of joining [a, k) and [k, b).
+  R split_of(const Scratch& s, int32_t n, int32_t a, int32_t k, int32_t b) const noexcept {
+    return use_splits ? s.split[idx((int64_t{a} * (n + 1) + k) * (n + 1) + b)] : R(0);
+  }
   int64_t n_grammar_weights() const noexcept {
     return int64_t{n_rules} + n_lexical + n_symbols;
   }
@@ -82,6 +94,9 @@ struct GrammarSpace {
 
   void load(const R* w, int64_t i, Scratch& s) const noexcept {
     R check = scores.load(w, i, s.spans);
+    if (use_splits)
+      check += scores.load_splits(w + first_split(), i, scores.length(i) + 1, s.split.data(),
+                                  s.split_part.data());
     const R* g = w + first_rule();
     for (int64_t k = 0; k < n_grammar_weights(); ++k) {
       s.weights[idx(k)] = g[k];
@@ -143,9 +158,10 @@ struct GrammarSpace {
           const R* left = s.chart.data() + cl * n_symbols;
           const R* right = s.chart.data() + cr * n_symbols;
           const int32_t* active = s.active.data() + cl * n_symbols;
+          const R joint = split_of(s, n, a, k, b);
           for (int32_t q = 0; q < s.n_active[idx(cl)]; ++q) {
             const int32_t x = active[q];
-            const R v = left[x];
+            const R v = left[x] + joint;
             for (int32_t r = rule_first[x]; r < rule_first[x + 1]; ++r) {
               const R total = v + right[rule_right[r]] + w[r];
               const int32_t p = rule_parent[r];
@@ -228,8 +244,9 @@ struct GrammarSpace {
     const int32_t n = scores.length(i);
     double sum = static_cast<double>(
         s.weights[idx(n_rules + n_lexical + symbol_of(y[0]))]);
-    each_node(i, y, [&](int32_t a, int32_t b, int32_t rule, int32_t) {
+    each_node(i, y, [&](int32_t a, int32_t b, int32_t rule, int32_t split) {
       sum += static_cast<double>(s.weights[idx(rule)]);
+      if (split >= 0) sum += static_cast<double>(split_of(s, n, a, split, b));
       const int32_t l = symbol_label[symbol_of(rule)];
       if (l >= 0) sum += static_cast<double>(scores.at(s.spans, n, a, b)[l]);
     });
@@ -247,8 +264,12 @@ struct GrammarSpace {
   }
 
   template <class Sink>
-  void emit(int64_t i, int32_t a, int32_t b, int32_t rule, double v, Sink& sink) const noexcept {
+  void emit(int64_t i, int32_t a, int32_t b, int32_t rule, int32_t split, double v,
+            Sink& sink) const noexcept {
     sink(first_rule() + rule, v);
+    if (use_splits && split >= 0)
+      scores.features.split(scores.words(i), a, split, b,
+                            [&](int64_t j) { sink(first_split() + j, v); });
     const int32_t l = symbol_label[symbol_of(rule)];
     if (l >= 0) scores.emit(i, a, b, l, v, sink);
   }
@@ -260,8 +281,8 @@ struct GrammarSpace {
   template <class Sink>
   void psi(int64_t i, const int32_t* y, double v, Sink& sink) const noexcept {
     emit_root(y, v, sink);
-    each_node(i, y, [&](int32_t a, int32_t b, int32_t rule, int32_t) {
-      emit(i, a, b, rule, v, sink);
+    each_node(i, y, [&](int32_t a, int32_t b, int32_t rule, int32_t split) {
+      emit(i, a, b, rule, split, v, sink);
     });
   }
 
@@ -276,12 +297,12 @@ struct GrammarSpace {
   // Nodes of y that z does not have.
   template <class Sink>
   void only(int64_t i, const int32_t* y, const int32_t* z, double v, Sink& sink) const noexcept {
-    each_node(i, y, [&](int32_t a, int32_t b, int32_t rule, int32_t) {
+    each_node(i, y, [&](int32_t a, int32_t b, int32_t rule, int32_t split) {
       bool shared = false;
-      each_node(i, z, [&](int32_t c, int32_t d, int32_t other, int32_t) {
-        shared = shared || (a == c && b == d && rule == other);
+      each_node(i, z, [&](int32_t c, int32_t d, int32_t other, int32_t where) {
+        shared = shared || (a == c && b == d && rule == other && (!use_splits || split == where));
       });
-      if (!shared) emit(i, a, b, rule, v, sink);
+      if (!shared) emit(i, a, b, rule, split, v, sink);
     });
   }
 
@@ -298,6 +319,8 @@ struct GrammarSpace {
   void clear(int64_t i, Scratch& s) const noexcept {
     scores.clear(i, s.spans);
     std::fill(s.weights.data(), s.weights.data() + n_grammar_weights(), R(0));
+    const int64_t m = scores.length(i) + 1;
+    if (use_splits) std::fill(s.split.data(), s.split.data() + m * m * m, R(0));
     s.finite = true;
   }
   void add_parts(int64_t i, double a, const R* parts, Scratch& s) const noexcept {
@@ -308,6 +331,7 @@ struct GrammarSpace {
   void fields(F& f) {
     scores.fields(f);
     f.array("codes", codes, "4*n_words-2*n", "-1..", kOptional);
+    f.number("use_splits", use_splits, "0..1");
     f.number("n_symbols", n_symbols, "1..1073741824");
     f.number("n_rules", n_rules, "0..1073741823");
     f.number("n_lexical", n_lexical, "0..1073741823");
@@ -326,6 +350,8 @@ struct GrammarSpace {
     const int64_t longest = longest_block(scores.offsets, scores.n);
     if (!table_fits(longest + 1, longest + 1, n_symbols))
       return "the chart of the longest sentence is too large";
+    if (use_splits && !table_fits(longest + 1, longest + 1, longest + 1))
+      return "the splits of the longest sentence are too large";
     for (int32_t x = 0; x < n_symbols; ++x)
       for (int32_t r = rule_first[x]; r < rule_first[x + 1]; ++r)
         if (rule_left[r] != x) return "rule_left must be sorted, as rule_first says";

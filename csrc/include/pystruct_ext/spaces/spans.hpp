@@ -201,7 +201,7 @@ struct SpanSpace {
 
   struct Scratch {
     typename SpanScores<R>::Buffers spans;
-    AlignedBuffer<R> split, real, table;
+    AlignedBuffer<R> split, split_part, real, table;
     AlignedBuffer<int32_t> gold;
     SparseSink sparse;
     bool finite = true;
@@ -213,6 +213,7 @@ struct SpanSpace {
       const std::size_t m = static_cast<std::size_t>(longest) + 1;
       const std::size_t st = static_cast<std::size_t>(row_stride(longest));
       if (s.use_splits) split.reserve(m * m * st);
+      if (s.use_splits && s.scores.features.rich) split_part.reserve(m * m);
       real.reserve(m * st);
       table.reserve(3 * m * st);
       gold.reserve(m * m);
@@ -247,20 +248,9 @@ struct SpanSpace {
 
   void load(const R* w, int64_t i, Scratch& s) const noexcept {
     R check = scores.load(w, i, s.spans);
-    if (use_splits) {
-      const int32_t len = scores.length(i);
-      const int64_t st = row_stride(len);
-      const R* v = w + n_label_weights();
-      const SpanToken* x = scores.words(i);
-      for (int32_t a = 0; a < len; ++a)
-        for (int32_t k = a + 1; k < len; ++k)
-          for (int32_t b = k + 1; b <= len; ++b) {
-            R sum = 0;
-            scores.features.split(x, a, k, b, [&](int64_t j) { sum += v[j]; });
-            s.split[idx((int64_t{a} * (len + 1) + k) * st + b)] = sum;
-            check += sum * R(0);
-          }
-    }
+    if (use_splits)
+      check += scores.load_splits(w + n_label_weights(), i, row_stride(scores.length(i)),
+                                  s.split.data(), s.split_part.data());
     s.finite = check == 0;
   }
 

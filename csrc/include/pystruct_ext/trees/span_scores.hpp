@@ -39,8 +39,9 @@ struct SpanScores {
   int64_t n_rows() const noexcept { return use_features ? int64_t{1} << features.bits : 0; }
 
   struct Buffers {
-    AlignedBuffer<R> pot, left, right;
+    AlignedBuffer<R> pot, left, right, inside;
     AlignedBuffer<int64_t> index;
+    AlignedBuffer<int32_t> before;
     void reserve(const SpanScores& s) {
       int64_t longest = 1;
       for (int64_t i = 0; i < s.n; ++i)
@@ -51,6 +52,9 @@ struct SpanScores {
       left.reserve(m * st);
       right.reserve(m * st);
       index.reserve(64);
+      if (!s.features.rich) return;
+      inside.reserve(st);
+      before.reserve(m);
     }
   };
 
@@ -94,7 +98,33 @@ struct SpanScores {
         for (const int64_t* q = b.index.data(); q < p; ++q) add(out, *q);
         for (int32_t k = 0; k < n_labels; ++k) check += out[k] * R(0);
       }
+    if (features.rich) check += add_inside(x, len, b, add);
     return check;
+  }
+
+  // Adds the scores of the tags in every span: a row for each new tag as the span grows by a word.
+  template <class Add>
+  R add_inside(const SpanToken* x, int32_t len, Buffers& b, const Add& add) const noexcept {
+    R check = 0;
+    R* inside = b.inside.data();
+    for (int32_t t = 0; t < len; ++t) b.before[idx(t)] = same_before(x, t);
+    for (int32_t a = 0; a < len; ++a) {
+      std::fill(inside, inside + stride, R(0));
+      for (int32_t c = a + 1; c <= len; ++c) {
+        if (b.before[idx(c - 1)] < a)
+          features.inside(x, a, c - 1, [&](int64_t j) { add(inside, j); });
+        R* out = b.pot.data() + (int64_t{a} * (len + 1) + c) * stride;
+        for (int32_t k = 0; k < stride; ++k) out[k] += inside[k];
+        for (int32_t k = 0; k < n_labels; ++k) check += out[k] * R(0);
+      }
+    }
+    return check;
+  }
+  // The last word before t with its tag, -1: none.
+  static int32_t same_before(const SpanToken* x, int32_t t) noexcept {
+    int32_t p = t - 1;
+    while (p >= 0 && x[p].tag != x[t].tag) --p;
+    return p;
   }
 
   template <class Sink>
@@ -105,6 +135,48 @@ struct SpanScores {
     features.left(x, a, one);
     features.right(x, c, one);
     features.both(x, a, c, one);
+    if (!features.rich) return;
+    for (int32_t t = a; t < c; ++t)
+      if (same_before(x, t) < a) features.inside(x, a, t, one);
+  }
+
+  // Scores of all joints into split[(a * (len + 1) + k) * row + c]; v: weights of the splits. Returns
+  // 0 if all are finite, else NaN.
+  R load_splits(const R* v, int64_t i, int64_t row, R* split, R* part) const noexcept {
+    const int32_t len = length(i);
+    const SpanToken* x = words(i);
+    R check = 0, sum = 0;
+    const auto add = [&](int64_t j) { sum += v[j]; };
+    if (features.rich)
+      for (int32_t k = 1; k < len; ++k) {
+        sum = 0;
+        features.split_at(x, k, add);
+        const R here = sum;
+        for (int32_t c = k + 1; c <= len; ++c) {
+          sum = here;
+          features.split_to(x, k, c, add);
+          part[int64_t{k} * (len + 1) + c] = sum;
+        }
+      }
+    for (int32_t a = 0; a < len; ++a)
+      for (int32_t k = a + 1; k < len; ++k) {
+        R* out = split + (int64_t{a} * (len + 1) + k) * row;
+        sum = 0;
+        if (features.rich) features.split_from(x, a, k, add);
+        const R first = sum;
+        for (int32_t c = k + 1; c <= len; ++c) {
+          if (features.rich) {
+            sum = first + part[int64_t{k} * (len + 1) + c];
+            features.split_between(x, a, k, c, add);
+          } else {
+            sum = 0;
+            features.split(x, a, k, c, add);
+          }
+          out[c] = sum;
+          check += sum * R(0);
+        }
+      }
+    return check;
   }
 
   R cost_of(int32_t gold, int32_t label) const noexcept {  // -1: none
@@ -161,6 +233,7 @@ struct SpanScores {
     f.array("tokens", features.tokens, "n_words+4*n", "any");
     f.number("bits", features.bits, "1..40");
     f.number("split_bits", features.split_bits, "1..40");
+    f.number("rich", features.rich, "0..1");
     f.number("use_features", use_features, "0..1");
     f.number("n_labels", n_labels, "1..1048576");
     f.number("stride", stride, "n_labels..1048576 by 8");
