@@ -43,7 +43,7 @@ __all__ = [
     "SequenceSVM",
     "StructuralSVM",
     "SubclassSVM",
-    "adapt",
     "TaggedParser",
+    "adapt",
     "c_to_lam",
 ]
