@@ -2,7 +2,10 @@
 //
 // Design. Interior loops are a maximum over the inner pair (k, l): for a fixed k the score splits
 // into a table of the inner pair, indexed by l, and a table of sizes, stored backwards, so that the
-// maximum over l runs over contiguous memory and is vectorised. Multibranch loops are row updates
+// maximum over l runs over contiguous memory and is vectorised. Where l is fixed by j (bulges before
+// k, loops n x 1), it is over j that the maximum over k is vectorised, a row at a time. Small loops,
+// whose energies are tables of all their bases, are looked up one by one. The tables of inner pairs
+// are needed for 31 rows only, and are rings. Multibranch loops are row updates
 // as in raise_row.hpp. Back-pointers are not stored: the O(n) pairs of the best fold search again.
 #pragma once
 
@@ -10,6 +13,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "pystruct_ext/folding/energies.hpp"
 #include "pystruct_ext/folding/loops.hpp"
 #include "pystruct_ext/trees/raise_row.hpp"
 
@@ -19,23 +23,41 @@ namespace folding {
 constexpr int kLoopRow = 48;  // kMaxLoop and room for vectors that run over
 constexpr int kMinPair = 4;   // smallest j - i of a pair
 
+constexpr int kRing = 32;     // rows, a power of two > kMaxLoop + 1
+constexpr int kSmall = 4;     // free bases on a side of loops with tables of their own, and one more
+
+// Scores that depend on sizes alone, energies included; -inf where a loop is of another kind.
+template <class R>
+struct Sizes {
+  const R* hairpin;        // by length; energies of lengths, weights up to kMaxLoop
+  const int32_t* hairpin_energy;
+  const R* bulge;          // (kMaxLoop + 1,) by length, from two on
+  const R* bulge_back;     // [kMaxLoop - length]
+  const R* thin;           // (kMaxLoop + 1,) loops 1 x n by n, from three on
+  const R* thin_back;      // [kMaxLoop - n]
+  const R* interior;       // [a * kLoopRow + kMaxLoop - a - b], a and b above one, not small
+  const R* small;          // [a * kSmall + b] weights of small loops, no energies
+};
+
 template <class R>
 struct Chart {
   Loops loops;
+  Energies energies;
+  R unit;               // score of one unit of energy
   int64_t stride;
   const R* w;           // (kSize,)
-  const R* hairpin;     // (kMaxLoop + 1,) by length
-  const R* bulge;       // (kMaxLoop + 1,) by length
-  const R* bulge_back;  // [kMaxLoop - length], -inf below two
-  const R* interior;    // [a * kLoopRow + kMaxLoop - a - b], -inf for one by one
+  R multi_free;  // a free base of a multibranch loop
+  Sizes<R> sizes;
   const uint8_t* may_pair;  // [i * n + j]
   const uint8_t* may_be_free;
   const int32_t *free_right, *free_left;  // bases beside that may stay free
   const R* bonus;       // [i * stride + j] added to a pair, or nullptr
-  // pair: (i, j) paired. inner, closed: the same seen from an interior loop, a bulge outside.
-  // one: a branch from i on, free bases after it. lead: free bases before it, too. two: two
-  // branches or more. many: one or more.
-  R *pair, *inner, *closed, *one, *lead, *two, *many;
+  // pair: (i, j) paired. one: a branch from i on, free bases after it. lead: free bases before it,
+  // too. two: two branches or more. many: one or more.
+  R *pair, *one, *lead, *two, *many;
+  // Rings of rows. The pair seen from an interior loop, from a loop 1 x n, from a bulge.
+  R *inner, *thin, *closed;
+  R *left_bulge, *left_thin;  // (stride,) for row i: the best inner pair by j of what ends at j
   R* outer;  // (n + 1,) bases i .. n - 1 of the exterior
 
   template <class Call>
@@ -44,27 +66,42 @@ struct Chart {
     call([&](int32_t j) { total += w[j]; });
     return total;
   }
+  R cost(int32_t energy) const { return unit * static_cast<R>(energy); }
   R hairpin_of(int32_t i, int32_t j) const {
-    return hairpin[std::min(j - i - 1, kMaxLoop)] +
-           of([&](auto f) { loops.hairpin_bases(i, j, f); });
+    const int32_t length = j - i - 1;
+    return sizes.hairpin[std::min(length, kMaxLoop)] +
+           of([&](auto f) { loops.hairpin_bases(i, j, f); }) +
+           cost(energies.hairpin(i, j, sizes.hairpin_energy[length]));
   }
   R inner_of(int32_t i, int32_t j, int32_t k, int32_t l) const {
-    return of([&](auto f) { loops.inner(i, j, k, l, f); });
+    return of([&](auto f) { loops.inner(i, j, k, l, f); }) + cost(energies.inner(i, j, k, l));
   }
+  // Weights of one side of an interior loop.
   R side(int32_t i, int32_t j, int32_t next, int32_t previous) const {
     return of([&](auto f) { loops.interior_side(i, j, next, previous, f); });
+  }
+  R helix_end(int32_t i, int32_t j) const {
+    return w[kClosing + loops.pair(i, j)] + cost(energies.terminal(energies.kind(i, j)));
   }
   R branch(int32_t i, int32_t j) const {
     return of([&](auto f) { loops.branch(i, j, f); });
   }
+  R outer_branch(int32_t i, int32_t j) const {
+    return branch(i, j) + w[kOuterPaired] + cost(energies.outer_branch(i, j));
+  }
+  R multi_branch(int32_t i, int32_t j) const {
+    return branch(i, j) + w[kMultiPaired] + cost(energies.multi_branch(i, j));
+  }
   R multi_closing(int32_t i, int32_t j) const {
-    return of([&](auto f) { loops.multi_closing(i, j, f); });
+    return of([&](auto f) { loops.multi_closing(i, j, f); }) +
+           cost(energies.multi_closing(i, j));
   }
   R own(int32_t i, int32_t j) const {
     const R b = w[kPair + loops.pair(i, j)];
     return bonus ? b + bonus[i * stride + j] : b;
   }
   R at(const R* table, int32_t i, int32_t j) const { return table[i * stride + j]; }
+  R* ring(R* table, int32_t i) const { return table + (i & (kRing - 1)) * stride; }
 };
 
 // max over q of g[q] + size[q]; runs over `count`, where size is -inf.
@@ -80,67 +117,115 @@ PSX_INLINE R best_sum(const R* g, const R* size, int32_t count) {
   return best;
 }
 
+// The best inner pairs (i + 1 + a, j - 1 - b) for all j, of bulges (b = 0) and loops n x 1 (b = 1).
+template <class R, int kW>
+PSX_INLINE void left_loops(const Chart<R>& c, int32_t i) {
+  using V = Vec<R, kW>;
+  const int32_t n = c.loops.n, most = std::min(kMaxLoop, c.free_right[i]);
+  const R *closed[kMaxLoop + 1], *thin[kMaxLoop + 1];
+  for (int32_t a = 2; a <= most; ++a) {
+    closed[a] = c.ring(c.closed, i + 1 + a) - 1;
+    thin[a] = c.ring(c.thin, i + 1 + a) - 2;
+  }
+  for (int32_t j = i + kMinPair; j < n; j += kW) {
+    V bulge = V::splat(-std::numeric_limits<R>::infinity()), loop = bulge;
+    for (int32_t a = 2; a <= most; ++a)
+      bulge = V::max(bulge, V::load(closed[a] + j) + V::splat(c.sizes.bulge[a]));
+    for (int32_t a = 3; a <= std::min(most, kMaxLoop - 1); ++a)
+      loop = V::max(loop, V::load(thin[a] + j) + V::splat(c.sizes.thin[a]));
+    bulge.store(c.left_bulge + j);
+    loop.store(c.left_thin + j);
+  }
+}
+
 template <class R, int kW>
 PSX_INLINE R best_loop(const Chart<R>& c, int32_t i, int32_t j) {
   using V = Vec<R, kW>;
   const R none = -std::numeric_limits<R>::infinity();
+  const Energies& e = c.energies;
   R best = none;
   const auto raise = [&](R s) { best = s > best ? s : best; };
   if (c.free_right[i] >= j - i - 1) raise(c.hairpin_of(i, j));
-  // Stack and bulges of one base.
-  for (int32_t q = 0; q < 3; ++q) {
-    const int32_t a = q == 1, b = q == 2, k = i + 1 + a, l = j - 1 - b;
-    if (l - k < kMinPair || a > c.free_right[i] || b > c.free_left[j]) continue;
-    const R v = c.at(c.pair, k, l);
-    if (v > none) raise(v + c.inner_of(i, j, k, l));
-  }
   const int32_t room = j - i - 2 - kMinPair;
   const int32_t most_a = std::min({kMaxLoop, room, c.free_right[i]});
   const int32_t most_b = std::min({kMaxLoop, room, c.free_left[j]});
-  const R close = c.w[kClosing + c.loops.pair(i, j)];
+  // Stack and bulges of one base.
+  for (int32_t q = 0; q < 3; ++q) {
+    const int32_t a = q == 1, b = q == 2, k = i + 1 + a, l = j - 1 - b;
+    if (l - k < kMinPair || a > most_a || b > most_b) continue;
+    const R v = c.at(c.pair, k, l);
+    if (v > none) raise(v + c.inner_of(i, j, k, l));
+  }
+  const R multi = c.at(c.two, i + 1, j - 1);
+  if (multi > none) raise(multi + c.multi_closing(i, j));
+  R bulge = c.left_bulge[j];
   if (most_b >= 2)
-    raise(close + best_sum<R, kW>(c.closed + (i + 1) * c.stride + j - 1 - most_b,
-                                  c.bulge_back + kMaxLoop - most_b, most_b - 1));
-  for (int32_t a = 2; a <= most_a; ++a)
-    raise(close + c.at(c.closed, i + 1 + a, j - 1) + c.bulge[a]);
+    bulge = std::max(bulge, best_sum<R, kW>(c.ring(c.closed, i + 1) + j - 1 - most_b,
+                                            c.sizes.bulge_back + kMaxLoop - most_b, most_b - 1));
+  if (bulge > none) raise(bulge + c.helix_end(i, j));
+  if (most_a < 1 || most_b < 1) return best;
+  const R side = c.side(i, j, i + 1, j - 1);
+  // Loops 1 x n and n x 1.
+  R loop = c.left_thin[j];
+  if (most_b >= 3) {
+    const int32_t b = std::min({kMaxLoop - 1, room - 1, most_b});
+    loop = std::max(loop, best_sum<R, kW>(c.ring(c.thin, i + 2) + j - 1 - b,
+                                          c.sizes.thin_back + kMaxLoop - b, b - 2));
+  }
+  if (loop > none) raise(loop + side + c.cost(e.mismatch(kThinMismatchE, i, j, i + 1, j - 1)));
+  // Loops with tables of their own.
+  const auto small = [&](int32_t a, int32_t b, auto energy) {
+    if (a > most_a || b > most_b || a + b > room) return;
+    const int32_t k = i + 1 + a, l = j - 1 - b;
+    const R v = c.at(c.pair, k, l);
+    if (v > none)
+      raise(v + side + c.side(l, k, l + 1, k - 1) + c.sizes.small[a * kSmall + b] +
+            c.cost(energy(k, l)));
+  };
+  if (room >= 2) {
+    const R v = c.at(c.pair, i + 2, j - 2);
+    if (v > none) raise(v + c.inner_of(i, j, i + 2, j - 2));
+  }
+  small(1, 2, [&](int32_t k, int32_t l) { return e.one_by_two(i, j, k, l); });
+  small(2, 1, [&](int32_t k, int32_t l) { return e.two_by_one(i, j, k, l); });
+  small(2, 2, [&](int32_t k, int32_t l) { return e.two_by_two(i, j, k, l); });
+  small(2, 3, [&](int32_t k, int32_t l) { return e.two_by_three(i, j, k, l); });
+  small(3, 2, [&](int32_t k, int32_t l) { return e.two_by_three(i, j, k, l); });
   V top = V::splat(none);
-  for (int32_t a = 1; a <= most_a; ++a) {
+  for (int32_t a = 2; a <= most_a; ++a) {
     const int32_t b = std::min({kMaxLoop - a, room - a, most_b});
-    if (b < 1) break;
-    const R* g = c.inner + (i + 1 + a) * c.stride + j - 1 - b;
-    const R* size = c.interior + a * kLoopRow + kMaxLoop - a - b;
+    if (b < 2) break;
+    const R* g = c.ring(c.inner, i + 1 + a) + j - 1 - b;
+    const R* size = c.sizes.interior + a * kLoopRow + kMaxLoop - a - b;
     for (int32_t q = 0; q < b; q += kW) top = V::max(top, V::load(g + q) + V::load(size + q));
   }
   R lane[kW];
   top.store(lane);
-  R loop = lane[0];
+  loop = lane[0];
   for (int k = 1; k < kW; ++k) loop = lane[k] > loop ? lane[k] : loop;
-  if (loop > none) raise(loop + c.side(i, j, i + 1, j - 1));
-  if (room >= 2 && most_a >= 1 && most_b >= 1) {
-    const R v = c.at(c.pair, i + 2, j - 2);
-    if (v > none) raise(v + c.inner_of(i, j, i + 2, j - 2));
-  }
-  const R multi = c.at(c.two, i + 1, j - 1);
-  if (multi > none) raise(multi + c.multi_closing(i, j));
+  if (loop > none) raise(loop + side + c.cost(e.mismatch(kInteriorMismatchE, i, j, i + 1, j - 1)));
   return best;
 }
 
 template <class R, int kW>
 PSX_INLINE R inside(const Chart<R>& c) {
   const R none = -std::numeric_limits<R>::infinity();
+  const Energies& e = c.energies;
   const int32_t n = c.loops.n;
-  const R free = c.w[kMultiUnpaired], paired = c.w[kMultiPaired];
+  const R free = c.multi_free;
   c.outer[n] = 0;
   for (int32_t i = n - 1; i >= 0; --i) {
     R* pair = c.pair + i * c.stride;
-    R* inner = c.inner + i * c.stride;
-    R* closed = c.closed + i * c.stride;
     R* one = c.one + i * c.stride;
     R* lead = c.lead + i * c.stride;
     R* two = c.two + i * c.stride;
     R* many = c.many + i * c.stride;
+    R* inner = c.ring(c.inner, i);
+    R* thin = c.ring(c.thin, i);
+    R* closed = c.ring(c.closed, i);
     for (int64_t j = 0; j < c.stride; ++j)
-      pair[j] = inner[j] = closed[j] = one[j] = lead[j] = two[j] = many[j] = none;
+      pair[j] = inner[j] = thin[j] = closed[j] = one[j] = lead[j] = two[j] = many[j] = none;
+    left_loops<R, kW>(c, i);
     R outer = c.may_be_free[i] ? c.w[kOuterUnpaired] + c.outer[i + 1] : none;
     for (int32_t j = i + kMinPair; j < n; ++j) {
       if (!c.may_pair[int64_t{i} * n + j]) continue;
@@ -148,11 +233,16 @@ PSX_INLINE R inside(const Chart<R>& c) {
       if (best == none) continue;
       const R v = best + c.own(i, j);
       pair[j] = v;
-      closed[j] = v + c.w[kClosing + c.loops.pair(j, i)];
-      if (i > 0 && j + 1 < n) inner[j] = v + c.side(j, i, j + 1, i - 1);
+      closed[j] = v + c.helix_end(j, i);
+      if (i > 0 && j + 1 < n) {
+        const R side = v + c.side(j, i, j + 1, i - 1);
+        inner[j] = side + c.cost(e.mismatch(kInteriorMismatchE, j, i, j + 1, i - 1));
+        thin[j] = side + c.cost(e.mismatch(kThinMismatchE, j, i, j + 1, i - 1));
+      }
       const R branch = v + c.branch(i, j);
-      one[j] = branch + paired;
-      const R o = branch + c.w[kOuterPaired] + c.outer[j + 1];
+      one[j] = branch + c.w[kMultiPaired] + c.cost(e.multi_branch(i, j));
+      const R o =
+          branch + c.w[kOuterPaired] + c.cost(e.outer_branch(i, j)) + c.outer[j + 1];
       outer = o > outer ? o : outer;
     }
     c.outer[i] = outer;
@@ -213,7 +303,7 @@ struct Backtrace {
       for (int32_t j = i + kMinPair; j < n; ++j) {
         const R v = c.at(c.pair, i, j);
         if (v == kNone) continue;
-        const R o = v + c.branch(i, j) + c.w[kOuterPaired] + c.outer[j + 1];
+        const R o = v + c.outer_branch(i, j) + c.outer[j + 1];
         if (o > best) {
           best = o;
           arg = j;
@@ -281,12 +371,12 @@ struct Backtrace {
     // The branch (i, q) whose value and free bases up to j are best.
     R best = kNone;
     int32_t arg = -1;
-    const R free = c.w[kMultiUnpaired];
+    const R free = c.multi_free;
     R tail = 0;
     for (int32_t q = j; q >= i + kMinPair; --q) {
       const R v = c.at(c.pair, i, q);
       if (v > kNone) {
-        const R s = v + c.branch(i, q) + c.w[kMultiPaired] + tail;
+        const R s = v + c.multi_branch(i, q) + tail;
         if (s > best) {
           best = s;
           arg = q;
