@@ -43,8 +43,9 @@ struct FoldSpace {
   folding::Inside<R> inside = folding::choose<R>(detect_isa());
 
   struct Scratch {
-    AlignedBuffer<R> w, sizes, tables, rings, bonus, outer;
+    AlignedBuffer<R> w, sizes, ends, tables, rings, bonus, outer;
     AlignedBuffer<int32_t> hairpin_energy;  // of every length
+    AlignedBuffer<uint64_t> known;
     AlignedBuffer<uint8_t> may_pair, may_be_free;
     AlignedBuffer<int32_t> free_right, free_left, region;
     AlignedBuffer<R> extra;  // (len, len) scores of pairs from outside, made at first use
@@ -59,8 +60,10 @@ struct FoldSpace {
       const std::size_t plane = (m + 1) * static_cast<std::size_t>(row_stride(longest));
       w.reserve(folding::kSize);
       sizes.reserve(kSizes);
+      ends.reserve(folding::kEndSize);
+      known.reserve((folding::kKnownRows + 1) * idx(n_words(longest)));
       tables.reserve(kPlanes * plane);
-      rings.reserve((3 * folding::kRing + 2) * idx(row_stride(longest)));
+      rings.reserve((3 * folding::kRing + 3) * idx(row_stride(longest)));
       hairpin_energy.reserve(m);
       const folding::Energies e{s.tables(), nullptr, 0};
       for (std::size_t t = 0; t < m; ++t)
@@ -87,6 +90,7 @@ struct FoldSpace {
     kSizes = kInteriorSizes + (folding::kMaxLoop + 1) * folding::kLoopRow
   };
   static constexpr int kPlanes = 5;
+  static int64_t n_words(int64_t length) noexcept { return (length + 63) / 64; }
   const int32_t* tables() const noexcept {
     return energy_tables ? energy_tables : folding::kNoEnergies;
   }
@@ -146,7 +150,8 @@ struct FoldSpace {
       to[kHairpinSizes + t] = hairpin += w[kHairpinLength + t];
       bulge += w[kBulgeLength + t];
       if (t >= 2)
-        to[kBulgeSizes + t] = to[kBulgeBack + kMaxLoop - t] = bulge + cost(e.size(kBulgeE, t));
+        to[kBulgeBack + kMaxLoop - t] = bulge + cost(e.size(kBulgeE, t));
+      to[kBulgeSizes + t] = bulge + cost(e.size(kBulgeE, t));
       length[t] = length[t - 1] + (t >= 2 ? w[kInteriorLength + t] : R(0));
       asymmetry[t] = asymmetry[t - 1] + w[kAsymmetry + t];
       symmetric[t] = symmetric[t - 1] + (t <= kMaxLoop / 2 ? w[kSymmetric + t] : R(0));
@@ -156,7 +161,8 @@ struct FoldSpace {
         R v = length[a + c] + (a == c ? symmetric[a] : asymmetry[a < c ? c - a : a - c]);
         if (a <= 4 && c <= 4) v += w[kExplicit + 5 * std::min(a, c) + std::max(a, c)];
         if (a + c <= 4 ? a < 3 && c < 3 : a + c == 5 && a > 1 && c > 1) {
-          to[kSmallSizes + a * kSmall + c] = v;
+          to[kSmallSizes + a * kSmall + c] =
+              a + c == 5 ? v + cost(e.t[kInteriorE + 5] + e.t[kNinioE]) : v;
           continue;
         }
         v += cost(e.size(kInteriorE, a + c) + e.asymmetry(a, c));
@@ -166,6 +172,7 @@ struct FoldSpace {
           to[kInteriorSizes + a * kLoopRow + kMaxLoop - a - c] = v;
         }
       }
+    score_ends(w, tables(), unit, s.ends.data());
     constrain(i, s);
   }
 
@@ -243,6 +250,8 @@ struct FoldSpace {
     for (int k = 0; k < kPlanes; ++k)
       std::fill(t + k * plane + len * st, t + (k + 1) * plane, none);
     std::fill(ring, ring + 3 * ring_size, none);
+    const int64_t words = n_words(len);
+    std::fill(s.known.data(), s.known.data() + folding::kKnownRows * words, uint64_t{0});
     const folding::Sizes<R> sizes{to + kHairpinSizes,  s.hairpin_energy.data(), to + kBulgeSizes,
                                   to + kBulgeBack,     to + kThinSizes,         to + kThinBack,
                                   to + kInteriorSizes, to + kSmallSizes};
@@ -254,6 +263,7 @@ struct FoldSpace {
             s.w[folding::kMultiUnpaired] +
                 static_cast<R>(s.unit * tables()[folding::kMultiBaseE]),
             sizes,
+            s.ends.data(),
             s.may_pair.data(),
             s.may_be_free.data(),
             s.free_right.data(),
@@ -269,6 +279,9 @@ struct FoldSpace {
             ring + 2 * ring_size,
             ring + 3 * ring_size,
             ring + 3 * ring_size + st,
+            ring + 3 * ring_size + 2 * st,
+            words,
+            s.known.data(),
             s.outer.data()};
   }
 
