@@ -23,6 +23,7 @@ namespace folding {
 constexpr int kLoopRow = 48;  // kMaxLoop and room for vectors that run over
 constexpr int kMinPair = 4;   // smallest j - i of a pair
 
+constexpr int kLanes = 16;    // of the widest vector
 constexpr int kRing = 32;     // rows, a power of two > kMaxLoop + 1
 constexpr int kKnownRows = 8;  // rows of pairs as sets, a power of two > kSmall + 1
 constexpr int kSmall = 4;     // free bases on a side of loops with tables of their own, and one more
@@ -32,9 +33,9 @@ template <class R>
 struct Sizes {
   const R* hairpin;        // by length; energies of lengths, weights up to kMaxLoop
   const int32_t* hairpin_energy;
-  const R* bulge;          // (kMaxLoop + 1,) by length
+  const R* bulge;          // [length * kLanes + any]: vectors of one number
   const R* bulge_back;     // [kMaxLoop - length], from two on
-  const R* thin;           // (kMaxLoop + 1,) loops 1 x n by n, from three on
+  const R* thin;           // [n * kLanes + any] loops 1 x n, from three on
   const R* thin_back;      // [kMaxLoop - n]
   const R* interior;       // [a * kLoopRow + kMaxLoop - a - b], a and b above one, not small
   const R* small;          // [a * kSmall + b] loops with tables of their own
@@ -219,7 +220,7 @@ PSX_INLINE void special_loops(const Chart<R>& c, int32_t i) {
     return c.ends[kStackScore + 16 * c.loops.pair(i, j) + c.loops.pair(k, l)];
   };
   const auto base = [&](int32_t k) {
-    return c.sizes.bulge[1] + (x[k] < kUnknown ? w[kBulgeBase + x[k]] : R(0));
+    return c.sizes.bulge[kLanes] + (x[k] < kUnknown ? w[kBulgeBase + x[k]] : R(0));
   };
   const auto sides = [&](int32_t table, int32_t j, int32_t k, int32_t l) {
     return c.end(table, i, j, i + 1, j - 1) + c.end(table, l, k, l + 1, k - 1);
@@ -264,9 +265,9 @@ PSX_INLINE void left_loops(const Chart<R>& c, int32_t i) {
   for (int32_t j = i + kMinPair; j < n; j += kW) {
     V bulge = V::splat(-std::numeric_limits<R>::infinity()), loop = bulge;
     for (int32_t a = 2; a <= most; ++a)
-      bulge = V::max(bulge, V::load(closed[a] + j) + V::splat(c.sizes.bulge[a]));
+      bulge = V::max(bulge, V::load(closed[a] + j) + V::load(c.sizes.bulge + a * kLanes));
     for (int32_t a = 3; a <= std::min(most, kMaxLoop - 1); ++a)
-      loop = V::max(loop, V::load(thin[a] + j) + V::splat(c.sizes.thin[a]));
+      loop = V::max(loop, V::load(thin[a] + j) + V::load(c.sizes.thin + a * kLanes));
     bulge.store(c.left_bulge + j);
     loop.store(c.left_thin + j);
   }
@@ -325,8 +326,8 @@ PSX_INLINE R inside(const Chart<R>& c) {
     R* inner = c.ring(c.inner, i);
     R* thin = c.ring(c.thin, i);
     R* closed = c.ring(c.closed, i);
-    for (int64_t j = 0; j < c.stride; ++j)
-      pair[j] = inner[j] = thin[j] = closed[j] = one[j] = lead[j] = two[j] = many[j] = none;
+    for (R* row : {pair, inner, thin, closed, one, lead, two, many})
+      for (int64_t j = 0; j < c.stride; j += kW) Vec<R, kW>::splat(none).store(row + j);
     left_loops<R, kW>(c, i);
     special_loops(c, i);
     uint64_t* known = c.known + (i & (kKnownRows - 1)) * c.words;
