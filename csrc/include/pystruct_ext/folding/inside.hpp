@@ -141,8 +141,47 @@ struct Chart {
              cost(energies.hairpin(i, j, energy));
     return by_size + cost(energy) + end(kHairpinEnd, i, j, i + 1, j - 1);
   }
+  R stack(int32_t i, int32_t j, int32_t k, int32_t l) const {
+    return ends[kStackScore + 16 * loops.pair(i, j) + loops.pair(k, l)];
+  }
+  R bulged(int32_t k) const {
+    return sizes.bulge[kLanes] + (loops.known(k) ? w[kBulgeBase + loops.x[k]] : R(0));
+  }
+  R both_ends(int32_t table, int32_t i, int32_t j, int32_t k, int32_t l) const {
+    return end(table, i, j, i + 1, j - 1) + end(table, l, k, l + 1, k - 1);
+  }
+  R one_by_one(int32_t i, int32_t j, int32_t k, int32_t l) const {
+    return both_ends(kSmallEnd, i, j, k, l) + sizes.small[kSmall + 1] +
+           ends[kOneByOneScore + 5 * loops.x[i + 1] + loops.x[j - 1]] +
+           cost(energies.one_by_one(i, j, k, l));
+  }
+  R one_by_two(int32_t i, int32_t j, int32_t k, int32_t l) const {
+    return both_ends(kSmallEnd, i, j, k, l) + sizes.small[kSmall + 2] +
+           cost(energies.one_by_two(i, j, k, l));
+  }
+  R two_by_one(int32_t i, int32_t j, int32_t k, int32_t l) const {
+    return both_ends(kSmallEnd, i, j, k, l) + sizes.small[2 * kSmall + 1] +
+           cost(energies.two_by_one(i, j, k, l));
+  }
+  R two_by_two(int32_t i, int32_t j, int32_t k, int32_t l) const {
+    return both_ends(kSmallEnd, i, j, k, l) + sizes.small[2 * kSmall + 2] +
+           cost(energies.two_by_two(i, j, k, l));
+  }
   R inner_of(int32_t i, int32_t j, int32_t k, int32_t l) const {
-    return of([&](auto f) { loops.inner(i, j, k, l, f); }) + cost(energies.inner(i, j, k, l));
+    const int32_t a = k - i - 1, b = j - l - 1, low = std::min(a, b), high = std::max(a, b);
+    if (low == 0) {
+      if (high == 0) return stack(i, j, k, l);
+      if (high == 1) return bulged(a ? i + 1 : j - 1) + stack(i, j, k, l);
+      return sizes.bulge[high * kLanes] + helix_end(i, j) + helix_end(l, k);
+    }
+    if (low == 1) {
+      if (high > 2) return sizes.thin[high * kLanes] + both_ends(kThinEnd, i, j, k, l);
+      if (high == 1) return one_by_one(i, j, k, l);
+      return a == 1 ? one_by_two(i, j, k, l) : two_by_one(i, j, k, l);
+    }
+    if (high == 2) return two_by_two(i, j, k, l);
+    if (a + b == 5) return sizes.small[a * kSmall + b] + both_ends(k23End, i, j, k, l);
+    return sizes.interior[a * kLoopRow + kMaxLoop - a - b] + both_ends(kInteriorEnd, i, j, k, l);
   }
   R helix_end(int32_t i, int32_t j) const {
     return w[kClosing + loops.pair(i, j)] + cost(energies.terminal(energies.kind(i, j)));
@@ -192,9 +231,6 @@ PSX_INLINE Vec<R, kW> raise_sums(Vec<R, kW> top, const R* g, const R* size, int3
 template <class R>
 PSX_INLINE void special_loops(const Chart<R>& c, int32_t i) {
   const int32_t n = c.loops.n;
-  const Energies& e = c.energies;
-  const uint8_t* x = c.loops.x;
-  const R *w = c.w, *small = c.sizes.small;
   std::fill(c.special + i, c.special + n, -std::numeric_limits<R>::infinity());
   uint64_t* here = c.known + kKnownRows * c.words;
   const uint8_t* may = c.may_pair + int64_t{i} * n;
@@ -216,39 +252,23 @@ PSX_INLINE void special_loops(const Chart<R>& c, int32_t i) {
       }
     }
   };
-  const auto stack = [&](int32_t j, int32_t k, int32_t l) {
-    return c.ends[kStackScore + 16 * c.loops.pair(i, j) + c.loops.pair(k, l)];
-  };
-  const auto base = [&](int32_t k) {
-    return c.sizes.bulge[kLanes] + (x[k] < kUnknown ? w[kBulgeBase + x[k]] : R(0));
-  };
-  const auto sides = [&](int32_t table, int32_t j, int32_t k, int32_t l) {
-    return c.end(table, i, j, i + 1, j - 1) + c.end(table, l, k, l + 1, k - 1);
-  };
-  each(0, 0, stack);
+  each(0, 0, [&](int32_t j, int32_t k, int32_t l) { return c.stack(i, j, k, l); });
   if (i + 1 < n) {
-    const R bulge = base(i + 1);
-    each(1, 0, [&](int32_t j, int32_t k, int32_t l) { return bulge + stack(j, k, l); });
+    const R bulge = c.bulged(i + 1);
+    each(1, 0, [&](int32_t j, int32_t k, int32_t l) { return bulge + c.stack(i, j, k, l); });
   }
-  each(0, 1, [&](int32_t j, int32_t k, int32_t l) { return base(j - 1) + stack(j, k, l); });
-  each(1, 1, [&](int32_t j, int32_t k, int32_t l) {
-    return sides(kSmallEnd, j, k, l) + small[kSmall + 1] +
-           c.ends[kOneByOneScore + 5 * x[i + 1] + x[j - 1]] + c.cost(e.one_by_one(i, j, k, l));
+  each(0, 1, [&](int32_t j, int32_t k, int32_t l) {
+    return c.bulged(j - 1) + c.stack(i, j, k, l);
   });
-  each(1, 2, [&](int32_t j, int32_t k, int32_t l) {
-    return sides(kSmallEnd, j, k, l) + small[kSmall + 2] + c.cost(e.one_by_two(i, j, k, l));
-  });
-  each(2, 1, [&](int32_t j, int32_t k, int32_t l) {
-    return sides(kSmallEnd, j, k, l) + small[2 * kSmall + 1] + c.cost(e.two_by_one(i, j, k, l));
-  });
-  each(2, 2, [&](int32_t j, int32_t k, int32_t l) {
-    return sides(kSmallEnd, j, k, l) + small[2 * kSmall + 2] + c.cost(e.two_by_two(i, j, k, l));
-  });
+  each(1, 1, [&](int32_t j, int32_t k, int32_t l) { return c.one_by_one(i, j, k, l); });
+  each(1, 2, [&](int32_t j, int32_t k, int32_t l) { return c.one_by_two(i, j, k, l); });
+  each(2, 1, [&](int32_t j, int32_t k, int32_t l) { return c.two_by_one(i, j, k, l); });
+  each(2, 2, [&](int32_t j, int32_t k, int32_t l) { return c.two_by_two(i, j, k, l); });
   each(2, 3, [&](int32_t j, int32_t k, int32_t l) {
-    return sides(k23End, j, k, l) + small[2 * kSmall + 3];
+    return c.both_ends(k23End, i, j, k, l) + c.sizes.small[2 * kSmall + 3];
   });
   each(3, 2, [&](int32_t j, int32_t k, int32_t l) {
-    return sides(k23End, j, k, l) + small[3 * kSmall + 2];
+    return c.both_ends(k23End, i, j, k, l) + c.sizes.small[3 * kSmall + 2];
   });
 }
 
