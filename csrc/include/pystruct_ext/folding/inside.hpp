@@ -144,8 +144,10 @@ struct Chart {
   R stack(int32_t i, int32_t j, int32_t k, int32_t l) const {
     return ends[kStackScore + 16 * loops.pair(i, j) + loops.pair(k, l)];
   }
-  R bulged(int32_t k) const {
-    return sizes.bulge[kLanes] + (loops.known(k) ? w[kBulgeBase + loops.x[k]] : R(0));
+  // A bulge of the base at b.
+  R bulge_of_one(int32_t i, int32_t j, int32_t k, int32_t l, int32_t b) const {
+    return sizes.bulge[kLanes] + stack(i, j, k, l) +
+           (loops.known(b) ? w[kBulgeBase + loops.x[b]] : R(0));
   }
   R both_ends(int32_t table, int32_t i, int32_t j, int32_t k, int32_t l) const {
     return end(table, i, j, i + 1, j - 1) + end(table, l, k, l + 1, k - 1);
@@ -171,7 +173,7 @@ struct Chart {
     const int32_t a = k - i - 1, b = j - l - 1, low = std::min(a, b), high = std::max(a, b);
     if (low == 0) {
       if (high == 0) return stack(i, j, k, l);
-      if (high == 1) return bulged(a ? i + 1 : j - 1) + stack(i, j, k, l);
+      if (high == 1) return bulge_of_one(i, j, k, l, a ? i + 1 : j - 1);
       return sizes.bulge[high * kLanes] + helix_end(i, j) + helix_end(l, k);
     }
     if (low == 1) {
@@ -253,13 +255,8 @@ PSX_INLINE void special_loops(const Chart<R>& c, int32_t i) {
     }
   };
   each(0, 0, [&](int32_t j, int32_t k, int32_t l) { return c.stack(i, j, k, l); });
-  if (i + 1 < n) {
-    const R bulge = c.bulged(i + 1);
-    each(1, 0, [&](int32_t j, int32_t k, int32_t l) { return bulge + c.stack(i, j, k, l); });
-  }
-  each(0, 1, [&](int32_t j, int32_t k, int32_t l) {
-    return c.bulged(j - 1) + c.stack(i, j, k, l);
-  });
+  each(1, 0, [&](int32_t j, int32_t k, int32_t l) { return c.bulge_of_one(i, j, k, l, i + 1); });
+  each(0, 1, [&](int32_t j, int32_t k, int32_t l) { return c.bulge_of_one(i, j, k, l, j - 1); });
   each(1, 1, [&](int32_t j, int32_t k, int32_t l) { return c.one_by_one(i, j, k, l); });
   each(1, 2, [&](int32_t j, int32_t k, int32_t l) { return c.one_by_two(i, j, k, l); });
   each(2, 1, [&](int32_t j, int32_t k, int32_t l) { return c.two_by_one(i, j, k, l); });
