@@ -1,4 +1,4 @@
-"""RNA folding: speed against ViennaRNA, and learning to fold; protein secondary structure.
+"""RNA folding: speed, energies, learning to fold; protein secondary structure.
 
     python benchmarks/folding.py [--quick]
 
@@ -48,6 +48,41 @@ def speed(RNA):
             row["ours / ViennaRNA"] = ours / theirs
         rows.append(row)
     show_table("One best fold, one thread", rows)
+
+
+def energies(RNA):
+    """Least energy alone against ViennaRNA, by family, and whether the energies are equal."""
+    data = read_folds(data_folder("rna-archiveii") / "structures.csv.gz")
+    family = np.array(data.columns["family"])
+    fresh = np.array(data.columns["duplicate_sequence"]) == "0"
+    short = np.array([len(x) <= 1000 for x in data.sequences])
+    space = FoldingSpace().fit_domain([])
+    w = space.energy_weights()
+    rows = []
+    for name in np.unique(family):
+        chosen = np.flatnonzero(fresh & short & (family == name))[:400]
+        if not len(chosen):
+            continue
+        X, y = ([v[i] for i in chosen] for v in (data.sequences, data.folds))
+        ours, folds = timed(lambda x=X: space.decode_batch(w, x))
+        row = {
+            "family": f"{name} ({len(X)})",
+            "F1": 100 * base_pair_report(y, folds).f1,
+            "s": ours,
+        }
+        if RNA:
+            began = time.perf_counter()
+            theirs = [RNA.fold(x) for x in X]
+            row["ViennaRNA F1"] = 100 * base_pair_report(y, [f for f, _ in theirs]).f1
+            row["ViennaRNA s"] = time.perf_counter() - began
+            row["least energies that differ"] = sum(
+                round(100 * space.energy(x, f)) != round(100 * e)
+                for x, f, (_, e) in zip(X, folds, theirs, strict=True)
+            )
+        rows.append(row)
+    show_table(
+        "Energies alone, ArchiveII up to 1,000 bases, at most 400 a family", rows
+    )
 
 
 def train(X, y, C, **params):
@@ -228,6 +263,7 @@ def main():
         RNA = None
         print("ViennaRNA is not installed: left out")
     speed(RNA)
+    energies(RNA)
     learn(RNA, args.quick)
     protein(args.quick)
 

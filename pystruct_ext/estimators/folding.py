@@ -54,7 +54,7 @@ n_iter_, n_oracle_calls_, history_
     (n, n) probabilities of pairs, above the diagonal. `score` is F1 of the base pairs of all
     molecules together, each counted with the weight of its molecule.
 
-    Memory of a fit: 5 bytes per base, ``8 n^2 w`` bytes of tables for the longest sequence
+    Memory of a fit: 5 bytes per base, ``6 n^2 w`` bytes of tables for the longest sequence
     of n bases and weights of w bytes, and the working set, 4 bytes per base and cut.
 
     Examples
