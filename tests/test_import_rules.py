@@ -196,6 +196,7 @@ def test_there_is_one_namespace():
                 "clusters",
                 "eisner",
                 "folding",
+                "grandparents",
                 "spans",
                 "row_scores",
                 "{",
