@@ -1,6 +1,6 @@
 """Tagging and parsing of raw text: English Web Treebank and the Penn Treebank sample.
 
-    python benchmarks/tagging.py [--parts tagger parser constituency tokens] [--train N]
+    python benchmarks/tagging.py [--parts tokens tagger parser constituency] [--train N]
 
 The tagger is compared with CRFsuite on exactly the same features, one thread each. Parsers
 see gold tags, predicted ones, and words of the simple tokeniser in place of the gold ones.
@@ -285,8 +285,11 @@ def main():
     parser.add_argument("--train", type=int, help="training sentences of EWT, all")
     parser.add_argument("--no-peers", action="store_true")
     parser.add_argument("--C", type=float, default=None, help="of the parsers")
+    parser.add_argument("--max-iter", type=int, help="epochs of the parsers")
     args = parser.parse_args()
     settings = {} if args.C is None else {"C": args.C}
+    if args.max_iter is not None:
+        settings["max_iter"] = args.max_iter
     if "tokens" in args.parts:
         tokens()
     if "tagger" in args.parts or "parser" in args.parts:
