@@ -23,6 +23,7 @@ from pystruct_ext.estimators._slate_tools import (
     step_features,
 )
 from pystruct_ext.estimators._whole import all_or_nothing
+from pystruct_ext.estimators.auto_c import AutoC
 from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.metrics import alpha_ndcg, err_ia, intent_satisfaction, ndcg_ia
 from pystruct_ext.outputs import DiverseQuery
@@ -51,8 +52,8 @@ class DiverseRankingSVM(BaseStructuralSVM):
 
     Parameters
     ----------
-    C : float, default=0.1
-        Weight of the sum of hinges.
+    C : float or AutoC, default=0.1
+        Weight of the sum of hinges; "auto" finds it, see `AutoC`.
     loss : {"alpha_ndcg", "err_ia", "ndcg_ia", "intents"}, default="alpha_ndcg"
         One minus the metric over that of the ideal slate; "intents" is the probability mass
         of intents without a relevant document (SVM-div's loss).
@@ -126,7 +127,7 @@ status_, n_iter_, n_oracle_calls_, history_
 
     def __init__(
         self,
-        C: float = 0.1,
+        C: float | str | AutoC = 0.1,
         *,
         loss: str = "alpha_ndcg",
         model: str = "auto",
