@@ -22,8 +22,8 @@ LOG = logging.getLogger("pystruct_ext.auto_c")
 _JACKKNIFE = 20
 # Standard errors by which a score counts as lower.
 _LOWER = 2.0
-# So many values in a row without a better score end the path, as do two that are lower.
-_PATIENCE, _FALLEN = 4, 2
+# So many values in a row without a better score end the path, as does one that is lower.
+_PATIENCE = 2
 # Before scores have risen a path goes on for so many values.
 _AT_LEAST = 7
 _AT_MOST = 24
@@ -32,10 +32,12 @@ _BELOW = 4
 # Part of the objective that hinges have where a larger C changes nothing any more.
 _SEPARATED = 0.01
 # Examples (or groups) up to which there are so many folds; beyond, one part is held out.
-_FOLDS = ((300, 5), (1000, 3))
+_FOLDS = ((200, 5), (1000, 3))
 _SHARE = 0.2
 # What another parameter is multiplied by.
 _FACTORS = (0.1, 0.3, 3.0)
+# Steps to larger values that all folds may take.
+_STEPS = 3
 _CERTIFICATES = ("none", "relaxed", "bounded", "exact")
 
 
@@ -142,7 +144,7 @@ class Interrupted(Exception):
 
 @dataclass
 class Row:
-    """All folds at one C.
+    """One C, for the first fold or for all of them.
 
     Attributes
     ----------
@@ -150,32 +152,47 @@ class Row:
     problem : Problem
     values : dict of str to float
         Other parameters.
-    score : float
-    without : (groups of the jackknife,) float64
-        The score without each group of held-out examples.
     points : list of Point
-        One for each fold; only rows near the best one keep where to start from.
+        Of the first folds; only rows near the best one keep where to start from.
+    predicted : list
+        Outputs of what these folds hold out.
+    scores : dict of int to (float, (g,) float64)
+        Number of folds to their score and the scores without each group of the jackknife.
     """
 
     C: float
     problem: Problem
     values: dict[str, float]
-    score: float
-    without: NDArray[np.float64]
     points: list[Point] = field(default_factory=list)
+    predicted: list[Any] = field(default_factory=list)
+    scores: dict[int, tuple[float, NDArray[np.float64]]] = field(default_factory=dict)
+
+    @property
+    def folds(self) -> int:
+        """Folds that are done."""
+        return len(self.points)
+
+    @property
+    def score(self) -> float:
+        """Over the folds that are done."""
+        return self.scores[self.folds][0]
 
     @property
     def error(self) -> float:
         """Standard error of the score."""
-        return jackknife_error(self.without)
+        return jackknife_error(self.scores[self.folds][1])
 
     def below(self, other: Row) -> float:
-        """By how many standard errors the score is below that of another row."""
-        lost = other.score - self.score
-        if not lost > 0:
+        """By how many standard errors the score is below that of another row, or above: < 0.
+
+        On what both hold out; of paired differences.
+        """
+        folds = min(self.folds, other.folds)
+        (own, less), (others, without) = self.scores[folds], other.scores[folds]
+        if own == others:
             return 0.0
-        error = jackknife_error(other.without - self.without)
-        return lost / error if error > 0 else math.inf
+        error = jackknife_error(without - less)
+        return (others - own) / error if error > 0 else math.copysign(9.9, others - own)
 
     def as_dict(self) -> dict[str, Any]:
         """What the table has of it."""
@@ -185,6 +202,7 @@ class Row:
             **self.values,
             "score": self.score,
             "standard_error": self.error,
+            "folds": self.folds,
             "relative_gap": max(p.relative_gap for p in self.points),
             "certificate": worst,
             "seconds": sum(p.seconds for p in self.points),
@@ -318,8 +336,11 @@ class Search:
         units = held if self.problem.groups is None else self.problem.groups[held]
         _, units = np.unique(units, return_inverse=True)
         m = int(units.max()) + 1
-        place = np.random.default_rng(0).permutation(m) % min(m, _JACKKNIFE)
-        return np.asarray(place[units], dtype=np.int64)
+        # The first fold comes first, so that its examples are spread over all groups, too.
+        _, first = np.unique(units, return_index=True)
+        place = np.empty(m, dtype=np.int64)
+        place[np.argsort(first, kind="stable")] = np.arange(m) % min(m, _JACKKNIFE)
+        return place[units]
 
     def run(self) -> Found:
         """The whole search; an interrupt ends it with what is best so far."""
@@ -327,6 +348,7 @@ class Search:
         try:
             self._say("  ".join(["C is chosen from", self._parts()]))
             self._path()
+            self._all_folds()
             if self.settings.Cs is None:
                 self._refine()
             for name in self.settings.others():
@@ -346,6 +368,8 @@ class Search:
         )
         self._say(f"C = {best.C:g}")
         starts = [point.start for point in best.points]
+        for row in self.rows:
+            row.predicted = []
         return Found(best.C, best.problem, table, starts, best.points[0], interrupted)
 
     def _parts(self) -> str:
@@ -367,43 +391,69 @@ class Search:
         problem: Problem | None = None,
         values: dict[str, float] | None = None,
     ) -> Row:
-        """Train all folds at one C, from a row of a smaller one."""
-        problem = self.problem if problem is None else problem
-        self._C = C
-        points: list[Point] = []
-        for f, (train, test) in enumerate(self.folds):
-            begin = None if start is None else start.points[f].start
-            point = problem.solve(train, test, C, begin)
-            if point.status == "interrupted":
-                raise Interrupted(point)
-            points.append(point)
-        predicted = [y for point in points for y in point.predicted]
-        score, without = self._scores(predicted)
+        """Train the first fold at one C, from a row of a smaller one."""
         own = dict.fromkeys(self.settings.others(), math.nan)
-        row = Row(C, problem, {**own, **(values or {})}, score, without, points)
-        for point in points:
-            point.predicted = []
+        row = Row(C, problem or self.problem, {**own, **(values or {})})
+        begin = None if start is None else start.points[0].start
+        self._fold(row, begin)
         self.rows.append(row)
         self._forget()
-        self._say("  " + row_text(row.as_dict(), self.names))
+        self._say_row(row)
         return row
 
-    def _scores(self, predicted: list[Any]) -> tuple[float, NDArray[np.float64]]:
-        held = np.concatenate(self.tests)
-        values = [self._score(held, predicted)]
-        for k in range(int(self.left_out.max()) + 1):
-            kept = np.flatnonzero(self.left_out != k)
-            if len(kept):
-                some = [predicted[i] for i in kept.tolist()]
-                values.append(self._score(held[kept], some))
-        return values[0], np.array(values[1:])
+    def _fold(self, row: Row, start: Any) -> Any:
+        """Train the next fold of a row; where the fold may go on from."""
+        f = row.folds
+        self._C = row.C
+        point = row.problem.solve(*self.folds[f], row.C, start)
+        if point.status == "interrupted":
+            raise Interrupted(point)
+        predicted = row.predicted + point.predicted
+        point.predicted = []
+        row.scores[f + 1] = self._scores(f + 1, row.problem, predicted)
+        row.predicted = predicted
+        row.points.append(point)
+        return point.start
 
-    def _score(self, held: NDArray[np.int64], predicted: list[Any]) -> float:
-        value = self.problem.score(held, predicted)
-        return value if math.isfinite(value) else -math.inf
+    def _complete(self, rows: Sequence[Row]) -> None:
+        """Train the other folds of some rows, in the order of their C."""
+        rows = sorted((r for r in rows if r.folds < len(self.folds)), key=lambda r: r.C)
+        for f in range(1, len(self.folds)):
+            start = None
+            for row in rows:
+                if row.folds == f:
+                    start = self._fold(row, start)
+        for row in rows:
+            self._say_row(row)
+
+    def _say_row(self, row: Row) -> None:
+        self._say("  " + row_text(row.as_dict(), self.names))
+
+    def _scores(
+        self, folds: int, problem: Problem, predicted: list[Any]
+    ) -> tuple[float, NDArray[np.float64]]:
+        """The score of the first folds, and without each group."""
+        held = np.concatenate(self.tests[:folds])
+        group = self.left_out[: len(held)]
+        without = []
+        full = self._score(problem, held, predicted)
+        for k in range(int(self.left_out.max()) + 1):
+            kept = np.flatnonzero(group != k)
+            if 0 < len(kept) < len(held):
+                some = [predicted[i] for i in kept.tolist()]
+                without.append(self._score(problem, held[kept], some))
+            else:
+                without.append(full)
+        return full, np.array(without)
+
+    def _score(
+        self, problem: Problem, held: NDArray[np.int64], predicted: list[Any]
+    ) -> float:
+        value = problem.score(held, predicted)
+        return value if math.isfinite(value) else -1e300
 
     def _forget(self) -> None:
-        """Keep where to start from only for the best row, its neighbours and the last."""
+        """Keep where to start from only for rows near the best, and the last."""
         best = self.best()
         near = sorted(self.rows, key=lambda r: r.C)
         k = near.index(best)
@@ -414,8 +464,9 @@ class Search:
                     point.start = point.model = None
 
     def best(self) -> Row:
-        """The row of the largest score, the first of equal ones."""
-        return max(self.rows, key=lambda row: row.score)
+        """The row of the largest score, of those with the most folds; the first of equals."""
+        most = max(row.folds for row in self.rows)
+        return max((r for r in self.rows if r.folds == most), key=lambda r: r.score)
 
     # Along C.
 
@@ -447,31 +498,61 @@ class Search:
             return True  # the weights stay as they are
         best = self.best()
         at = self.rows.index(best)
-        after = self.rows[at + 1 :]
         risen = any(r.below(best) > _LOWER for r in self.rows[:at])
         if not (risen or len(self.rows) >= _AT_LEAST):
             return False
-        fallen = [r.below(best) > _LOWER for r in after[-_FALLEN:]]
-        return len(after) >= _PATIENCE or (len(fallen) == _FALLEN and all(fallen))
+        return len(self.rows) - at > _PATIENCE or row.below(best) > _LOWER
+
+    def _all_folds(self) -> None:
+        """The other folds at the best C and its neighbours."""
+        near = sorted(self.rows, key=lambda r: r.C)
+        if len(self.folds) == 1:
+            return
+        for _ in range(_STEPS):
+            k = near.index(self.best())
+            around = near[max(k - 1, 0) : k + 2]
+            if all(row.folds == len(self.folds) for row in around):
+                break
+            self._complete(around)
 
     def _below(self, first: Row) -> None:
         """Smaller values than the first, as long as they are no worse."""
         k = round(2 * math.log10(first.C / 1.0)) if first.C > 0 else 0
         for step in range(1, _BELOW + 1):
             row = self.at(half_decade(k - step), None)
-            if row.score < self.best().score or not (row.without - first.without).any():
+            same = np.array_equal(row.scores[1][1], first.scores[1][1])
+            if same or row.score < self.best().score:
                 return
 
     def _refine(self) -> None:
-        """The values between the best one and its neighbours."""
+        """The values between the best one and its neighbours, if it stands out."""
         near = sorted(self.rows, key=lambda r: r.C)
-        k = near.index(self.best())
-        for a, b in ((k - 1, k), (k, k + 1)):
-            if a >= 0 and b < len(near):
-                self.at(between(near[a].C, near[b].C), near[a])
+        best = self.best()
+        k = near.index(best)
+        around = [near[j] for j in (k - 1, k + 1) if 0 <= j < len(near)]
+        if not all(row.below(best) > _LOWER for row in around):
+            return
+        new = []
+        for row in around:
+            smaller = min(row, best, key=lambda r: r.C)
+            new.append(self.at(between(row.C, best.C), smaller))
+        self._complete(new)
 
     def _other(self, name: str) -> None:
-        """Other values of a parameter, around the best C."""
+        """Other values of a parameter, at the best C, and around it where they are as good."""
+        centre = self.best()
+        for factor in _FACTORS:
+            best = self.best()
+            problem, value = centre.problem.changed(name, factor)
+            values = {**centre.values, name: value}
+            row = self.at(centre.C, centre, problem, values)
+            if row.below(best) > _LOWER:
+                continue
+            more = [
+                self.at(C, start, problem, values)
+                for C, start in ((centre.C / 3, None), (centre.C * 3, row))
+            ]
+            self._complete([row, *more])
 
     def chosen(self) -> Row:
         """The row that is taken."""

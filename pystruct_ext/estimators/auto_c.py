@@ -18,6 +18,7 @@ _COLUMNS = (
     "C",
     "score",
     "standard_error",
+    "folds",
     "relative_gap",
     "certificate",
     "seconds",
@@ -40,8 +41,9 @@ class AutoC(BaseEstimator):
         ||sum_i delta psi_i||^2`` over the most violated cuts at w = 0, goes on in half decades,
         and tries the values between the best one and its neighbours.
     cv : int, float, splitter, list of (train, test) or None, default=None
-        Folds, or the share of examples that is held out once. None is 5 folds of up to 300
-        examples, 3 of up to 1000, and one fifth held out of more.
+        Folds, or the share of examples that is held out once. None is 5 folds of up to 200
+        examples, 3 of up to 1000, and one fifth held out of more. Values far from the best are
+        tried on the first fold only.
     scoring : str, callable or None, default=None
         ``scoring(y_true, y_pred) -> float``, larger is better, or the name of one of
         scikit-learn's scorers of predictions; the metric of the estimator's ``score`` by
@@ -50,7 +52,7 @@ class AutoC(BaseEstimator):
         Other parameters to choose, such as ("C", "false_cost"): numbers > 0, tried at 0.1, 0.3,
         1 and 3 times the present value, around the best C.
     tol : float or None, default=None
-        Relative gap of the solutions on the way; None is that of the solver, and 0.01 at
+        Relative gap of the solutions on the way; None is that of the solver, and 0.05 at
         least.
     random_state : int, RandomState, Generator or None, default=0
         What is held out.
@@ -178,7 +180,8 @@ class CPathTable:
     ----------
     columns : dict of str to (n,) arrays
         "C", the values of other parameters that were chosen, "score" and its
-        "standard_error" on what was held out, "relative_gap" (the largest of all folds),
+        "standard_error" on what was held out, the number of "folds" (values far from the best
+        have the first only), "relative_gap" (the largest of all folds),
         "certificate" (the weakest), "seconds" and "oracle_calls" (together).
     chosen : int
         The row whose C was taken.
@@ -251,7 +254,7 @@ class CPathTable:
         """Head and rows of the table as text; the chosen one is marked."""
         names = self.parameters
         head = "  " + "".join(f"{name:>10}" for name in names)
-        head += "     score  std. err.  rel. gap  certificate   seconds  oracle calls"
+        head += "     score  std. err.  folds  rel. gap  certificate   seconds  oracle calls"
         marks = [" *" if k == self.chosen else "  " for k in range(len(self))]
         return [
             head,
@@ -303,7 +306,8 @@ def row_text(row: dict[str, Any], names: Sequence[str]) -> str:
     """One row of a path as text."""
     return (
         "".join(f"{row[name]:10.4g}" for name in names)
-        + f"{row['score']:10.4f} {row['standard_error']:10.4f} {row['relative_gap']:9.1e} "
+        + f"{row['score']:10.4f} {row['standard_error']:10.4f} {row['folds']:6d} "
+        f"{row['relative_gap']:9.1e} "
         f"{row['certificate']:>12} {row['seconds']:9.2f} {row['oracle_calls']:13d}"
     )
 

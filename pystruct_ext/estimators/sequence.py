@@ -10,12 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from pystruct_ext.estimators._batches import Asked
+from pystruct_ext.estimators._training import Training
 from pystruct_ext.estimators._whole import all_or_nothing
 from pystruct_ext.estimators.auto_c import AutoC
 from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
-from pystruct_ext.spaces import SequenceSpace
+from pystruct_ext.spaces import CodedLabels, SequenceSpace
 from pystruct_ext.utils.examples import as_examples, as_sequence
 
 
@@ -210,6 +211,12 @@ n_iter_, n_oracle_calls_, history_
         return np.array(names, dtype=object)
 
     # Prediction.
+
+    def _held_out_truth(self, training: Training) -> Any:
+        if not isinstance(training.y, CodedLabels):
+            return training.y
+        packed = training.packed
+        return self.space_.labels_of(packed.labels, packed.rows.offsets)
 
     def _default_metric(
         self, y_true: Any, y_pred: Any, sample_weight: NDArray | None = None
