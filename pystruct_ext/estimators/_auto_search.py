@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pystruct_ext.estimators.auto_c import AutoC, CPathTable, row_text
+from pystruct_ext.estimators.auto_c import AutoC, CPathTable, row_text, table_head
 
 LOG = logging.getLogger("pystruct_ext.auto_c")
 
@@ -22,8 +22,9 @@ LOG = logging.getLogger("pystruct_ext.auto_c")
 _JACKKNIFE = 20
 # Standard errors by which a score counts as lower.
 _LOWER = 2.0
-# So many values in a row without a better score end the path, as does one that is lower.
-_PATIENCE = 2
+# Scores this near the best one, in standard errors, are as good; a path ends at so many values
+# beyond the first of them, or at one that is lower.
+_AS_GOOD, _PATIENCE = 0.5, 2
 # Before scores have risen a path goes on for so many values.
 _AT_LEAST = 7
 _AT_MOST = 24
@@ -101,11 +102,16 @@ class Problem(ABC):
     def score(self, test: NDArray[np.int64], predicted: list[Any]) -> float:
         """The metric; larger is better."""
 
-    def changed(self, name: str, factor: float) -> tuple[Problem, float]:
-        """The same examples with another value of a parameter, and that value."""
+    def value(self, name: str) -> float:
+        """The value of a parameter that can be chosen."""
         raise ValueError(
-            f"AutoC: auto=(..., {name!r}) is not possible for this estimator"
+            f"AutoC: auto=(..., {name!r}) is not possible for this estimator, which is trained "
+            "in rounds; use GridSearchCV"
         )
+
+    def changed(self, name: str, value: float) -> Problem:
+        """The same examples with another value of a parameter."""
+        raise NotImplementedError
 
 
 @dataclass
@@ -328,6 +334,7 @@ class Search:
         self.rows: list[Row] = []
         self.partial: Point | None = None
         self.names = ["C", *settings.others()]
+        self.values = {name: problem.value(name) for name in settings.others()}
         self.left_out = self._jackknife_groups()
 
     def _jackknife_groups(self) -> NDArray[np.int64]:
@@ -346,7 +353,7 @@ class Search:
         """The whole search; an interrupt ends it with what is best so far."""
         interrupted = False
         try:
-            self._say("  ".join(["C is chosen from", self._parts()]))
+            self._say(f"C is chosen by {self._parts()}\n{table_head(self.names)}")
             self._path()
             self._all_folds()
             if self.settings.Cs is None:
@@ -363,8 +370,9 @@ class Search:
             return Found(self._C, self.problem, None, [], self.partial, True)
         best = self.chosen()
         sizes = len(self.folds[0][0]), len(self.folds[0][1]), len(self.folds)
+        ordered = sorted(self.rows, key=lambda r: (*r.values.values(), r.C))
         table = CPathTable.of(
-            [r.as_dict() for r in self.rows], self.rows.index(best), sizes
+            [r.as_dict() for r in ordered], ordered.index(best), sizes
         )
         self._say(f"C = {best.C:g}")
         starts = [point.start for point in best.points]
@@ -380,7 +388,8 @@ class Search:
     def _say(self, text: str) -> None:
         if self.verbose:
             sys.stderr.write(text + "\n")
-        LOG.info("%s", text)
+        else:
+            LOG.info("%s", text)
 
     # One value.
 
@@ -392,8 +401,7 @@ class Search:
         values: dict[str, float] | None = None,
     ) -> Row:
         """Train the first fold at one C, from a row of a smaller one."""
-        own = dict.fromkeys(self.settings.others(), math.nan)
-        row = Row(C, problem or self.problem, {**own, **(values or {})})
+        row = Row(C, problem or self.problem, {**self.values, **(values or {})})
         begin = None if start is None else start.points[0].start
         self._fold(row, begin)
         self.rows.append(row)
@@ -501,7 +509,8 @@ class Search:
         risen = any(r.below(best) > _LOWER for r in self.rows[:at])
         if not (risen or len(self.rows) >= _AT_LEAST):
             return False
-        return len(self.rows) - at > _PATIENCE or row.below(best) > _LOWER
+        good = next(k for k, r in enumerate(self.rows) if r.below(best) < _AS_GOOD)
+        return len(self.rows) - 1 - good >= _PATIENCE or row.below(best) > _LOWER
 
     def _all_folds(self) -> None:
         """The other folds at the best C and its neighbours."""
@@ -543,7 +552,8 @@ class Search:
         centre = self.best()
         for factor in _FACTORS:
             best = self.best()
-            problem, value = centre.problem.changed(name, factor)
+            value = self.values[name] * factor
+            problem = centre.problem.changed(name, value)
             values = {**centre.values, name: value}
             row = self.at(centre.C, centre, problem, values)
             if row.below(best) > _LOWER:
@@ -555,8 +565,14 @@ class Search:
             self._complete([row, *more])
 
     def chosen(self) -> Row:
-        """The row that is taken."""
-        return self.best()
+        """The row that is taken: of those as good as the best one, that of the smallest C."""
+        best = self.best()
+        good = [
+            row
+            for row in self.rows
+            if row.folds == best.folds and row.below(best) < _AS_GOOD
+        ]
+        return min(good, key=lambda row: row.C)
 
 
 def merge_starts(starts: Sequence[Any], merge: Callable[[Any, Any], Any]) -> Any:

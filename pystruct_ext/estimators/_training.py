@@ -160,10 +160,24 @@ class BlockProblem(Problem):
         weight = None if self.weight is None else self.weight[test]
         return float(self.metric([self.truth[i] for i in test], predicted, weight))
 
-    def changed(self, name: str, factor: float) -> tuple[Problem, float]:
+    def value(self, name: str) -> float:
+        """The value of a parameter of the estimator that is a number > 0."""
+        params = self.estimator.get_params(deep=False)
+        if name not in params:
+            raise ValueError(
+                f"AutoC: auto has {name!r}, which {type(self.estimator).__name__} has not; "
+                f"expected a parameter such as {', '.join(_numbers(params)) or 'C alone'}"
+            )
+        if name not in _numbers(params):
+            raise ValueError(
+                f"AutoC: auto has {name!r}, which is {params[name]!r} now; expected a number "
+                "> 0 to try multiples of"
+            )
+        return float(params[name])
+
+    def changed(self, name: str, value: float) -> Problem:
         """Bound anew with another value of a parameter."""
         estimator, training = self.estimator, self.training
-        value = float(getattr(estimator, name)) * factor
         other = clone(estimator).set_params(**{name: value})
         kept = {k: v for k, v in vars(estimator).items() if k not in other.get_params()}
         vars(other).update(kept)
@@ -178,7 +192,18 @@ class BlockProblem(Problem):
             training = replace(training, packed=packed)
         other.space_ = space
         oracle = space.bind(training.packed)
-        return BlockProblem(other, training, self.settings, oracle), value
+        return BlockProblem(other, training, self.settings, oracle)
+
+
+def _numbers(params: dict[str, Any]) -> list[str]:
+    """Parameters that are numbers > 0 of any size; those of training are no choice."""
+    return [
+        name
+        for name, value in params.items()
+        if isinstance(value, float)
+        and value > 0
+        and name not in ("C", "tol", "max_time")
+    ]
 
 
 def find_c(

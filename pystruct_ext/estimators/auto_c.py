@@ -253,11 +253,9 @@ class CPathTable:
     def lines(self) -> list[str]:
         """Head and rows of the table as text; the chosen one is marked."""
         names = self.parameters
-        head = "  " + "".join(f"{name:>10}" for name in names)
-        head += "     score  std. err.  folds  rel. gap  certificate   seconds  oracle calls"
         marks = [" *" if k == self.chosen else "  " for k in range(len(self))]
         return [
-            head,
+            table_head(names),
             *(m + row_text(row, names) for m, row in zip(marks, self, strict=True)),
         ]
 
@@ -302,6 +300,14 @@ class CPathTable:
             fitted.integer(name, 0)
 
 
+def table_head(names: Sequence[str]) -> str:
+    """Names of the columns of `row_text`."""
+    head = "  " + "".join(f"{name:>10}" for name in names)
+    return head + (
+        "     score  std. err.  folds  rel. gap  certificate   seconds  oracle calls"
+    )
+
+
 def row_text(row: dict[str, Any], names: Sequence[str]) -> str:
     """One row of a path as text."""
     return (
@@ -344,4 +350,5 @@ __all__ = [
     "row_text",
     "scorer_function",
     "settings_of",
+    "table_head",
 ]
