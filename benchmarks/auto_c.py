@@ -140,16 +140,20 @@ def letters() -> Task:
 
 @task
 def questions() -> Task:
-    """Question classification, 50 classes, words and pairs of words."""
+    """Questions, 50 classes, words and pairs of words, 2,500 to train."""
     folder = data_folder("question-classification")
-    parts = []
-    for part in ("train", "test"):
-        lines = (folder / f"{part}.txt").read_text().splitlines()
-        parts.append(list(zip(*(line.split(" ", 1) for line in lines), strict=True)))
+    lines = [
+        line
+        for part in ("train", "test")
+        for line in (folder / f"{part}.txt").read_text().splitlines()
+    ]
+    lines = [lines[i] for i in np.random.default_rng(0).permutation(len(lines))]
+    y, texts = zip(*(line.split(" ", 1) for line in lines), strict=True)
+    y, n = np.array(y), 2500
     words = CountVectorizer(token_pattern=r"\S+", ngram_range=(1, 2), binary=True)
-    X = words.fit_transform(parts[0][1]).astype(np.float64)
-    y, yt = (np.array(part[0]) for part in parts)
-    return Task(MulticlassSVM(), X, y, words.transform(parts[1][1]).astype(float), yt)
+    X = words.fit_transform(texts[:n]).astype(np.float64)
+    Xt = words.transform(texts[n:]).astype(np.float64)
+    return Task(MulticlassSVM(), X, y[:n], Xt, y[n:])
 
 
 @task
@@ -198,30 +202,30 @@ def slates() -> Task:
 
 @task
 def dependencies() -> Task:
-    """EWT, 1,500 sentences to train, gold tags."""
+    """EWT, 800 sentences to train, gold tags."""
     folder = data_folder("ud-english-ewt")
     train, test = (
         read_conllu(folder / f"en_ewt-ud-{p}.conllu.gz") for p in ("train", "test")
     )
-    rows = some(len(train.sentences), 1500)
+    rows = some(len(train.sentences), 800)
     X, y = of(train.sentences, rows), of(train.dependencies, rows)
-    model = DependencySVM(bits=18, max_iter=20)
-    return Task(model, X, y, test.sentences[:1000], test.dependencies[:1000])
+    model = DependencySVM(bits=18, max_iter=15)
+    return Task(model, X, y, test.sentences[:700], test.dependencies[:700])
 
 
 @task
 def trees() -> Task:
-    """Treebank sample, 600 trees of up to 30 words to train."""
+    """Treebank sample, 400 trees of up to 25 words to train."""
     folder = data_folder("treebank-constituency")
     splits = json.loads((folder / "splits.json").read_text())
     banks = [
         [t for t in read_brackets([folder / "mrg" / f for f in splits[part]])
-         if len(t.words()) <= 30]
+         if len(t.words()) <= 25]
         for part in ("train", "test")
     ]  # fmt: skip
-    banks[0] = of(banks[0], some(len(banks[0]), 600))
+    banks[0] = of(banks[0], some(len(banks[0]), 400))
     X, Xt = ([t.sentence() for t in bank] for bank in banks)
-    return Task(ConstituencySVM(max_iter=20), X, banks[0], Xt, banks[1])
+    return Task(ConstituencySVM(max_iter=15), X, banks[0], Xt, banks[1])
 
 
 def rna() -> Any:

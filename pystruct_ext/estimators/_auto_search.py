@@ -22,8 +22,9 @@ LOG = logging.getLogger("pystruct_ext.auto_c")
 _JACKKNIFE = 20
 # Standard errors by which a score counts as lower.
 _LOWER = 2.0
-# Scores this near the best one, in standard errors, are as good; a path ends at so many values
-# beyond the first of them, or at one that is lower.
+# Scores this near the best one, in standard errors, are as good; once scores have risen, a path
+# ends at so many values beyond the first of them, or at one that is not as good: each costs two
+# to three times as much as the one before.
 _AS_GOOD, _PATIENCE = 0.5, 2
 # Before scores have risen a path goes on for so many values.
 _AT_LEAST = 7
@@ -495,12 +496,12 @@ class Search:
             row = self.at(half_decade(k), row)
             if self._ends(row):
                 break
-        if self.best() is first:
+        if self.best() is first and not self._late():
             self._below(first)
 
     def _ends(self, row: Row) -> bool:
         """Whether no larger C is worth a try."""
-        if self.deadline is not None and time.perf_counter() > self.deadline:
+        if self._late():
             return True
         if all(point.slack < _SEPARATED for point in row.points):
             return True  # the weights stay as they are
@@ -510,15 +511,21 @@ class Search:
         if not (risen or len(self.rows) >= _AT_LEAST):
             return False
         good = next(k for k, r in enumerate(self.rows) if r.below(best) < _AS_GOOD)
-        return len(self.rows) - 1 - good >= _PATIENCE or row.below(best) > _LOWER
+        return len(self.rows) - 1 - good >= _PATIENCE or row.below(best) > _AS_GOOD
+
+    def _late(self) -> bool:
+        return self.deadline is not None and time.perf_counter() > self.deadline
 
     def _all_folds(self) -> None:
         """The other folds at the best C and its neighbours."""
         near = sorted(self.rows, key=lambda r: r.C)
-        if len(self.folds) == 1:
+        if len(self.folds) == 1 or self._late():
             return
         for _ in range(_STEPS):
             k = near.index(self.best())
+            if k == len(near) - 1 and self.settings.Cs is None:
+                after = half_decade(round(2 * math.log10(near[k].C)) + 1)
+                near.append(self.at(after, near[k]))
             around = near[max(k - 1, 0) : k + 2]
             if all(row.folds == len(self.folds) for row in around):
                 break
@@ -539,7 +546,7 @@ class Search:
         best = self.best()
         k = near.index(best)
         around = [near[j] for j in (k - 1, k + 1) if 0 <= j < len(near)]
-        if not all(row.below(best) > _LOWER for row in around):
+        if self._late() or not all(row.below(best) > _LOWER for row in around):
             return
         new = []
         for row in around:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 import warnings
 from dataclasses import dataclass, field, replace
@@ -164,11 +165,12 @@ class BlockProblem(Problem):
         """The value of a parameter of the estimator that is a number > 0."""
         params = self.estimator.get_params(deep=False)
         if name not in params:
+            known = ", ".join(_numbers(self.estimator)) or "C alone"
             raise ValueError(
                 f"AutoC: auto has {name!r}, which {type(self.estimator).__name__} has not; "
-                f"expected a parameter such as {', '.join(_numbers(params)) or 'C alone'}"
+                f"expected one of {known}"
             )
-        if name not in _numbers(params):
+        if name not in _numbers(self.estimator):
             raise ValueError(
                 f"AutoC: auto has {name!r}, which is {params[name]!r} now; expected a number "
                 "> 0 to try multiples of"
@@ -195,13 +197,15 @@ class BlockProblem(Problem):
         return BlockProblem(other, training, self.settings, oracle)
 
 
-def _numbers(params: dict[str, Any]) -> list[str]:
+def _numbers(estimator: Any) -> list[str]:
     """Parameters that are numbers > 0 of any size; those of training are no choice."""
+    defaults = inspect.signature(type(estimator)).parameters
     return [
         name
-        for name, value in params.items()
-        if isinstance(value, float)
+        for name, value in estimator.get_params(deep=False).items()
+        if isinstance(value, (int, float))
         and value > 0
+        and isinstance(defaults[name].default, float)
         and name not in ("C", "tol", "max_time")
     ]
 
