@@ -379,7 +379,7 @@ def run(name: str, quick: bool) -> dict[str, Any]:
     t = TASKS[name]()
     auto, seconds, score = fitted(clone(t.model).set_params(C="auto"), t, **t.auto)
     print(f"\n{name}: {TASKS[name].__doc__}\n{auto.C_path_!r}", flush=True)
-    steps = range(-2, 3) if quick else range(-6, 7)
+    steps = range(-2, 3) if quick else range(-4, 5)
     width = 2 if quick else 4
     own = BEFORE[type(t.model)]
     values = {own, auto.C_, *(auto.C_ * 10 ** (k / width) for k in steps)}

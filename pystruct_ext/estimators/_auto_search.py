@@ -22,12 +22,12 @@ LOG = logging.getLogger("pystruct_ext.auto_c")
 _JACKKNIFE = 20
 # Standard errors by which a score counts as lower.
 _LOWER = 2.0
-# Scores this near the best one, in standard errors, are as good; once scores have risen, a path
-# ends at so many values beyond the first of them, or at one that is not as good: each costs two
-# to three times as much as the one before.
+# Scores this near the best one, in standard errors, are as good. Once scores have risen, a path
+# ends at so many values beyond the first of them, or at one that is lower: each costs about
+# twice as much as the one before.
 _AS_GOOD, _PATIENCE = 0.5, 2
-# Before scores have risen a path goes on for so many values.
-_AT_LEAST = 7
+# A path has so many values at least, and more before scores have risen.
+_AT_LEAST, _FLAT = 6, 8
 _AT_MOST = 24
 # Values below the first that are tried where that is the best.
 _BELOW = 4
@@ -508,10 +508,12 @@ class Search:
         best = self.best()
         at = self.rows.index(best)
         risen = any(r.below(best) > _LOWER for r in self.rows[:at])
-        if not (risen or len(self.rows) >= _AT_LEAST):
+        if len(self.rows) < (_AT_LEAST if risen else _FLAT):
             return False
+        if row.below(best) > _LOWER:
+            return True
         good = next(k for k, r in enumerate(self.rows) if r.below(best) < _AS_GOOD)
-        return len(self.rows) - 1 - good >= _PATIENCE or row.below(best) > _AS_GOOD
+        return len(self.rows) - 1 - good >= _PATIENCE
 
     def _late(self) -> bool:
         return self.deadline is not None and time.perf_counter() > self.deadline

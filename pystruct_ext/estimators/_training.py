@@ -34,6 +34,8 @@ from pystruct_ext.solvers import (
 _BOUND = ("false_cost", "miss_cost")
 # Relative gap of solutions on the way, where the solver's own is smaller.
 _LOOSE = 5e-2
+# The next larger C takes at most so many times the epochs of those before, and this many.
+_LONGER, _EPOCHS = 2.0, 20
 
 
 @dataclass
@@ -92,11 +94,16 @@ class BlockProblem(Problem):
         self.truth = estimator._held_out_truth(training)
         self.metric = estimator._held_out_metric(settings.scoring)
 
-    def _solver(self) -> Any:
+    def _solver(self, epochs: int = 0) -> Any:
+        """A solver of loose tolerance, after one that took so many epochs."""
         solver = self.estimator._make_solver()
         tol = self.settings.tol
         tol = max(solver.tol, _LOOSE) if tol is None else tol
         solver.set_params(tol=tol, verbose=0)  # rows of the path are progress enough
+        if epochs:
+            # A larger C may end with a larger gap; its row says so.
+            most = max(_EPOCHS, int(_LONGER * epochs))
+            solver.set_params(max_iter=min(solver.max_iter, most))
         return solver
 
     def _weight(self, ids: NDArray[np.int64]) -> NDArray[np.float64] | None:
@@ -126,15 +133,16 @@ class BlockProblem(Problem):
         """Train on some blocks, from a working set; decode the others."""
         began = time.perf_counter()
         lam = c_to_lam(C, len(train))
+        working_set, epochs = (None, 0) if start is None else start
         with warnings.catch_warnings():
             for kind in (ConvergenceWarning, OracleWarning, InterruptedWarning):
                 warnings.simplefilter("ignore", kind)
-            result: SolverResult = self._solver().solve(
+            result: SolverResult = self._solver(epochs).solve(
                 self.oracle,
                 lam,
                 block_ids=train,
                 block_weight=self._weight(train),
-                working_set=start,
+                working_set=working_set,
             )
         seconds = time.perf_counter() - began
         predicted: list[Any] = []
@@ -152,7 +160,7 @@ class BlockProblem(Problem):
             result.ended_by,
             seconds,
             1 - norm / max(result.primal, 1e-300),
-            result.working_set,
+            (result.working_set, max(epochs, result.n_iter)),
             (result.coef, result.dual / lam, result),
         )
 

@@ -279,7 +279,8 @@ n_iter_, n_oracle_calls_, history_
         if found.interrupted:
             self._keep(found, last)
             return
-        start = merge_starts(found.starts, joined)
+        sets = [None if start is None else start[0] for start in found.starts]
+        start = merge_starts(sets, joined)
         limit = self.max_time
         if limit is not None:
             limit = max(limit - (time.perf_counter() - began), 1e-3)

@@ -48,7 +48,7 @@ def rows(n=240, d=12, noise=2.0, seed=0):
     return np.eye(3, d)[y] * 2 + noise * rng.normal(size=(n, d)), y
 
 
-def wide_rows(n=160, seed=0):
+def wide_rows(n=600, seed=0):
     """Noise in many columns, which large C fits."""
     return rows(n, 150, 1.2, seed)
 
