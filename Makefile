@@ -55,6 +55,7 @@ bench: $(VENV)/.installed-test
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	$(BIN)/python benchmarks/sequence.py
 	$(BIN)/python benchmarks/solvers.py
+	$(BIN)/python benchmarks/auto_c.py --quick
 	$(BIN)/python benchmarks/multiclass.py
 	$(BIN)/python benchmarks/ranking.py
 	$(BIN)/python benchmarks/diversity.py

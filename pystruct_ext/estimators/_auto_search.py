@@ -34,7 +34,7 @@ _BELOW = 4
 # Part of the objective that hinges have where a larger C changes nothing any more.
 _SEPARATED = 0.01
 # Examples (or groups) up to which there are so many folds; beyond, one part is held out.
-_FOLDS = ((200, 5), (1000, 3))
+_FOLDS = ((200, 5), (3000, 3))
 _SHARE = 0.2
 # What another parameter is multiplied by.
 _FACTORS = (0.1, 0.3, 3.0)

@@ -42,7 +42,7 @@ class AutoC(BaseEstimator):
         and tries the values between the best one and its neighbours.
     cv : int, float, splitter, list of (train, test) or None, default=None
         Folds, or the share of examples that is held out once. None is 5 folds of up to 200
-        examples, 3 of up to 1000, and one fifth held out of more. Values far from the best are
+        examples, 3 of up to 3000, and one fifth held out of more. Values far from the best are
         tried on the first fold only.
     scoring : str, callable or None, default=None
         ``scoring(y_true, y_pred) -> float``, larger is better, or the name of one of

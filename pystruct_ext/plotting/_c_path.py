@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pystruct_ext.estimators import CPathTable
 from pystruct_ext.plotting._base import Display
 from pystruct_ext.plotting._style import FAINT, INK, calm, import_pyplot, line_look
 
@@ -43,8 +42,8 @@ class CPathDisplay(Display):
     'C'
     """
 
-    def __init__(self, path: CPathTable) -> None:
-        if not isinstance(path, CPathTable):
+    def __init__(self, path: Any) -> None:
+        if not (hasattr(path, "columns") and hasattr(path, "chosen")):
             raise TypeError(
                 f"path must be the C_path_ of an estimator, got {type(path).__name__}"
             )

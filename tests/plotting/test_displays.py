@@ -127,7 +127,11 @@ def test_all_displays_have_one_order_of_arguments():
         assert [p.name for p in parameters[:3]] == ["estimator", "X", "y"], name
         assert parameters[2].default is None
         assert all(p.kind in (p.KEYWORD_ONLY, p.VAR_KEYWORD) for p in parameters[3:])
-        if cls in (ConvergenceDisplay, LabelInteractionDisplay, TransitionDisplay):
+        # What an estimator has learnt or gone through, not predictions.
+        if cls.__name__ in ("CPathDisplay", "ConvergenceDisplay") or cls in (
+            LabelInteractionDisplay,
+            TransitionDisplay,
+        ):
             continue
         parameters = list(inspect.signature(cls.from_predictions).parameters.values())
         assert [p.name for p in parameters[:3]] == ["X", "y_true", "y_pred"], name
