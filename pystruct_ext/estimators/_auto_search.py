@@ -36,6 +36,8 @@ _SEPARATED = 0.01
 # Examples (or groups) up to which there are so many folds; beyond, one part is held out.
 _FOLDS = ((200, 5), (3000, 3))
 _SHARE = 0.2
+# With fewer groups than this all folds are tried at every C.
+_FEW = 20
 # What another parameter is multiplied by.
 _FACTORS = (0.1, 0.3, 3.0)
 # Steps to larger values that all folds may take.
@@ -199,7 +201,9 @@ class Row:
         if own == others:
             return 0.0
         error = jackknife_error(without - less)
-        return (others - own) / error if error > 0 else math.copysign(9.9, others - own)
+        if not error > 1e-9 * abs(others - own):
+            return math.copysign(9.9, others - own)
+        return (others - own) / error
 
     def as_dict(self) -> dict[str, Any]:
         """What the table has of it."""
@@ -312,7 +316,7 @@ def _given_folds(
                 raise ValueError(
                     f"AutoC: cv has a fold that is empty or beyond the {n} examples"
                 )
-        if np.intersect1d(*parts).size:
+        if np.intersect1d(parts[0], parts[1]).size:
             raise ValueError("AutoC: cv has a fold that holds out what it trains on")
         folds.append((parts[0], parts[1]))
     if not folds:
@@ -336,12 +340,17 @@ class Search:
         self.partial: Point | None = None
         self.names = ["C", *settings.others()]
         self.values = {name: problem.value(name) for name in settings.others()}
+        groups = problem.groups
+        # Few groups differ much: one fold of them says nothing of the others.
+        self.few_groups = groups is not None and len(np.unique(groups)) < _FEW
         self.left_out = self._jackknife_groups()
 
     def _jackknife_groups(self) -> NDArray[np.int64]:
         """The group of the jackknife of every held-out example, folds one after another."""
         held = np.concatenate(self.tests)
-        units = held if self.problem.groups is None else self.problem.groups[held]
+        groups = self.problem.groups
+        # Of few groups nothing is learnt by leaving out one: examples have to do.
+        units = held if groups is None or self.few_groups else groups[held]
         _, units = np.unique(units, return_inverse=True)
         m = int(units.max()) + 1
         # The first fold comes first, so that its examples are spread over all groups, too.
@@ -401,10 +410,10 @@ class Search:
         problem: Problem | None = None,
         values: dict[str, float] | None = None,
     ) -> Row:
-        """Train the first fold at one C, from a row of a smaller one."""
+        """Train the first fold, or all, at one C, from a row of a smaller one."""
         row = Row(C, problem or self.problem, {**self.values, **(values or {})})
-        begin = None if start is None else start.points[0].start
-        self._fold(row, begin)
+        for f in range(len(self.folds) if self.few_groups else 1):
+            self._fold(row, None if start is None else start.points[f].start)
         self.rows.append(row)
         self._forget()
         self._say_row(row)
@@ -539,7 +548,7 @@ class Search:
         for step in range(1, _BELOW + 1):
             row = self.at(half_decade(k - step), None)
             same = np.array_equal(row.scores[1][1], first.scores[1][1])
-            if same or row.score < self.best().score:
+            if same or row.below(self.best()) > 0:
                 return
 
     def _refine(self) -> None:

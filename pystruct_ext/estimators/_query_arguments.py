@@ -65,7 +65,7 @@ def per_query(
 
 
 def groups_of_queries(
-    groups: ArrayLike | None, order: NDArray, offsets: NDArray
+    groups: Any, order: NDArray, offsets: NDArray
 ) -> NDArray[np.int64] | None:
     """Groups of queries as numbers, given one a query or one a document."""
     if groups is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -247,7 +248,9 @@ def joined(first: WorkingSet, second: WorkingSet) -> WorkingSet:
     )
 
 
-def metric_of(scoring: Any, default: Any) -> Any:
+def metric_of(
+    scoring: Any, default: Callable[[Any, Any, NDArray | None], float]
+) -> Callable[[Any, Any, NDArray | None], float]:
     """``metric(y_true, y_pred, weight)`` of what `AutoC.scoring` says."""
     if scoring is None:
         return default

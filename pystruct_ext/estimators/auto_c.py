@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from pystruct_ext.persistence.registry import storable
@@ -106,7 +106,7 @@ class AutoC(BaseEstimator):
             raise TypeError(f"AutoC: cv must be {_CV}, got {cv!r}")
         if isinstance(cv, Integral) and cv < 2:
             raise ValueError(f"AutoC: cv must be at least 2 folds, got {cv!r}")
-        if isinstance(cv, Real) and not isinstance(cv, Integral) and not 0 < cv < 1:
+        if isinstance(cv, (float, np.floating)) and not 0 < cv < 1:
             raise ValueError(f"AutoC: cv must be {_CV}, got {cv!r}")
         if not (cv is None or isinstance(cv, Real) or _splits(cv)):
             raise TypeError(f"AutoC: cv must be {_CV}, got {type(cv).__name__}")
@@ -250,6 +250,9 @@ class CPathTable:
     def __getitem__(self, k: int) -> dict[str, Any]:
         return {key: values[k].item() for key, values in self.columns.items()}
 
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return (self[k] for k in range(len(self)))
+
     def lines(self) -> list[str]:
         """Head and rows of the table as text; the chosen one is marked."""
         names = self.parameters
@@ -318,7 +321,7 @@ def row_text(row: dict[str, Any], names: Sequence[str]) -> str:
     )
 
 
-def check_groups(groups: ArrayLike | None, n: int) -> NDArray[np.int64] | None:
+def check_groups(groups: Any, n: int) -> NDArray[np.int64] | None:
     """Groups of n examples as numbers from 0, or None.
 
     Raises

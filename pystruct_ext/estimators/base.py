@@ -327,7 +327,9 @@ n_iter_, n_oracle_calls_, history_
         """Best outputs of blocks of a bound oracle."""
         space: Any = self.space_
         if not hasattr(space, "outputs_of"):
-            return list(space.decode_batch(w, pick(training.X, ids), self._threads()))
+            return list(
+                space.decode_batch(w, pick(training.X, ids.tolist()), self._threads())
+            )
         codes, offsets = oracle.decode_flat(w, ids, self._threads())
         flat, ends = codes.tolist(), offsets.tolist()
         return [

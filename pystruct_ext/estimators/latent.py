@@ -276,7 +276,7 @@ class LatentStructuralSVM(BaseEstimator):
 
         def make(C: float, start: Any) -> Any:
             own = clone(inner).set_params(C=C, callback=None, verbose=0)
-            init = self.init if isinstance(self.init, str) else "complete"
+            init: Any = self.init if isinstance(self.init, str) else "complete"
             if start is not None:
                 init = list(start.imputed_)
             return clone(self).set_params(

@@ -112,7 +112,7 @@ class CPathDisplay(Display):
         else:
             figure, axes = ax.figure, np.array([ax])
         self.figure_, self.axes_, self.ax_ = figure, axes, axes[0]
-        self.lines_ = {}
+        self.lines_: dict[str, Any] = {}
         for k, (label, at) in enumerate(self._curves().items()):
             self._scores(axes[0], k, label, at)
         self._mark(axes[0])
