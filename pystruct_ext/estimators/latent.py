@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -138,6 +138,8 @@ class LatentStructuralSVM(BaseEstimator):
     """
 
     estimator_: Any
+    # As of `BaseStructuralSVM`.
+    __metadata_request__fit: ClassVar[dict[str, Any]] = {"groups": False}
 
     def __init__(
         self,
