@@ -25,7 +25,7 @@ _LOWER = 2.0
 # Scores this near the best one, in standard errors, are as good. Once scores have risen, a path
 # ends at so many values beyond the first of them, or at one that is lower: each costs about
 # twice as much as the one before.
-_AS_GOOD, _PATIENCE = 0.5, 2
+_AS_GOOD, _PATIENCE = 1.0, 2
 # A path has so many values at least, and more before scores have risen.
 _AT_LEAST, _FLAT = 6, 8
 _AT_MOST = 24
