@@ -56,6 +56,7 @@ bench: $(VENV)/.installed-test
 	$(BIN)/python benchmarks/sequence.py
 	$(BIN)/python benchmarks/solvers.py
 	$(BIN)/python benchmarks/averaging.py
+	$(BIN)/python benchmarks/auto_c.py --quick
 	$(BIN)/python benchmarks/multiclass.py
 	$(BIN)/python benchmarks/ranking.py
 	$(BIN)/python benchmarks/diversity.py

@@ -14,6 +14,7 @@ from pystruct_ext._include import get_include
 from pystruct_ext._moved import install as _install_moved
 from pystruct_ext.estimators import (
     AlignmentSVM,
+    AutoC,
     ClusteringSVM,
     ConstituencySVM,
     DependencySVM,
@@ -50,6 +51,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AlignmentSVM",
+    "AutoC",
     "ClusteringSVM",
     "ConstituencySVM",
     "DependencySVM",

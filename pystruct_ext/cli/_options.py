@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from pystruct_ext.estimators import AutoC
 from pystruct_ext.structures import Option, Structure
 from pystruct_ext.utils.inputs import parse_size
 from pystruct_ext.utils.messages import shorten
@@ -16,12 +17,15 @@ from pystruct_ext.utils.numpydoc import Parameter, converter, parameters
 
 # What the command line itself means by these names.
 RESERVED = {
+    "auto",
     "command",
+    "groups",
     "kind",
     "max_input",
     "output",
     "quiet",
     "run",
+    "scoring",
     "skip_bad",
     "train",
 }
@@ -29,7 +33,7 @@ RESERVED = {
 LEFT_OUT = {"callback"}
 # The same command gives the same model; progress is for terminals.
 DEFAULTS = {"random_state": 0, "n_jobs": 1, "verbose": None}
-OPTIONS = (Option("--seed", "random_state"),)
+OPTIONS = (Option("--seed", "random_state"), Option("-C", "C"))
 PROGRAM = "pystruct-ext"
 
 
@@ -45,6 +49,8 @@ def add_options(parser: argparse.ArgumentParser, structure: Structure) -> None:
         own = [o for o in options if o.parameter == p.name and not o.has_value]
         _add_parameter(parser, structure, p, own)
     names = {p.name for p in _settable(structure)}
+    if "C" in names:
+        _add_search(parser)
     for option in options:
         if not option.parameter:
             parser.add_argument(option.flag, **option.settings)
@@ -57,6 +63,28 @@ def add_options(parser: argparse.ArgumentParser, structure: Structure) -> None:
                 default=argparse.SUPPRESS,
                 **option.settings,
             )
+
+
+def _add_search(parser: argparse.ArgumentParser) -> None:
+    """Flags of the search for C."""
+    parser.add_argument(
+        "--auto",
+        nargs="+",
+        metavar="PARAMETER",
+        help="with -C auto: other parameters to choose, such as false_cost",
+    )
+    parser.add_argument(
+        "--scoring",
+        metavar="NAME",
+        help="with -C auto: a scorer of scikit-learn's, such as accuracy (default: the metric "
+        "of the structure)",
+    )
+    parser.add_argument(
+        "--groups",
+        metavar="FILE",
+        help="with -C auto: a name for each example, one a line; examples of one name are held "
+        "out together",
+    )
 
 
 class Parser(argparse.ArgumentParser):
@@ -114,7 +142,19 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="say nothing on stderr")
 
 
-_OWN = {"n_jobs": threads, "random_state": seed}
+def _c(text: str) -> float | str:
+    """A number, or "auto"."""
+    number = text if text == "auto" else float(text)
+    if number != number:
+        raise ValueError
+    return number
+
+
+_OWN = {
+    "C": typed("a number, or auto", _c),
+    "n_jobs": threads,
+    "random_state": seed,
+}
 _EXPECTED = {"int": "an integer", "float": "a number"}
 
 
@@ -207,6 +247,10 @@ def parameter_values(structure: Structure, args: argparse.Namespace) -> dict[str
         value = getattr(args, p.name)
         strings = p.kind == "strs" and value is not None
         values[p.name] = tuple(value) if strings else value
+    if getattr(args, "auto", None) or getattr(args, "scoring", None):
+        if values.get("C") != "auto":
+            raise ValueError("--auto and --scoring are for -C auto")
+        values["C"] = AutoC(auto=("C", *(args.auto or ())), scoring=args.scoring)
     if "verbose" in values and values["verbose"] is None:
         values["verbose"] = int(not args.quiet and sys.stderr.isatty())
     return values

@@ -7,6 +7,8 @@ import inspect
 import re
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from pystruct_ext.structures import Examples, Structure
@@ -100,6 +102,27 @@ def predicted(
     for text in dict.fromkeys(str(w.message) for w in caught):
         say(f"warning: {text}")
     return made
+
+
+def with_groups(examples: Examples, path: str, skip_bad: bool) -> Examples:
+    """Examples with the groups of a file, one a line.
+
+    Raises
+    ------
+    ValueError
+        For ``--skip-bad``, which leaves examples out, and for another number of lines.
+    """
+    if skip_bad:
+        raise ValueError("--groups: has a line for every example, so no --skip-bad")
+    names = [text.strip() for text in Path(path).read_text("utf8").splitlines()]
+    n = examples.X.shape[0] if hasattr(examples.X, "shape") else len(examples.X)
+    if "qid" in examples.fit_params:
+        n = len(set(map(str, examples.fit_params["qid"])))
+    if len(names) != n:
+        raise ValueError(
+            f"--groups: {path} has {len(names)} lines, expected {n}: one for each example"
+        )
+    return replace(examples, fit_params={**examples.fit_params, "groups": names})
 
 
 def fitted(

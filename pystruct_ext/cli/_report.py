@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -74,6 +75,32 @@ class Stages:
             sys.stderr.flush()
 
 
+class _Saying(logging.Handler):
+    """Hands messages to a function."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        super().__init__(logging.INFO)
+        self._say = say
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line."""
+        self._say(record.getMessage())
+
+
+@contextmanager
+def search_said(say: Callable[[str], None]) -> Iterator[None]:
+    """Say every point of a search for C as soon as it is there."""
+    logger = logging.getLogger("pystruct_ext.auto_c")
+    handler, level = _Saying(say), logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
 def certificate_lines(structure: Structure, model: Any) -> list[str]:
     """What a model is and what its fit reached, as lines of text."""
     space = model.space_
@@ -90,6 +117,12 @@ def certificate_lines(structure: Structure, model: Any) -> list[str]:
         labels = getattr(space, "classes_", None)
     if labels is not None and len(labels):
         lines.append(f"{'labels':<10} {', '.join(map(str, labels))}")
+    path = getattr(model, "C_path_", None)
+    if path is not None:
+        chosen = ", ".join(f"{name} = {path.best[name]:g}" for name in path.parameters)
+        lines.append(
+            f"{'chosen':<10} {chosen}, held-out score {path.best['score']:.4f}"
+        )
     if structure.describe is not None:
         lines += structure.describe(model)
     return lines

@@ -25,6 +25,9 @@ def run(args: argparse.Namespace) -> int:
     """Print sizes, the certificate, and the largest weights."""
     model, structure = load_model(args.model)
     lines = certificate_lines(structure, model)
+    path = getattr(model, "C_path_", None)
+    if path is not None:
+        lines += ["", "path of C, by what was held out", *repr(path).splitlines()]
     if structure.inspect is not None:
         lines += structure.inspect(model, args.top)
     sys.stdout.write("\n".join(lines) + "\n")

@@ -15,8 +15,19 @@ from pystruct_ext.cli._options import (
     naming_flags,
     parameter_values,
 )
-from pystruct_ext.cli._reading import add_reading_options, fitted, read_examples
-from pystruct_ext.cli._report import Stages, certificate_lines, check_output, one_line
+from pystruct_ext.cli._reading import (
+    add_reading_options,
+    fitted,
+    read_examples,
+    with_groups,
+)
+from pystruct_ext.cli._report import (
+    Stages,
+    certificate_lines,
+    check_output,
+    one_line,
+    search_said,
+)
 from pystruct_ext.solvers import InterruptedWarning
 from pystruct_ext.structures import STRUCTURES, Examples, Structure
 from pystruct_ext.utils import signals
@@ -96,9 +107,12 @@ def _fitted(
     if around is not None and outer is not None:
         structure, model = around.structure, outer
     stages.say(f"{'data':<10} {examples.about}")
+    if getattr(args, "groups", None):
+        examples = with_groups(examples, args.groups, args.skip_bad)
     with (
         warnings.catch_warnings(record=True) as caught,
         stages.stage("train"),
+        search_said(stages.say),
         signals.answer_by("raise"),
     ):
         warnings.simplefilter("always")

@@ -4,6 +4,7 @@ from pystruct_ext.estimators._arguments import c_to_lam
 from pystruct_ext.estimators._rounds import LatentProgress
 from pystruct_ext.estimators.adaptation import adapt
 from pystruct_ext.estimators.alignment import AlignmentSVM
+from pystruct_ext.estimators.auto_c import AutoC, CPathTable
 from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.estimators.callbacks import HeldOutScore
 from pystruct_ext.estimators.clustering import ClusteringSVM
@@ -25,7 +26,9 @@ from pystruct_ext.estimators.tagged_parser import TaggedParser
 
 __all__ = [
     "AlignmentSVM",
+    "AutoC",
     "BaseStructuralSVM",
+    "CPathTable",
     "ClusteringSVM",
     "ConstituencySVM",
     "DependencySVM",

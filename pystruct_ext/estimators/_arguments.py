@@ -23,8 +23,8 @@ def c_to_lam(C: float, n: int) -> float:
         hint = ""
         if isinstance(C, str):
             hint = (
-                "; C comes first, and the loss and all other parameters are keywords, as "
-                f"in loss={C!r}"
+                '; "auto" finds it. C comes first, and the loss and all other parameters are '
+                f"keywords, as in loss={C!r}"
             )
         raise ValueError(f"C must be a finite number > 0, got {C!r}{hint}")
     return 1.0 / (n * float(C))

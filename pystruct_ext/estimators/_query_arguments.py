@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pystruct_ext._core.ragged import PackedRows
 from pystruct_ext.estimators._arguments import check_weights
+from pystruct_ext.estimators.auto_c import check_groups
 from pystruct_ext.utils.examples import as_examples
 from pystruct_ext.utils.queries import qid_of_group
 from pystruct_ext.utils.weights import real_numbers
@@ -63,6 +64,30 @@ def per_query(
     return check_weights(given, n_queries)
 
 
+def groups_of_queries(
+    groups: Any, order: NDArray, offsets: NDArray
+) -> NDArray[np.int64] | None:
+    """Groups of queries as numbers, given one a query or one a document."""
+    if groups is None:
+        return None
+    n_queries, n = len(offsets) - 1, len(order)
+    size = len(groups) if hasattr(groups, "__len__") else -1
+    if size != n or n == n_queries:
+        if size != n_queries:
+            raise ValueError(
+                f"groups has {size} entries, expected {n_queries}, one per query, or {n}, one "
+                "per document and constant within a query"
+            )
+        return check_groups(groups, n_queries)
+    flat = check_groups(groups, n)[order]  # type: ignore[index]
+    first = np.repeat(flat[offsets[:-1]], np.diff(offsets))
+    bad = np.flatnonzero(first != flat)
+    if bad.size:
+        q = int(np.searchsorted(offsets, bad[0], side="right")) - 1
+        raise ValueError(f"groups differs within the {q}-th query")
+    return np.asarray(flat[offsets[:-1]])
+
+
 def repetitions(weight: ArrayLike | None, n: int) -> NDArray[np.intp] | None:
     """Rows of a single query as often as their weights say; None without such weights.
 
@@ -108,4 +133,11 @@ def packed_rows(X: Any, lengths: NDArray, dtype: np.dtype[Any]) -> PackedRows:
     )
 
 
-__all__ = ["check_present", "packed_rows", "per_query", "qid_of", "repetitions"]
+__all__ = [
+    "check_present",
+    "groups_of_queries",
+    "packed_rows",
+    "per_query",
+    "qid_of",
+    "repetitions",
+]

@@ -7,6 +7,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from pystruct_ext.estimators._scores import micro_f1
+from pystruct_ext.estimators.auto_c import AutoC
 from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.metrics import alignment_report
 from pystruct_ext.persistence.registry import storable
@@ -23,8 +24,8 @@ class AlignmentSVM(BaseStructuralSVM):
 
     Parameters
     ----------
-    C : float, default=0.1
-        Weight of the sum of hinges.
+    C : float or AutoC, default=0.1
+        Weight of the sum of hinges; "auto" finds it, see `AutoC`.
     mode, window, symmetric, false_cost, miss_cost, max_cells, dtype
         See `AlignmentSpace`.
     solver, tol, max_iter, max_time, n_jobs, random_state, verbose, callback
@@ -58,7 +59,7 @@ n_iter_, n_oracle_calls_, history_
 
     def __init__(
         self,
-        C: float = 0.1,
+        C: float | str | AutoC = 0.1,
         *,
         mode: str = "global",
         window: int = 0,

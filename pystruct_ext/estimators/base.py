@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable
-from numbers import Real
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -19,18 +20,35 @@ from pystruct_ext.estimators._arguments import (
     check_weights,
     effective_n_jobs,
 )
-from pystruct_ext.estimators._batches import Asked, Batch
-from pystruct_ext.estimators._calibration import best_temperature
+from pystruct_ext.estimators._auto_search import Found, merge_starts
+from pystruct_ext.estimators._batches import Batch
+from pystruct_ext.estimators._distributions import Distributions
+from pystruct_ext.estimators._training import (
+    BlockProblem,
+    Training,
+    check_c,
+    check_groups,
+    find_c,
+    joined,
+    metric_of,
+)
 from pystruct_ext.estimators._verdict import accept_or_warn
 from pystruct_ext.estimators._whole import all_or_nothing
+from pystruct_ext.estimators.auto_c import AutoC, CPathTable, is_auto, settings_of
 from pystruct_ext.estimators.callbacks import HeldOutScore
 from pystruct_ext.persistence import save as save_model
 from pystruct_ext.persistence.registry import storable
-from pystruct_ext.solvers import Solver, SolverResult, WorkingSet, get_solver
-from pystruct_ext.solvers.base import generator
+from pystruct_ext.solvers import (
+    InterruptedWarning,
+    Solver,
+    SolverResult,
+    WorkingSet,
+    get_solver,
+)
 from pystruct_ext.solvers.certificate import recertify
 from pystruct_ext.spaces import OutputSpace
-from pystruct_ext.utils.examples import OutputList, as_examples
+from pystruct_ext.utils.callers import user_stacklevel
+from pystruct_ext.utils.examples import OutputList, as_examples, n_rows_of, pick
 from pystruct_ext.utils.fitted import Fitted
 
 if TYPE_CHECKING:
@@ -38,7 +56,7 @@ if TYPE_CHECKING:
 
 
 @storable(kind="model", leave_out=("callback",), private=("_w",), abstract=True)
-class BaseStructuralSVM(BaseEstimator):
+class BaseStructuralSVM(Distributions, BaseEstimator):
     """Subclass it to make an estimator for an `OutputSpace` of your own.
 
     A subclass names its space in the class attribute `_space_class`, and lists its
@@ -49,8 +67,8 @@ class BaseStructuralSVM(BaseEstimator):
 
     Parameters
     ----------
-    C : float, default=1.0
-        Weight of the sum of hinges.
+    C : float or AutoC, default=1.0
+        Weight of the sum of hinges; "auto" finds it, see `AutoC`.
     solver, tol, max_iter, max_time, n_jobs, random_state, verbose, callback
         See `StructuralSVM`.
 
@@ -58,6 +76,10 @@ class BaseStructuralSVM(BaseEstimator):
     ----------
     coef_ : (size_psi,) ndarray
     space_ : OutputSpace
+    C_ : float
+        The C of the fit.
+    C_path_ : CPathTable
+        With ``C="auto"`` only: what was tried.
     primal_objective_, dual_objective_, duality_gap_, relative_gap_, certificate_, status_, \
 n_iter_, n_oracle_calls_, history_
         See `StructuralSVM`.
@@ -89,12 +111,14 @@ n_iter_, n_oracle_calls_, history_
     _grouped_in_queries: ClassVar[bool] = False
     # Whether X is a matrix of rows, which scikit-learn can validate.
     _takes_matrices: ClassVar[bool] = False
+    # Groups given to a search or a splitter of scikit-learn reach `fit` only if asked for.
+    __metadata_request__fit: ClassVar[dict[str, Any]] = {"groups": False}
 
     space_: OutputSpace
 
     def __init__(
         self,
-        C: float = 1.0,
+        C: float | str | AutoC = 1.0,
         solver: str | Solver = "bcfw",
         tol: float | None = None,
         max_iter: int | None = None,
@@ -172,7 +196,14 @@ n_iter_, n_oracle_calls_, history_
     # Fitting.
 
     @all_or_nothing
-    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Train on examples X with outputs y.
 
         Parameters
@@ -181,6 +212,8 @@ n_iter_, n_oracle_calls_, history_
             See the notes of the class.
         sample_weight : (n,) array-like, optional
             Weight s_i >= 0 of each example.
+        groups : (n,) array-like, optional
+            With ``C="auto"``: examples of one group are held out together.
 
         Returns
         -------
@@ -191,26 +224,122 @@ n_iter_, n_oracle_calls_, history_
         ValueError, TypeError
             Naming the argument, the example, what was seen and what was expected.
         """
-        self._solve(*self._pack_for_fit(X, y, sample_weight))
+        self._train(self._training(X, y, sample_weight, groups))
         return self
 
-    def _pack_for_fit(
-        self, X: Any, y: Any, sample_weight: ArrayLike | None = None, **packing: Any
-    ) -> tuple[Any, ArrayLike | None]:
-        """Packed examples and their weights; sets the fitted space.
+    def _training(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        **packing: Any,
+    ) -> Training:
+        """Packed examples and what belongs to them; sets the fitted space.
 
         Other arguments are what else ``fit_pack`` takes for each example.
         """
-        c_to_lam(self.C, 1)
+        check_c(self.C, groups)
         self._make_solver()
         space: Any = self._make_space()
         batch = Batch(space, X, y)
         more = {key: batch.kept(value, key) for key, value in packing.items()}
+        numbers = None if groups is None else check_groups(groups, n_rows_of(X))
         with batch.own_numbers():
             packed = space.fit_pack(batch.X, batch.y, **more)
         self.space_ = space
         self._set_domain_attributes(batch.X, batch.y)
-        return packed, batch.kept_weights(sample_weight)
+        return Training(
+            packed,
+            batch.kept_weights(sample_weight),
+            batch.X,
+            batch.y,
+            batch.kept(numbers, "groups"),
+            more,
+        )
+
+    def _pack_for_fit(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None = None, **packing: Any
+    ) -> tuple[Any, ArrayLike | None]:
+        """Packed examples and their weights; sets the fitted space."""
+        training = self._training(X, y, sample_weight, **packing)
+        return training.packed, training.weight
+
+    def _train(self, training: Training) -> None:
+        """Solve at C, or find C first."""
+        self.__dict__.pop("C_path_", None)
+        if not is_auto(self.C):
+            self._solve(training.packed, training.weight)
+            return
+        oracle = self.space_.bind(training.packed)
+        oracle.feature_name = self._feature_name
+        problem = BlockProblem(self, training, settings_of(self.C), oracle)
+        began = time.perf_counter()
+        found = find_c(self, problem, settings_of(self.C), self.max_time)
+        if found.table is not None:
+            self.C_path_ = found.table
+        last: Any = found.problem
+        self.space_ = last.estimator.space_
+        if found.interrupted:
+            self._keep(found, last)
+            return
+        sets = [None if start is None else start[0] for start in found.starts]
+        start = merge_starts(sets, joined)
+        limit = self.max_time
+        if limit is not None:
+            limit = max(limit - (time.perf_counter() - began), 1e-3)
+        self._solve(
+            last.training.packed, training.weight, start, last.oracle, found.C, limit
+        )
+
+    def _keep(self, found: Found, problem: BlockProblem) -> None:
+        """The model of an interrupted search: trained on a part, certified on all."""
+        if found.point is None:
+            raise KeyboardInterrupt
+        w, dual, result = found.point.model
+        lam = c_to_lam(found.C, problem.n)
+        # The hinges of the other examples are not negative: the bound holds for all.
+        result.dual = dual * lam
+        result = recertify(
+            result, problem.oracle, lam, problem.weight, w, self._threads()
+        )
+        result.status = "interrupted"
+        self.C_ = found.C
+        self._set_result(result, lam)
+        warnings.warn(
+            f"the search for C was interrupted; the model is the best so far (C = {found.C:g}, "
+            "trained on a part of the examples)",
+            InterruptedWarning,
+            stacklevel=user_stacklevel(),
+        )
+
+    # Held-out examples of a search for C.
+
+    def _held_out_truth(self, training: Training) -> Any:
+        """The true outputs of all blocks, by position."""
+        return training.y
+
+    def _held_out_metric(
+        self, scoring: Any
+    ) -> Callable[[Any, Any, NDArray | None], float]:
+        """``metric(y_true, y_pred, weight)`` of lists of outputs of blocks."""
+        return metric_of(scoring, self._default_metric)
+
+    def _decode_blocks(
+        self, w: NDArray[np.floating], training: Training, oracle: Oracle, ids: NDArray
+    ) -> list[Any]:
+        """Best outputs of blocks of a bound oracle."""
+        space: Any = self.space_
+        if not hasattr(space, "outputs_of"):
+            return list(
+                space.decode_batch(w, pick(training.X, ids.tolist()), self._threads())
+            )
+        codes, offsets = oracle.decode_flat(w, ids, self._threads())
+        flat, ends = codes.tolist(), offsets.tolist()
+        return [
+            space.output_of(flat[a:b], training.packed, i)
+            for i, (a, b) in zip(ids.tolist(), pairwise(ends), strict=True)
+        ]
 
     def _callbacks(self) -> list[Any]:
         if self.callback is None:
@@ -233,17 +362,25 @@ n_iter_, n_oracle_calls_, history_
         working_set: WorkingSet | None = None,
         oracle: Oracle | None = None,
         w_prior: NDArray[np.floating] | None = None,
+        C: float | None = None,
+        max_time: float | None = None,
     ) -> SolverResult:
-        """Solve on packed examples and set the fitted attributes."""
+        """Solve on packed examples and set the fitted attributes.
+
+        C and max_time are those of the estimator unless they are given.
+        """
         space, solver = self.space_, self._make_solver()
         aim, accept = self._aim(space, len(packed)), solver.tol
+        chosen: Any = self.C if C is None else C
+        if max_time is not None:
+            solver.set_params(max_time=max_time)
         if aim is not None:
             solver.set_params(tol=aim)
         if oracle is None:
             oracle = space.bind(packed)
         oracle.feature_name = self._feature_name
         n = oracle.n_blocks
-        lam = c_to_lam(self.C, n)
+        lam = c_to_lam(chosen, n)
         weight = check_weights(sample_weight, n)
         if w_prior is None:
             w_prior = self._prior_weights(space)
@@ -263,13 +400,14 @@ n_iter_, n_oracle_calls_, history_
                 callback=callbacks or None,
             )
         if aim is not None and result.status == "max_iter":
-            accept_or_warn(result, accept, oracle, self.C, solver)
+            accept_or_warn(result, accept, oracle, float(chosen), solver)
         for callback in callbacks:
             if isinstance(callback, HeldOutScore):
                 best = callback.finish()
                 if best is not None:
                     asked = result, oracle, lam, weight, best, self._threads()
                     result = recertify(*asked, w_prior, accept)
+        self.C_ = float(chosen)
         self._set_result(result, lam)
         return result
 
@@ -336,6 +474,11 @@ n_iter_, n_oracle_calls_, history_
             fitted.integer(name, 0)
         for name in ("primal_objective_", "dual_objective_", "relative_gap_"):
             fitted.instance(name, float)  # NaN where a solver knows none
+        if not hasattr(self, "C_") and not is_auto(self.C):
+            self.C_ = float(self.C)  # type: ignore[arg-type]  # older files have none
+        fitted.number("C_", 0.0)
+        if hasattr(self, "C_path_"):
+            fitted.instance("C_path_", CPathTable)
         if hasattr(self, "temperature_"):
             fitted.number("temperature_", np.finfo(np.float64).tiny)
 
@@ -392,229 +535,6 @@ n_iter_, n_oracle_calls_, history_
                 f"and {len(y)}"
             )
         return self._default_metric(y, predicted, check_weights(sample_weight, len(y)))
-
-    def predict_k_best(self, X: Any, k: int) -> list[list[tuple[float, Any]]]:
-        """The k best outputs of every example.
-
-        Parameters
-        ----------
-        X : list of n examples
-        k : int
-            Fewer are returned where there are fewer.
-
-        Returns
-        -------
-        list of n lists of (score, output)
-            Best first; distinct outputs.
-
-        Raises
-        ------
-        NotImplementedError
-            If the space has no such search.
-        """
-        check_is_fitted(self, "_w")
-        if not isinstance(k, (int, np.integer)) or k < 1:
-            raise ValueError(f"k must be an integer >= 1, got {k!r}")
-        asked = self._asked(X, "k_best", "k best outputs")
-        out = []
-        for i in asked.blocks:
-            codes, scores = asked.oracle.k_best(self._w, i, int(k))
-            out.append(
-                [
-                    (float(s), asked.output_of(code, i))
-                    for s, code in zip(scores, codes.tolist(), strict=True)
-                ]
-            )
-        return asked.batch.spread(out, [[(0.0, y)] for y in asked.batch.outputs()])
-
-    def predict_marginals(
-        self, X: Any, temperature: float | None = None, *, as_dicts: bool = False
-    ) -> list[Any]:
-        """Probabilities of parts under ``exp(<w, psi> / temperature)``.
-
-        A structural SVM is not trained as a probabilistic model: call `calibrate` with
-        held-out examples first where the numbers have to mean something.
-
-        Parameters
-        ----------
-        X : list of n examples
-        temperature : float, optional
-            Larger is flatter; by default `temperature_` of `calibrate`, or 1.
-        as_dicts : bool, default=False
-            Dicts with labels for keys in place of an array; of sequences, one dict label ->
-            probability for every token, as sklearn-crfsuite has it.
-
-        Returns
-        -------
-        list of n arrays, or of n lists of dicts
-            See the notes of the class for what they hold.
-
-        Raises
-        ------
-        NotImplementedError
-            If the space has no marginals, or no such dicts.
-        """
-        t = self._temperature(temperature)
-        asked = self._asked(X, "marginals", "marginals")
-        found: list[Any] = [
-            asked.oracle.marginals(self._w, i, t)[0] for i in asked.blocks
-        ]
-        found = asked.batch.spread(found, asked.batch.empty_marginals())
-        if not as_dicts:
-            return found
-        space: Any = self.space_
-        if not hasattr(space, "marginals_as_dicts"):
-            raise NotImplementedError(
-                f"{type(space).__name__} has no marginals as dicts"
-            )
-        return [space.marginals_as_dicts(p) for p in found]
-
-    def log_partition(
-        self, X: Any, temperature: float | None = None
-    ) -> NDArray[np.float64]:
-        """``log sum_y exp(<w, psi(x, y)> / temperature)`` of every example, (n,).
-
-        Parameters
-        ----------
-        X : list of n examples
-        temperature : float, optional
-            As for `predict_marginals`.
-
-        Raises
-        ------
-        NotImplementedError
-            If the space has no log-partition.
-        """
-        t = self._temperature(temperature)
-        asked = self._asked(X, "marginals", "log-partition function")
-        found = [asked.oracle.log_partition(self._w, i, t) for i in asked.blocks]
-        zeros = [0.0] * len(asked.batch.empty)  # one output, of score 0
-        return np.array(asked.batch.spread(found, zeros), dtype=np.float64)
-
-    def calibrate(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: ArrayLike | None = None,
-        *,
-        of: str = "outputs",
-    ) -> Self:
-        """Find the temperature at which probabilities are right, from held-out examples.
-
-        The weights, and so the predictions, stay as they are; `predict_marginals`,
-        `log_partition` and `sample` use the temperature where none is given.
-
-        Parameters
-        ----------
-        X, y : sequences of length n
-            Examples that the model was not trained on: of those of training it is too sure.
-            Examples with labels never seen at fit are left out.
-        sample_weight : (n,) array-like, optional
-        of : {"outputs", "parts"}, default="outputs"
-            What is made as probable as possible: the true outputs as wholes, which is the
-            likelihood of a conditional random field and convex in ``1 / temperature``; or
-            their parts one by one (labels of tokens, arcs, pairs of bases), by the log loss of
-            the marginals.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        NotImplementedError
-            If the space has no marginals.
-
-        Notes
-        -----
-        Sets `temperature_`, which is saved with the model and forgotten by the next `fit`.
-
-        References
-        ----------
-        Guo, Pleiss, Sun and Weinberger, ICML 2017 (temperature scaling).
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from pystruct_ext import SequenceSVM
-        >>> rng = np.random.default_rng(0)
-        >>> X = [rng.normal(size=(5, 2)) for _ in range(40)]
-        >>> y = [(x[:, 0] + rng.normal(size=5) > 0).astype(int) for x in X]
-        >>> model = SequenceSVM(C=0.01).fit(X[:20], y[:20]).calibrate(X[20:], y[20:])
-        >>> 0 < model.temperature_ < 1
-        True
-        """
-        check_is_fitted(self, "_w")
-        self.temperature_ = best_temperature(self, X, y, sample_weight, of)
-        return self
-
-    def _temperature(self, given: float | None) -> float:
-        if given is None:
-            return float(getattr(self, "temperature_", 1.0))
-        if not isinstance(given, Real) or not given > 0:
-            raise ValueError(f"temperature must be > 0, got {given!r}")
-        return float(given)
-
-    def sample(
-        self,
-        X: Any,
-        n_samples: int = 1,
-        temperature: float | None = None,
-        random_state: Any = None,
-    ) -> list[list[Any]]:
-        """Outputs drawn from ``exp(<w, psi(x, y)> / temperature) / Z``, independently.
-
-        Parameters
-        ----------
-        X : list of n examples
-        n_samples : int, default=1
-            Draws for each example.
-        temperature : float, optional
-            Larger is nearer to uniform; by default as for `predict_marginals`.
-        random_state : int, RandomState, Generator or None, default=None
-            An int gives the same draws again.
-
-        Returns
-        -------
-        list of n lists of n_samples outputs
-
-        Raises
-        ------
-        NotImplementedError
-            If the space cannot be sampled from.
-        """
-        t = self._temperature(temperature)
-        if not isinstance(n_samples, (int, np.integer)) or n_samples < 1:
-            raise ValueError(f"n_samples must be an integer >= 1, got {n_samples!r}")
-        asked = self._asked(X, "sample", "samples")
-        seeds = generator(random_state).integers(
-            0, 2**63, size=len(asked.blocks), dtype=np.int64
-        )
-        out = [
-            [
-                asked.output_of(code, i)
-                for code in asked.oracle.sample(
-                    self._w, i, int(n_samples), t, int(seeds[i])
-                ).tolist()
-            ]
-            for i in asked.blocks
-        ]
-        empty = [[y] * int(n_samples) for y in asked.batch.outputs()]
-        return asked.batch.spread(out, empty)
-
-    def _rows(self, X: Any) -> Any:
-        """X as the space takes it."""
-        return as_examples(X)
-
-    def _asked(self, X: Any, verb: str, what: str) -> Asked:
-        """Examples as an oracle that answers `verb`."""
-        check_is_fitted(self, "_w")
-        asked = None
-        if not self._grouped_in_queries:
-            asked = Asked.of(self.space_, self._rows(X))
-        if asked is None or verb not in asked.verbs:
-            raise NotImplementedError(f"{type(self.space_).__name__} offers no {what}")
-        return asked
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pystruct_ext.estimators.auto_c import AutoC
 from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.metrics import b_cubed
 from pystruct_ext.persistence.registry import storable
@@ -25,8 +26,8 @@ class ClusteringSVM(BaseStructuralSVM):
 
     Parameters
     ----------
-    C : float, default=0.01
-        Weight of the sum of hinges.
+    C : float or AutoC, default=0.01
+        Weight of the sum of hinges; "auto" finds it, see `AutoC`.
     loss : {"items", "pairs"}, default="items"
         What a wrong pair costs: "items" by the sizes of the true clusters of its two items,
         so that every item counts the same; "pairs" the same for all pairs. It is the
@@ -75,7 +76,7 @@ n_iter_, n_oracle_calls_, history_
 
     def __init__(
         self,
-        C: float = 0.01,
+        C: float | str | AutoC = 0.01,
         *,
         loss: str = "items",
         false_cost: float = 1.0,

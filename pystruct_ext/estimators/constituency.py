@@ -7,6 +7,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from pystruct_ext.estimators._scores import micro_f1
+from pystruct_ext.estimators.auto_c import AutoC
 from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.metrics import bracket_report
 from pystruct_ext.persistence.registry import storable
@@ -24,8 +25,8 @@ class ConstituencySVM(BaseStructuralSVM):
 
     Parameters
     ----------
-    C : float, default=0.1
-        Weight of the sum of hinges.
+    C : float or AutoC, default=0.1
+        Weight of the sum of hinges; "auto" finds it, see `AutoC`.
     model, horizontal, vertical, span_features, splits, features, bits, split_bits, \
 max_length, dtype
         See `ConstituencySpace`.
@@ -65,7 +66,7 @@ n_iter_, n_oracle_calls_, history_
 
     def __init__(
         self,
-        C: float = 0.1,
+        C: float | str | AutoC = 0.1,
         *,
         model: str = "spans",
         horizontal: int = 1,

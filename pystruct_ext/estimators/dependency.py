@@ -7,6 +7,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from pystruct_ext.estimators._scores import micro_accuracy
+from pystruct_ext.estimators.auto_c import AutoC
 from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.metrics import attachment_report
 from pystruct_ext.persistence.registry import storable
@@ -23,8 +24,8 @@ class DependencySVM(BaseStructuralSVM):
 
     Parameters
     ----------
-    C : float, default=0.03
-        Weight of the sum of hinges.
+    C : float or AutoC, default=0.03
+        Weight of the sum of hinges; "auto" finds it, see `AutoC`.
     labelled, projective, siblings, grandparents, features, loss, ignore_labels, \
 nonprojective, lemmas, fine_tags, bits, label_bits, max_length, dtype
         See `DependencySpace`; `loss` is its `task_loss`.
@@ -65,7 +66,7 @@ n_iter_, n_oracle_calls_, history_
 
     def __init__(
         self,
-        C: float = 0.03,
+        C: float | str | AutoC = 0.03,
         *,
         loss: str = "las",
         labelled: bool = True,

@@ -8,11 +8,14 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from pystruct_ext.estimators._arguments import c_to_lam, check_weights
+from pystruct_ext.estimators._arguments import check_weights
+from pystruct_ext.estimators._auto_fits import FitProblem, take_over
+from pystruct_ext.estimators._auto_search import Found
 from pystruct_ext.estimators._mixture import MixtureTopics
 from pystruct_ext.estimators._slate_tools import (
     Explanation,
@@ -22,7 +25,9 @@ from pystruct_ext.estimators._slate_tools import (
     greedy_bound,
     step_features,
 )
+from pystruct_ext.estimators._training import check_c, check_groups, find_c
 from pystruct_ext.estimators._whole import all_or_nothing
+from pystruct_ext.estimators.auto_c import AutoC, is_auto, settings_of
 from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.metrics import alpha_ndcg, err_ia, intent_satisfaction, ndcg_ia
 from pystruct_ext.outputs import DiverseQuery
@@ -51,8 +56,8 @@ class DiverseRankingSVM(BaseStructuralSVM):
 
     Parameters
     ----------
-    C : float, default=0.1
-        Weight of the sum of hinges.
+    C : float or AutoC, default=0.1
+        Weight of the sum of hinges; "auto" finds it, see `AutoC`.
     loss : {"alpha_ndcg", "err_ia", "ndcg_ia", "intents"}, default="alpha_ndcg"
         One minus the metric over that of the ideal slate; "intents" is the probability mass
         of intents without a relevant document (SVM-div's loss).
@@ -77,6 +82,7 @@ class DiverseRankingSVM(BaseStructuralSVM):
         Ross, Gordon and Bagnell 2011). "auto" is "slates", which ranked better on both data
         sets of ``benchmarks/diversity.py``.
     rounds : int, default=2
+        With ``C="auto"`` each C that is tried gets the first round, the one found all of them.
         The ideal slate is not unique: after each round its ties are broken by the model so
         far. "steps" also adds the sets that the model itself comes to.
     decode : {"greedy", "exact"}, default="greedy"
@@ -126,7 +132,7 @@ status_, n_iter_, n_oracle_calls_, history_
 
     def __init__(
         self,
-        C: float = 0.1,
+        C: float | str | AutoC = 0.1,
         *,
         loss: str = "alpha_ndcg",
         model: str = "auto",
@@ -166,8 +172,8 @@ status_, n_iter_, n_oracle_calls_, history_
             return self.model
         return "mixture" if hasattr(self, "topics_") else "sequential"
 
-    def _check(self) -> None:
-        c_to_lam(self.C, 1)
+    def _check(self, groups: ArrayLike | None = None) -> None:
+        check_c(self.C, groups)
         for name, value, known in (
             ("model", self.model, ("auto", *MODELS)),
             ("loss", self.loss, SLATE_LOSSES),
@@ -197,6 +203,8 @@ status_, n_iter_, n_oracle_calls_, history_
         X: Sequence[DiverseQuery],
         y: Any = None,
         sample_weight: Any = None,
+        *,
+        groups: ArrayLike | None = None,
     ) -> DiverseRankingSVM:
         """Train on judged queries.
 
@@ -207,15 +215,17 @@ status_, n_iter_, n_oracle_calls_, history_
             nothing and are left out.
         y : ignored
         sample_weight : (n_queries,) array-like, optional
+        groups : (n_queries,) array-like, optional
+            With ``C="auto"``: queries of one group are held out together.
 
         Returns
         -------
         self
         """
-        self._check()
+        self._check(groups)
         queries = check_queries(X)
         # Nothing of an earlier fit may be read, or left over, by this one.
-        for name in ("_w", "topics_"):
+        for name in ("_w", "topics_", "C_path_"):
             self.__dict__.pop(name, None)
         for q in queries:
             if q.relevance is None:
@@ -231,6 +241,15 @@ status_, n_iter_, n_oracle_calls_, history_
         if sample_weight is not None:
             weight = check_weights(sample_weight, len(queries))[keep]  # type: ignore[index]
         queries = [q for q, k in zip(queries, keep, strict=True) if k]
+        C: Any = self.C
+        if is_auto(C):
+            numbers = check_groups(groups, len(keep))
+            found = self._find_c(
+                queries, weight, None if numbers is None else numbers[keep]
+            )
+            if found.interrupted:
+                return self
+            C = found.C
         has_topics = all(
             q.topics is not None and q.topic_features is not None for q in queries
         )
@@ -264,13 +283,13 @@ status_, n_iter_, n_oracle_calls_, history_
                 for path, truth in zip(paths, truths, strict=True):
                     path.append(truth)
                 oracle, block_weight = self._steps(queries, metrics, paths, weight)
-                self._solve(range(oracle.n_blocks), block_weight, oracle=oracle)
+                self._solve(range(oracle.n_blocks), block_weight, oracle=oracle, C=C)
             else:
                 with warnings.catch_warnings():
                     # Said in the docstring and by certificate_: the gap need not close.
                     warnings.simplefilter("ignore", OracleWarning)
                     warnings.simplefilter("ignore", ConvergenceWarning)
-                    self._solve(packed, weight)
+                    self._solve(packed, weight, C=C)
             if "interrupted" in (self.status_, self.solver_info_.get("ended_by")):
                 break
             own = self._slates(queries)
@@ -278,6 +297,28 @@ status_, n_iter_, n_oracle_calls_, history_
                 prefer[i] = q.features @ self._w[: q.features.shape[1]]
                 paths[i].append(own[i])
         return self
+
+    def _find_c(
+        self,
+        queries: list[DiverseQuery],
+        weight: NDArray | None,
+        groups: NDArray[np.int64] | None,
+    ) -> Found:
+        """Search for C with the first round of training."""
+        settings = settings_of(self.C)
+
+        def make(C: float, start: Any) -> Any:
+            return clone(self).set_params(C=C, rounds=1, callback=None, verbose=0)
+
+        metric = self._held_out_metric(settings.scoring)
+        problem = FitProblem(make, queries, None, weight, {}, groups, metric)
+        found = find_c(self, problem, settings, self.max_time)
+        if found.interrupted and found.point is not None:
+            take_over(self, found.point.model)
+            self.status_ = "interrupted"
+        if found.table is not None:
+            self.C_path_ = found.table
+        return found
 
     def check_loaded(self) -> None:
         """Raise unless the fitted attributes fit together."""

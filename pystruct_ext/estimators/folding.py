@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from pystruct_ext.estimators._batches import Batch
 from pystruct_ext.estimators._scores import micro_f1
+from pystruct_ext.estimators.auto_c import AutoC
 from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.metrics import base_pair_report
 from pystruct_ext.persistence.registry import storable
@@ -28,9 +29,10 @@ class FoldingSVM(BaseStructuralSVM):
 
     Parameters
     ----------
-    C : float, default=0.001
-        Weight of the sum of hinges. Little C stays near the energies of the prior, for
-        molecules unlike those of training; 0.01 to 0.1 fits families that are in it.
+    C : float or AutoC, default=0.001
+        Weight of the sum of hinges; "auto" finds it, see `AutoC`. Little C stays
+        near the energies of the prior, for molecules unlike those of training; 0.01 to 0.1
+        fits families that are in it.
     false_cost, miss_cost : float, default=0.1, 1.0
         Costs of false and missed pairs. With equal costs the fold without pairs is a cheap
         answer, and hard data teaches it.
@@ -70,7 +72,7 @@ n_iter_, n_oracle_calls_, history_
 
     def __init__(
         self,
-        C: float = 0.001,
+        C: float | str | AutoC = 0.001,
         *,
         false_cost: float = 0.1,
         miss_cost: float = 1.0,

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pystruct_ext.estimators.auto_c import AutoC
 from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.metrics import graph_report
 from pystruct_ext.persistence.registry import storable
@@ -26,8 +27,8 @@ class GraphSVM(BaseStructuralSVM):
 
     Parameters
     ----------
-    C : float, default=0.1
-        Weight of the sum of hinges.
+    C : float or AutoC, default=0.1
+        Weight of the sum of hinges; "auto" finds it, see `AutoC`.
     loss, pairwise, attractive, inference, labels, label_weight, missing_label, bias, dtype
         See `GraphSpace`; `loss` is its `task_loss`.
     solver, tol, max_iter, max_time, n_jobs, random_state, verbose, callback
@@ -74,7 +75,7 @@ n_iter_, n_oracle_calls_, history_
 
     def __init__(
         self,
-        C: float = 0.1,
+        C: float | str | AutoC = 0.1,
         *,
         loss: str = "hamming",
         pairwise: str = "full",

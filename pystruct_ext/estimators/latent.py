@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,17 +13,25 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from pystruct_ext.estimators._arguments import c_to_lam, check_weights
+from pystruct_ext.estimators._arguments import check_weights
+from pystruct_ext.estimators._auto_fits import FitProblem, take_over
 from pystruct_ext.estimators._batches import Batch
 from pystruct_ext.estimators._rounds import Clock, Data, Rounds
+from pystruct_ext.estimators._training import (
+    check_c,
+    check_groups,
+    find_c,
+    metric_of,
+)
 from pystruct_ext.estimators._whole import all_or_nothing
+from pystruct_ext.estimators.auto_c import AutoC, is_auto, settings_of
 from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.persistence import save as save_model
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import InterruptedWarning
 from pystruct_ext.solvers.base import generator
 from pystruct_ext.utils.callers import user_stacklevel
-from pystruct_ext.utils.examples import OutputList
+from pystruct_ext.utils.examples import OutputList, n_rows_of
 from pystruct_ext.utils.fitted import Fitted
 
 if TYPE_CHECKING:
@@ -53,8 +61,9 @@ class LatentStructuralSVM(BaseEstimator):
     ----------
     estimator : estimator of this package
         What is trained, such as ``SequenceSVM()`` or ``StructuralSVM(space)``; its space must
-        have ``impute``. Cloned, never changed. Its `tol` is the relative gap that the last
-        solves of a fit reach, the first ones may be ten times looser.
+        have ``impute``. Cloned, never changed; with ``C="auto"`` its clone has the C found.
+        Its `tol` is the relative gap that the last solves of a fit reach, the first ones may be
+        ten times looser.
     n_init : int, default=1
         Starts; the one of the smallest objective counts. The first learns its weights from
         the parts of the examples that are complete, where there are any, the others begin
@@ -129,6 +138,8 @@ class LatentStructuralSVM(BaseEstimator):
     """
 
     estimator_: Any
+    # As of `BaseStructuralSVM`.
+    __metadata_request__fit: ClassVar[dict[str, Any]] = {"groups": False}
 
     def __init__(
         self,
@@ -159,6 +170,8 @@ class LatentStructuralSVM(BaseEstimator):
         X: Any,
         y: Any,
         sample_weight: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
         **packing: Any,
     ) -> Self:
         """Train on examples X with outputs y, some of which have missing parts.
@@ -169,6 +182,8 @@ class LatentStructuralSVM(BaseEstimator):
             As the estimator takes them, but for what is missing in y.
         sample_weight : (n,) array-like, optional
             Weight s_i >= 0 of each example.
+        groups : (n,) array-like, optional
+            With ``C="auto"`` of the estimator: examples of one group are held out together.
         **packing : sequences of length n
             What else the estimator's ``fit`` takes for each example, such as
             ``token_weight`` of `SequenceSVM`.
@@ -184,7 +199,7 @@ class LatentStructuralSVM(BaseEstimator):
         """
         self._check()
         inner = clone(self.estimator)
-        c_to_lam(inner.C, 1)
+        check_c(inner.C, groups)
         tol = self.tol if self.tol is not None else float(inner._make_solver().tol)
         own = getattr(inner, "_latent_examples", None)
         if own is not None:
@@ -194,6 +209,23 @@ class LatentStructuralSVM(BaseEstimator):
         with batch.own_numbers():
             data = self._prepare(inner, batch, sample_weight, more)
         clock, callbacks = Clock(self.max_time), self._callbacks()
+        table = None
+        if is_auto(inner.C):
+            settings = settings_of(inner.C)
+            numbers = None if groups is None else check_groups(groups, n_rows_of(X))
+            problem = self._problem(
+                inner, settings, batch, data.weight, more, batch.kept(numbers, "groups")
+            )
+            found = find_c(inner, problem, settings, clock.left())
+            table = found.table
+            if found.interrupted and found.point is not None:
+                take_over(self, found.point.model)
+                self.status_ = "interrupted"
+                self.imputed_ = OutputList(self.impute(X, y))
+                if table is not None:
+                    self.estimator_.C_path_ = table
+                return self
+            inner.set_params(C=found.C)
         rng = generator(self.random_state)
         best: Rounds | None = None
         log: list[dict[str, Any]] = []
@@ -229,7 +261,42 @@ class LatentStructuralSVM(BaseEstimator):
                 "LatentStructuralSVM: the first solve ended before it had a result"
             )
         self._set_result(best, log, batch)
+        if table is not None:
+            self.estimator_.C_path_ = table
         return self
+
+    def _problem(
+        self,
+        inner: Any,
+        settings: AutoC,
+        batch: Batch,
+        weight: Any,
+        more: dict[str, Any],
+        groups: Any,
+    ) -> FitProblem:
+        """Fits of their own at every C, each from the imputed outputs of the one before."""
+
+        def make(C: float, start: Any) -> Any:
+            own = clone(inner).set_params(C=C, callback=None, verbose=0)
+            init: Any = self.init if isinstance(self.init, str) else "complete"
+            if start is not None:
+                init = list(start.imputed_)
+            return clone(self).set_params(
+                estimator=own, init=init, callback=None, max_time=None
+            )
+
+        space = inner.space_
+        if hasattr(inner, "_latent_examples") or all(map(space.is_complete, batch.y)):
+            metric = inner._held_out_metric(settings.scoring)
+        else:
+
+            def agreement(y_true: Any, y_pred: Any, weight: Any) -> float:
+                # Of outputs with missing parts only what is known can be counted.
+                losses = [space.loss(a, b) for a, b in zip(y_true, y_pred, strict=True)]
+                return -float(np.average(losses, weights=weight))
+
+            metric = metric_of(settings.scoring, agreement)
+        return FitProblem(make, batch.X, batch.y, weight, more, groups, metric)
 
     def _check(self) -> None:
         if not isinstance(self.estimator, BaseStructuralSVM):

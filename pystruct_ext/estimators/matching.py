@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pystruct_ext.estimators.auto_c import AutoC
 from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.metrics import link_report
 from pystruct_ext.persistence.registry import storable
@@ -25,8 +26,8 @@ class MatchingSVM(BaseStructuralSVM):
 
     Parameters
     ----------
-    C : float, default=0.1
-        Weight of the sum of hinges.
+    C : float or AutoC, default=0.1
+        Weight of the sum of hinges; "auto" finds it, see `AutoC`.
     loss : {"links", "fraction"}, default="links"
         Costs of false and missed links, or the same divided by the number of sure links.
     row_capacity, column_capacity, must_match, fertility, adjacency
@@ -70,7 +71,7 @@ n_iter_, n_oracle_calls_, history_
 
     def __init__(
         self,
-        C: float = 0.1,
+        C: float | str | AutoC = 0.1,
         *,
         loss: str = "links",
         row_capacity: int | None = 1,

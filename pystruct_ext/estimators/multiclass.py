@@ -16,6 +16,7 @@ from sklearn.utils.validation import (
 from pystruct_ext._core.ragged import check_sparse
 from pystruct_ext.estimators._matrix_rows import RowsSVM
 from pystruct_ext.estimators._whole import all_or_nothing
+from pystruct_ext.estimators.auto_c import AutoC
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import MulticlassSpace
@@ -33,8 +34,8 @@ class MulticlassSVM(ClassifierMixin, RowsSVM):
 
     Parameters
     ----------
-    C : float, default=1.0
-        Weight of the sum of hinges.
+    C : float or AutoC, default=1.0
+        Weight of the sum of hinges; "auto" finds it, see `AutoC`.
     loss : {"zero_one", "hamming"}, (K, K) array or mapping, default="zero_one"
         Cost of a wrong class; see `pystruct_ext.losses.cost_matrix`.
     fit_intercept : bool, default=True
@@ -87,7 +88,7 @@ n_oracle_calls_, history_
 
     def __init__(
         self,
-        C: float = 1.0,
+        C: float | str | AutoC = 1.0,
         *,
         loss: Any = "zero_one",
         fit_intercept: bool = True,
@@ -120,7 +121,12 @@ n_oracle_calls_, history_
 
     @all_or_nothing
     def fit(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
     ) -> MulticlassSVM:
         """Train on rows X with classes y.
 
@@ -129,6 +135,8 @@ n_oracle_calls_, history_
         X : (n, n_features) array-like or sparse matrix
         y : (n,) array-like
         sample_weight : (n,) array-like, optional
+        groups : (n,) array-like, optional
+            With ``C="auto"``: examples of one group are held out together.
 
         Returns
         -------
@@ -148,7 +156,7 @@ n_oracle_calls_, history_
                 f"y has the single class {classes.tolist()[0]!r}, expected at least 2 "
                 "(MulticlassSVM needs more than one class)"
             )
-        self._solve(*self._pack_for_fit(X, y, sample_weight))
+        self._train(self._training(X, y, sample_weight, groups))
         return self
 
     def _set_domain_attributes(self, X: Any, y: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,17 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from pystruct_ext._core.ragged import check_sparse
-from pystruct_ext.estimators._arguments import c_to_lam, check_weights
+from pystruct_ext.estimators._arguments import check_weights
 from pystruct_ext.estimators._label_margins import label_margins
 from pystruct_ext.estimators._matrix_rows import RowsSVM
+from pystruct_ext.estimators._training import (
+    Training,
+    check_c,
+    check_groups,
+    metric_of,
+)
 from pystruct_ext.estimators._whole import all_or_nothing
+from pystruct_ext.estimators.auto_c import AutoC
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver, SolverResult
 from pystruct_ext.spaces import MultilabelSpace
@@ -36,8 +44,8 @@ class MultilabelSVM(ClassifierMixin, RowsSVM):
 
     Parameters
     ----------
-    C : float, default=1.0
-        Weight of the sum of hinges.
+    C : float or AutoC, default=1.0
+        Weight of the sum of hinges; "auto" finds it, see `AutoC`.
     loss : {"hamming", "subset", "f1"}, default="hamming"
         What a wrong set costs. "hamming": the number of wrong labels, and without
         interactions the problem of K times ``LinearSVC(loss="hinge")`` at the same C.
@@ -139,7 +147,7 @@ n_oracle_calls_, history_
 
     def __init__(
         self,
-        C: float = 1.0,
+        C: float | str | AutoC = 1.0,
         *,
         loss: str = "hamming",
         label_weight: Any = None,
@@ -194,7 +202,12 @@ n_oracle_calls_, history_
 
     @all_or_nothing
     def fit(
-        self, X: ArrayLike, y: Any, sample_weight: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        y: Any,
+        sample_weight: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
     ) -> MultilabelSVM:
         """Train on rows X with label sets y.
 
@@ -204,11 +217,14 @@ n_oracle_calls_, history_
         y : (n, K) array, sparse matrix or data frame of 0 and 1, or n collections of labels
             See the notes of the class.
         sample_weight : (n,) array-like, optional
+        groups : (n,) array-like, optional
+            With ``C="auto"``: examples of one group are held out together.
 
         Returns
         -------
         self
         """
+        check_c(self.C, groups)
         refuse_iterator(X, "X")
         refuse_iterator(y, "y")
         if y is None:
@@ -227,13 +243,36 @@ n_oracle_calls_, history_
             check_classification_targets(y)
         self._make_solver()
         space: Any = self._make_space()
-        c_to_lam(self.C, 1)
         weight = check_weights(sample_weight, n_rows_of(X))
         packed = space.fit_pack(X, y, weight)
         self.space_ = space
         self._set_domain_attributes(X, y)
-        self._solve(packed, weight)
+        numbers = check_groups(groups, n_rows_of(X))
+        self._train(Training(packed, weight, X, y, numbers))
         return self
+
+    def _held_out_truth(self, training: Training) -> NDArray[np.int64]:
+        return np.asarray(self.space_.codes_of(training.y), dtype=np.int64)
+
+    def _held_out_metric(
+        self, scoring: Any
+    ) -> Callable[[Any, Any, NDArray | None], float]:
+        # Sets of labels as rows of 0 and 1, whatever their form.
+        def default(y_true: Any, y_pred: Any, weight: NDArray | None) -> float:
+            right = (np.asarray(y_true) == np.asarray(y_pred)).all(axis=1)
+            return float(np.average(right, weights=weight))
+
+        metric = metric_of(scoring, default)
+        return lambda y_true, y_pred, weight: metric(
+            np.array(y_true), np.array(y_pred), weight
+        )
+
+    def _decode_blocks(
+        self, w: NDArray[np.floating], training: Training, oracle: Any, ids: NDArray
+    ) -> list[Any]:
+        codes, _ = oracle.decode_flat(w, ids, self._threads())
+        table = codes.reshape(-1, len(self.space_.classes_))
+        return list(table.astype(np.int64))
 
     @property
     def pair_scores_(self) -> NDArray[np.floating]:

@@ -12,16 +12,19 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from pystruct_ext._core.ragged import check_sparse
-from pystruct_ext.estimators._arguments import c_to_lam, check_weights
+from pystruct_ext.estimators._arguments import check_weights
 from pystruct_ext.estimators._held_out import EvalRecorder, HeldOut
 from pystruct_ext.estimators._query_arguments import (
     check_present,
+    groups_of_queries,
     packed_rows,
     per_query,
     qid_of,
     repetitions,
 )
+from pystruct_ext.estimators._training import Training, check_c
 from pystruct_ext.estimators._whole import all_or_nothing
+from pystruct_ext.estimators.auto_c import AutoC
 from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.metrics import ndcg
 from pystruct_ext.outputs.rankings import RankedRows
@@ -61,8 +64,8 @@ class RankingSVM(BaseStructuralSVM):
 
     Parameters
     ----------
-    C : float, default=1.0
-        Weight of the sum over queries.
+    C : float or AutoC, default=1.0
+        Weight of the sum over queries; "auto" finds it, see `AutoC`.
     loss : {"ndcg", "pairs", "roc", "map", "precision", "mrr"}, default="ndcg"
         What a wrong ranking costs.
 
@@ -143,7 +146,7 @@ status_, n_iter_, n_oracle_calls_, history_
 
     def __init__(
         self,
-        C: float = 1.0,
+        C: float | str | AutoC = 1.0,
         *,
         loss: str = "ndcg",
         top: int | None = 10,
@@ -193,6 +196,7 @@ status_, n_iter_, n_oracle_calls_, history_
         document_weight: ArrayLike | None = None,
         eval_set: Sequence[Any] | None = None,
         eval_group: Sequence[Any] | None = None,
+        groups: ArrayLike | None = None,
     ) -> RankingSVM:
         """Train on documents X with relevance y, grouped into queries by qid or group.
 
@@ -218,6 +222,10 @@ status_, n_iter_, n_oracle_calls_, history_
             ``callback=HeldOutScore(patience=5)`` the first of them stops training.
         eval_group : list of arrays, optional
             Sizes of the queries of each held-out set, in the place of their qid.
+        groups : array-like, optional
+            With ``C="auto"``: queries of one group are held out together. One entry for each
+            query, in the order of first appearance in qid, or for each document, constant
+            within a query. Whole queries are held out in any case.
 
         Returns
         -------
@@ -229,8 +237,14 @@ status_, n_iter_, n_oracle_calls_, history_
             For a negative or missing relevance, a qid, group or weight of another length, or
             if no query has documents of different relevance.
         """
-        packed, weight = self._pack_for_fit(
-            X, y, sample_weight, qid=qid, group=group, document_weight=document_weight
+        training = self._training(
+            X,
+            y,
+            sample_weight,
+            groups,
+            qid=qid,
+            group=group,
+            document_weight=document_weight,
         )
         held_out = self._held_out_sets(eval_set, eval_group)
         self.__dict__.pop("evals_result_", None)
@@ -238,23 +252,24 @@ status_, n_iter_, n_oracle_calls_, history_
             self._recorder = EvalRecorder(held_out, self._ndcg_of)
             self.evals_result_ = self._recorder.result
         try:
-            self._solve(packed, weight)
+            self._train(training)
         finally:
             self.__dict__.pop("_recorder", None)
         return self
 
-    def _pack_for_fit(  # type: ignore[override]
+    def _training(  # type: ignore[override]
         self,
         X: Any,
         y: Any,
         sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
         *,
         qid: ArrayLike | None = None,
         group: ArrayLike | None = None,
         document_weight: ArrayLike | None = None,
-    ) -> tuple[PackedQueries, NDArray[np.float64] | None]:
-        """Informative queries and their weights; sets the fitted space."""
-        c_to_lam(self.C, 1)
+    ) -> Training:
+        """Informative queries and what belongs to them; sets the fitted space."""
+        check_c(self.C, groups)
         for value, name in ((X, "X"), (y, "y"), (qid, "qid")):
             refuse_iterator(value, name)
         space: Any = self._make_space()
@@ -281,6 +296,7 @@ status_, n_iter_, n_oracle_calls_, history_
             checked, relevance, sample_weight = checked[times], relevance[times], None
         order, offsets = group_queries(qid, len(relevance))
         weight = per_query(sample_weight, order, offsets)
+        numbers = groups_of_queries(groups, order, offsets)
         own = None
         if document_weight is not None:
             own = check_weights(document_weight, len(relevance))
@@ -311,7 +327,46 @@ status_, n_iter_, n_oracle_calls_, history_
         self._long = len(order) > _LONG * len(lengths)
         self.space_ = space
         packed = space.fit_pack(packed)
-        return packed, None if weight is None else weight[keep]
+        return Training(
+            packed,
+            None if weight is None else weight[keep],
+            packed,
+            groups=None if numbers is None else numbers[keep],
+        )
+
+    # Held-out queries of a search for C.
+
+    def _held_out_truth(self, training: Training) -> list[NDArray[np.float64]]:
+        packed = training.packed
+        return [packed.relevance[a:b] for a, b in pairwise(packed.rows.offsets)]
+
+    def _held_out_metric(
+        self, scoring: Any
+    ) -> Callable[[Any, Any, NDArray | None], float]:
+        def metric(y_true: Any, y_pred: Any, weight: NDArray | None) -> float:
+            relevance, scores = np.concatenate(y_true), np.concatenate(y_pred)
+            qid = np.repeat(np.arange(len(y_true)), [len(y) for y in y_true])
+            if scoring is not None:
+                return float(scoring(relevance, scores, qid))
+            values = ndcg(relevance, scores, qid=qid, k=10, average=False)
+            return float(np.average(values, weights=weight))
+
+        if isinstance(scoring, str):
+            raise ValueError(
+                f"AutoC: scoring={scoring!r} knows no queries; expected a callable "
+                "scoring(relevance, scores, qid)"
+            )
+        return metric
+
+    def _decode_blocks(
+        self, w: NDArray[np.floating], training: Training, oracle: Any, ids: NDArray
+    ) -> list[Any]:
+        rows = training.packed.rows
+        if rows.indptr is None:
+            scores = np.reshape(rows.values, (-1, rows.n_features)) @ w
+        else:
+            scores = as_csr(rows) @ w
+        return [scores[rows.offsets[i] : rows.offsets[i + 1]] for i in ids.tolist()]
 
     @property
     def coef_(self) -> NDArray[np.floating]:

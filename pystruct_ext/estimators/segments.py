@@ -8,6 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from pystruct_ext.estimators._scores import micro_f1
+from pystruct_ext.estimators.auto_c import AutoC
 from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.metrics import segment_report
 from pystruct_ext.persistence.registry import storable
@@ -24,8 +25,8 @@ class SegmentSVM(BaseStructuralSVM):
 
     Parameters
     ----------
-    C : float, default=0.1
-        Weight of the sum of hinges.
+    C : float or AutoC, default=0.1
+        Weight of the sum of hinges; "auto" finds it, see `AutoC`.
     loss, outside, max_length, boundary, n_lengths, template, min_count, hash_bits, dtype
         See `SegmentSpace`; `loss` is its `task_loss`.
     solver, tol, max_iter, max_time, n_jobs, random_state, verbose, callback
@@ -64,7 +65,7 @@ n_iter_, n_oracle_calls_, history_
 
     def __init__(
         self,
-        C: float = 0.1,
+        C: float | str | AutoC = 0.1,
         *,
         loss: str = "segments",
         outside: Any = None,

@@ -10,11 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from pystruct_ext.estimators._batches import Asked
+from pystruct_ext.estimators._training import Training
 from pystruct_ext.estimators._whole import all_or_nothing
+from pystruct_ext.estimators.auto_c import AutoC
 from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
-from pystruct_ext.spaces import SequenceSpace
+from pystruct_ext.spaces import CodedLabels, SequenceSpace
 from pystruct_ext.utils.examples import as_examples, as_sequence
 
 
@@ -27,9 +29,9 @@ class SequenceSVM(BaseStructuralSVM):
 
     Parameters
     ----------
-    C : float, default=0.1
-        Weight of the sum of hinges. The default suits text with many sparse features;
-        for few dense ones try 1.0, too.
+    C : float or AutoC, default=0.1
+        Weight of the sum of hinges; "auto" finds it, see `AutoC`. The default
+        suits text with many sparse features; for few dense ones try 1.0, too.
     loss : {"hamming", "zero_one"}, (K, K) array or mapping, default="hamming"
         Cost of a wrong label; see `pystruct_ext.losses.cost_matrix`.
     constraints : None, "BIO", "BILOU", (K, K) bool array or mapping, default=None
@@ -97,7 +99,7 @@ n_iter_, n_oracle_calls_, history_
 
     def __init__(
         self,
-        C: float = 0.1,
+        C: float | str | AutoC = 0.1,
         *,
         loss: Any = "hamming",
         constraints: Any = None,
@@ -133,6 +135,8 @@ n_iter_, n_oracle_calls_, history_
         y: Any,
         sample_weight: ArrayLike | None = None,
         token_weight: Sequence[ArrayLike] | None = None,
+        *,
+        groups: ArrayLike | None = None,
     ) -> SequenceSVM:
         """Train on sequences X with label sequences y.
 
@@ -145,6 +149,8 @@ n_iter_, n_oracle_calls_, history_
             Weight of each sequence.
         token_weight : list of n (T,) array-likes, optional
             Weight of each token in the loss.
+        groups : (n,) array-like, optional
+            With ``C="auto"``: examples of one group are held out together.
 
         Returns
         -------
@@ -155,7 +161,9 @@ n_iter_, n_oracle_calls_, history_
         ValueError, TypeError
             Naming the argument, the example, what was seen and what was expected.
         """
-        self._solve(*self._pack_for_fit(X, y, sample_weight, token_weight=token_weight))
+        self._train(
+            self._training(X, y, sample_weight, groups, token_weight=token_weight)
+        )
         return self
 
     def _set_domain_attributes(self, X: Any, y: Any) -> None:
@@ -203,6 +211,12 @@ n_iter_, n_oracle_calls_, history_
         return np.array(names, dtype=object)
 
     # Prediction.
+
+    def _held_out_truth(self, training: Training) -> Any:
+        if not isinstance(training.y, CodedLabels):
+            return training.y
+        packed = training.packed
+        return self.space_.labels_of(packed.labels, packed.rows.offsets)
 
     def _default_metric(
         self, y_true: Any, y_pred: Any, sample_weight: NDArray | None = None

@@ -6,6 +6,7 @@ from typing import Any
 
 from sklearn.base import clone
 
+from pystruct_ext.estimators.auto_c import AutoC
 from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
@@ -24,8 +25,8 @@ class StructuralSVM(BaseStructuralSVM):
     ----------
     space : OutputSpace
         What is predicted; cloned, never changed.
-    C : float, default=1.0
-        Weight of the sum of hinges.
+    C : float or AutoC, default=1.0
+        Weight of the sum of hinges; "auto" finds it, see `AutoC`.
     solver : str or Solver, default="bcfw"
         A name of `pystruct_ext.solvers.SOLVERS`, or an object.
     tol : float or None, default=None
@@ -79,7 +80,7 @@ class StructuralSVM(BaseStructuralSVM):
     def __init__(
         self,
         space: OutputSpace,
-        C: float = 1.0,
+        C: float | str | AutoC = 1.0,
         *,
         solver: str | Solver = "bcfw",
         tol: float | None = None,

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from pystruct_ext._core.ragged import check_sparse
 from pystruct_ext.estimators._whole import all_or_nothing
+from pystruct_ext.estimators.auto_c import AutoC
 from pystruct_ext.estimators.multiclass import MulticlassSVM
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
@@ -35,8 +36,8 @@ class SubclassSVM(MulticlassSVM):
 
     Parameters
     ----------
-    C : float, default=1.0
-        Weight of the sum of hinges.
+    C : float or AutoC, default=1.0
+        Weight of the sum of hinges; "auto" finds it, see `AutoC`.
     n_subclasses : int, default=2
         Of every class.
     loss, fit_intercept, intercept_scaling, dtype
@@ -79,7 +80,7 @@ n_oracle_calls_, history_
 
     def __init__(
         self,
-        C: float = 1.0,
+        C: float | str | AutoC = 1.0,
         *,
         loss: Any = "zero_one",
         n_subclasses: int = 2,
@@ -114,7 +115,12 @@ n_oracle_calls_, history_
 
     @all_or_nothing
     def fit(
-        self, X: ArrayLike, y: Any, sample_weight: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        y: Any,
+        sample_weight: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
     ) -> SubclassSVM:
         """Train on rows X with pairs of class and subclass.
 
@@ -123,6 +129,8 @@ n_oracle_calls_, history_
         X : (n, n_features) array-like or sparse matrix
         y : list of n pairs (class, subclass)
         sample_weight : (n,) array-like, optional
+        groups : (n,) array-like, optional
+            With ``C="auto"``: examples of one group are held out together.
 
         Returns
         -------
@@ -139,7 +147,7 @@ n_oracle_calls_, history_
         X = validate_data(
             self, X, accept_sparse="csr", dtype=[np.float64, np.float32], order="C"
         )
-        self._solve(*self._pack_for_fit(X, y, sample_weight))
+        self._train(self._training(X, y, sample_weight, groups))
         return self
 
     def _latent_examples(self, X: Any, y: Any) -> tuple[Any, list[Any]]:

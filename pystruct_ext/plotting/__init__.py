@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pystruct_ext.plotting._alignment import AlignmentDisplay
+from pystruct_ext.plotting._c_path import CPathDisplay
 from pystruct_ext.plotting._clusters import ClusterDisplay
 from pystruct_ext.plotting._convergence import ConvergenceDisplay
 from pystruct_ext.plotting._coverage import IntentCoverageDisplay
@@ -18,6 +19,7 @@ from pystruct_ext.plotting._tree import TreeDisplay
 
 __all__ = [
     "AlignmentDisplay",
+    "CPathDisplay",
     "ClusterDisplay",
     "ConvergenceDisplay",
     "DependencyDisplay",

@@ -7,6 +7,7 @@ from pystruct_ext.solvers.bcfw import BCFW
 from pystruct_ext.solvers.certificate import OracleWarning
 from pystruct_ext.solvers.n_slack import NSlack
 from pystruct_ext.solvers.one_slack import OneSlack
+from pystruct_ext.solvers.path import solve_path
 from pystruct_ext.solvers.perceptron import Perceptron
 from pystruct_ext.solvers.registry import SOLVERS, get_solver
 from pystruct_ext.solvers.result import History, SolverResult, WorkingSet
@@ -29,4 +30,5 @@ __all__ = [
     "Subgradient",
     "WorkingSet",
     "get_solver",
+    "solve_path",
 ]

@@ -180,8 +180,8 @@ def test_the_shell_and_the_constructor_have_the_same_defaults():
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ("--C abc", "--C must be a number, got abc"),
-        ("--C nan", "--C must be a number, got nan"),
+        ("--C abc", "--C must be a number, or auto, got abc"),
+        ("--C nan", "--C must be a number, or auto, got nan"),
         ("--max-iter 1.5", "--max-iter must be an integer or none, got 1.5"),
         ("--n-jobs 0", "--n-jobs must be an integer other than 0"),
         ("--seed -1", "--random-state must be an integer >= 0, got -1"),
@@ -292,7 +292,7 @@ def test_a_new_parameter_is_a_new_flag():
     assert "--style {thin,bold} How it is drawn (thin)" in text
     assert "--shout, --no-shout Say it loudly (no)" in text
     # What the new class says nothing of is looked up in its base, and where that refers to.
-    assert "--C C Weight of the sum of hinges (0.5)" in text
+    assert "--C C, -C C Weight of the sum of hinges (0.5)" in text
     assert "--prior {energy,none,FILE}" in text
     args = parser.parse_args(["--depth", "none", "--style", "bold", "--shout"])
     assert parameter_values(wider, args) == {

@@ -13,9 +13,10 @@ mpl.use("Agg")
 
 from matplotlib import pyplot as plt  # noqa: E402
 
-from pystruct_ext import SegmentSVM, SequenceSVM, plotting  # noqa: E402
+from pystruct_ext import AutoC, SegmentSVM, SequenceSVM, plotting  # noqa: E402
 from pystruct_ext.plotting import (  # noqa: E402
     ConvergenceDisplay,
+    CPathDisplay,
     LabelInteractionDisplay,
     TaggingDisplay,
     TransitionDisplay,
@@ -127,7 +128,13 @@ def test_all_displays_have_one_order_of_arguments():
         assert [p.name for p in parameters[:3]] == ["estimator", "X", "y"], name
         assert parameters[2].default is None
         assert all(p.kind in (p.KEYWORD_ONLY, p.VAR_KEYWORD) for p in parameters[3:])
-        if cls in (ConvergenceDisplay, LabelInteractionDisplay, TransitionDisplay):
+        # What an estimator has learnt or gone through, not predictions.
+        if cls in (
+            CPathDisplay,
+            ConvergenceDisplay,
+            LabelInteractionDisplay,
+            TransitionDisplay,
+        ):
             continue
         parameters = list(inspect.signature(cls.from_predictions).parameters.values())
         assert [p.name for p in parameters[:3]] == ["X", "y_true", "y_pred"], name
@@ -159,3 +166,24 @@ def test_missing_matplotlib_names_the_extra(monkeypatch, model):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     with pytest.raises(ImportError, match=r"pip install pystruct-ext\[plot\]"):
         TransitionDisplay.from_estimator(model)
+
+
+def test_path_of_c():
+    model = SequenceSVM(C=AutoC([0.01, 0.1, 1.0], cv=2)).fit(*toy_sequences())
+    display = CPathDisplay.from_estimator(model)
+    (line,) = display.lines_.values()
+    assert line.get_xdata().tolist() == model.C_path_.column("C").tolist()
+    assert line.get_ydata().tolist() == model.C_path_.column("score").tolist()
+    assert len(display.axes_) == 2
+    assert any(f"C = {model.C_:g}" == t.get_text() for t in display.ax_.texts)
+    assert "<svg" in display.to_svg()
+    with pytest.raises(ValueError, match="was not fitted with C='auto'"):
+        CPathDisplay.from_estimator(SequenceSVM().fit(*toy_sequences()))
+    with pytest.raises(TypeError, match="path must be the C_path_ of an estimator"):
+        CPathDisplay([1, 2])
+
+
+def toy_sequences():
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=(4, 2)) for _ in range(12)]
+    return X, [(x[:, 0] > 0).astype(int).tolist() for x in X]

@@ -1,0 +1,88 @@
+"""One problem at several C, from small to large, each warm-started from those before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pystruct_ext._core import Oracle
+from pystruct_ext.solvers._loop import Callback
+from pystruct_ext.solvers.base import Solver, make_problem
+from pystruct_ext.solvers.result import SolverResult, WorkingSet
+from pystruct_ext.utils.numbers import is_number
+
+
+def solve_path(
+    solver: Solver,
+    oracle: Oracle,
+    Cs: ArrayLike,
+    *,
+    block_ids: ArrayLike | None = None,
+    block_weight: ArrayLike | None = None,
+    working_set: WorkingSet | None = None,
+    callback: Callback | Sequence[Callback] | None = None,
+) -> Iterator[tuple[float, SolverResult]]:
+    """Solve one problem at several C, from small to large; each result is certified.
+
+    At C the problem is ``min_w 1/2 ||w||^2 + C sum_i c_i H_i(w)``, which a solver sees with
+    ``lam = 1 / (n C)`` for n blocks in use.
+
+    Parameters
+    ----------
+    solver : Solver
+        Its tolerance and limits hold for every point on its own.
+    oracle : Oracle
+        Made by ``space.bind(packed)``.
+    Cs : array-like of floats > 0
+        Solved in increasing order, whatever their order here.
+    block_ids : (n,) int array, optional
+        Train on these blocks only.
+    block_weight : (n,) float array, optional
+        Weight c_i >= 0 of each block in use.
+    working_set : WorkingSet, optional
+        Where the smallest C starts from.
+    callback : callable or list of callables, optional
+        As for `Solver.solve`; a true result ends the point, not the path.
+
+    Yields
+    ------
+    C : float
+    result : SolverResult
+        As soon as it is certified. The next point is begun when it is asked for: leave the
+        iterator, and no more is solved. A point that was interrupted is the last.
+    """
+    values = np.sort(np.atleast_1d(np.asarray(Cs, dtype=np.float64)).ravel())
+    for C in values:
+        if not is_number(C) or C <= 0:
+            raise ValueError(f"Cs must be finite numbers > 0, got {C!r}")
+    n = make_problem(oracle, 1.0, block_ids, block_weight).n
+    return _points(
+        solver, oracle, values, n, block_ids, block_weight, working_set, callback
+    )
+
+
+def _points(
+    solver: Solver,
+    oracle: Oracle,
+    values: NDArray[np.float64],
+    n: int,
+    block_ids: ArrayLike | None,
+    block_weight: ArrayLike | None,
+    working_set: WorkingSet | None,
+    callback: Callback | Sequence[Callback] | None,
+) -> Iterator[tuple[float, SolverResult]]:
+    for C in values.tolist():
+        result = solver.solve(
+            oracle,
+            1.0 / (n * C),
+            block_ids=block_ids,
+            block_weight=block_weight,
+            working_set=working_set,
+            callback=callback,
+        )
+        working_set = result.working_set
+        yield C, result
+        if result.ended_by == "interrupted":
+            return
