@@ -300,9 +300,8 @@ n_iter_, n_oracle_calls_, history_
         lam = c_to_lam(found.C, problem.n)
         # The hinges of the other examples are not negative: the bound holds for all.
         result.dual = dual * lam
-        result = recertify(
-            result, problem.oracle, lam, problem.weight, w, self._threads()
-        )
+        asked = result, problem.oracle, lam, problem.weight, w, self._threads()
+        result = recertify(*asked, problem.prior)
         result.status = "interrupted"
         self.C_ = found.C
         self._set_result(result, lam)
@@ -361,9 +360,9 @@ n_iter_, n_oracle_calls_, history_
         sample_weight: ArrayLike | None,
         working_set: WorkingSet | None = None,
         oracle: Oracle | None = None,
-        w_prior: NDArray[np.floating] | None = None,
         C: float | None = None,
         max_time: float | None = None,
+        w_prior: NDArray[np.floating] | None = None,
     ) -> SolverResult:
         """Solve on packed examples and set the fitted attributes.
 
