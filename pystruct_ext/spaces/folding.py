@@ -376,6 +376,9 @@ class FoldingSpace(CompiledSpace):
             prior = (_PRIOR_SCALE * nearest_neighbour_weights()).astype(
                 np.dtype(self.dtype)
             )
+        scale = getattr(self, "scales_", None)
+        if scale is not None:
+            scale = np.ascontiguousarray(scale, dtype=np.dtype(self.dtype))
         return _fold.FOLD.bind(
             {
                 "offsets": packed.offsets,
@@ -387,6 +390,7 @@ class FoldingSpace(CompiledSpace):
                 "demand": packed.demand,
                 "forced": packed.forced,
                 "prior": prior,
+                "scale": scale,
             },
             np.dtype(self.dtype),
         )

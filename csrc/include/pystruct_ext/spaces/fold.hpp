@@ -36,6 +36,8 @@ struct FoldSpace {
   const int32_t* forced = nullptr;
   const R* prior = nullptr;              // (kEnergy,) weights known before, or nullptr
   int64_t n_prior = 0;
+  const R* scale = nullptr;              // (kSize,) of the features, or nullptr: ones
+  int64_t n_scale = 0;
   folding::Inside<R> inside = folding::choose<R>(detect_isa());
 
   struct Scratch {
@@ -95,6 +97,9 @@ struct FoldSpace {
   }
   folding::Loops loops(int64_t i) const noexcept { return {bases + offsets[i], code_len(i)}; }
 
+  // What one unit of feature k adds to the score.
+  R own(const R* w, int32_t k) const noexcept { return scale ? w[k] * scale[k] : w[k]; }
+
   void load(const R* w, int64_t i, Scratch& s) const noexcept {
     using namespace folding;
     const R none = -std::numeric_limits<R>::infinity();
@@ -103,7 +108,7 @@ struct FoldSpace {
     s.has_extra = false;
     // From here on the prior is part of the weights.
     for (int32_t k = 0; k < kEnergy; ++k)
-      s.w[idx(k)] = prior ? w[k] + w[kEnergy] * prior[k] : w[k];
+      s.w[idx(k)] = prior ? own(w, k) + own(w, kEnergy) * prior[k] : own(w, k);
     s.finite = check == 0;
     w = s.w.data();
     R h = 0, b = 0;
@@ -264,10 +269,11 @@ struct FoldSpace {
   void psi(int64_t i, const int32_t* y, double a, Sink& sink) const noexcept {
     double energy = 0;
     loops(i).fold(y, [&](int32_t j) {
-      sink(j, a);
+      sink(j, scale ? a * static_cast<double>(scale[j]) : a);
       if (prior) energy += static_cast<double>(prior[j]);
     });
-    if (prior) sink(folding::kEnergy, a * energy);
+    if (prior)
+      sink(folding::kEnergy, (scale ? a * static_cast<double>(scale[folding::kEnergy]) : a) * energy);
   }
 
   // Parts: the pair (a, b), a < b, at a * len + b.
@@ -313,12 +319,15 @@ struct FoldSpace {
     f.array("forced", forced, "n_bases", "-1..#offsets-1", kOptional);
     f.array("prior", prior, "n_prior", "finite", kOptional);
     f.size("n_prior", n_prior);
+    f.array("scale", scale, "n_scale", "finite", kOptional);
+    f.size("n_scale", n_scale);
   }
   const char* wrong() const noexcept {
     const int64_t longest = longest_block(offsets, n);
     if (!table_fits(longest + 1, row_stride(longest), 7))
       return "the tables of the longest sequence are too large";
     if (prior && n_prior != folding::kEnergy) return "prior has another length than expected";
+    if (scale && n_scale != folding::kSize) return "scale has another length than expected";
     for (int64_t i = 0; i < n; ++i) {
       if (partner && !mutual(partner + offsets[i], code_len(i)))
         return "partner: base i must be the partner of its partner, not of itself";
