@@ -99,6 +99,7 @@ setup(
         "pystruct_ext.include": ["pystruct_ext/**/*.h", "pystruct_ext/**/*.hpp"],
         "": ["py.typed", "*.pyi", "*.pxd"],
         "pystruct_ext.datasets": ["*.jsonl"],
+        "pystruct_ext.spaces": ["*.par"],
     },
     ext_modules=cythonize(
         [

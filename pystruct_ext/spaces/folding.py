@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from pystruct_ext._core import Oracle
 from pystruct_ext.outputs.dot_bracket import crossing_pairs, dot_bracket, pairs_of
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._kernels import fold as _fold
+from pystruct_ext.spaces._energy_tables import energy_tables
 from pystruct_ext.spaces._nearest_neighbour import nearest_neighbour_weights
 from pystruct_ext.spaces.compiled import CompiledSpace
 from pystruct_ext.utils.callers import user_stacklevel
@@ -66,6 +67,26 @@ class PackedFolds:
         return len(self.offsets) - 1
 
 
+class LoopEnergy(NamedTuple):
+    """The free energy of one loop of a fold.
+
+    Attributes
+    ----------
+    kind : {"exterior", "hairpin", "stack", "bulge", "interior", "multibranch"}
+    closing : (int, int) or None
+        The pair that closes the loop, from 0; None of the exterior.
+    inner : (int, int) or None
+        Its inner pair, where there is exactly one.
+    energy : float
+        In kcal/mol.
+    """
+
+    kind: str
+    closing: tuple[int, int] | None
+    inner: tuple[int, int] | None
+    energy: float
+
+
 @storable
 class FoldingSpace(CompiledSpace):
     """Secondary structures of RNA: nested pairs of bases.
@@ -82,17 +103,20 @@ class FoldingSpace(CompiledSpace):
         Only AU, CG and GU pair; else any two bases.
     false_cost, miss_cost : float, default=1.0, 1.0
         Costs of a wrong and of a missing pair.
-    prior : {"energy", None}, default="energy"
-        "energy" adds one feature, the fold's free energy under measured nearest-neighbour
-        parameters (Mathews et al. 1999, 2004), so that little data, or molecules unlike
-        those seen, fall back on physics; as MXfold does.
+    prior : {"energy", None} or str, default="energy"
+        "energy" adds one feature, minus the fold's free energy in the nearest-neighbour
+        model of Turner 2004 (Mathews et al. 2004; Turner and Mathews 2010), so that little
+        data, or molecules unlike those seen, fall back on physics; as MXfold does. The
+        energy is that of ViennaRNA's ``RNAeval`` (dangles on both sides, ``-d2``). Else the
+        path of a file of other parameters, in ViennaRNA's format (version 2.0), which
+        fitting reads.
     unfit : {"project", "error"}, default="project"
         What to do with true folds outside of the space (pairs that cross, that are not
         canonical, with hairpins below three bases or interior loops of more than 30 free
         bases): keep the largest set of pairs that fits, with a warning that counts, or
         refuse.
     max_length : int, default=2000
-        Longest sequence; tables need ``8 n^2 w + n^2`` bytes for n bases and weights of w
+        Longest sequence; tables need ``6 n^2 w + n^2`` bytes for n bases and weights of w
         bytes.
     dtype : {"float32", "float64"}, default="float32"
         Type of the weights.
@@ -100,6 +124,10 @@ class FoldingSpace(CompiledSpace):
     Attributes
     ----------
     size_psi_ : int
+    energies_ : (n,) int32 ndarray
+        Tables of free energies, in the order of ``folding/energies.hpp``; not with
+        ``prior=None``. Spaces of older model files have none: their prior
+        is a simplified model, as it was when they were fitted.
 
     Notes
     -----
@@ -142,9 +170,12 @@ class FoldingSpace(CompiledSpace):
     def fit_domain(
         self, X: Sequence[Any], Y: Sequence[Any] | None = None
     ) -> FoldingSpace:
-        """Set the sizes; nothing is learnt from the data."""
+        """Set the sizes and read the energies; nothing is learnt from the data."""
         self._check_parameters()
         self.size_psi_ = int(_fold.SIZE)
+        self.__dict__.pop("energies_", None)
+        if self.prior is not None:
+            self.energies_ = self._tables()
         return self
 
     def feature_groups(self) -> list[tuple[str, int, int]]:
@@ -169,9 +200,24 @@ class FoldingSpace(CompiledSpace):
         w[_fold.GROUPS["energy"]] = 1.0 / _PRIOR_SCALE
         return w
 
+    def _tables(self) -> NDArray[np.int32]:
+        if self.prior == "energy":
+            return energy_tables()
+        try:
+            return energy_tables(self.prior)
+        except OSError as error:
+            raise ValueError(
+                "prior must be 'energy', None or the path of a parameter file, got "
+                f"{self.prior!r}: {error.strerror or error}"
+            ) from None
+
     def _check_parameters(self) -> None:
+        if self.prior is not None and not isinstance(self.prior, str):
+            raise ValueError(
+                "prior must be 'energy', None or the path of a parameter file, got "
+                f"{self.prior!r}"
+            )
         for name, allowed in (
-            ("prior", ("energy", None)),
             ("unfit", ("project", "error")),
             ("dtype", ("float32", "float64")),
         ):
@@ -191,7 +237,11 @@ class FoldingSpace(CompiledSpace):
         """Raise unless the fitted attributes are what fitting makes; see `Fitted`."""
         self._check_parameters()
         if hasattr(self, "size_psi_"):
-            Fitted(self).equal("size_psi_", int(_fold.SIZE))
+            fitted = Fitted(self)
+            fitted.equal("size_psi_", int(_fold.SIZE))
+            # Older files have no tables, and then only the prior of that time.
+            if hasattr(self, "energies_") or self.prior not in ("energy", None):
+                fitted.array("energies_", (int(_fold.ENERGY_SIZE),), "int32")
 
     def validate(self, X: Sequence[Any], Y: Sequence[Any] | None = None) -> None:
         """Raise unless X is a list of strings, and Y as long."""
@@ -237,7 +287,7 @@ class FoldingSpace(CompiledSpace):
         i = int(np.argmax(lengths))
         n = int(lengths[i])
         if n > self.max_length:
-            need = n * n * (8 * np.dtype(self.dtype).itemsize + 1)
+            need = n * n * (6 * np.dtype(self.dtype).itemsize + 1)
             raise ValueError(
                 f"X: example {i} has {n} bases, more than max_length={self.max_length}; "
                 f"it would need {need / 2**20:.0f} MiB of tables per thread"
@@ -371,11 +421,13 @@ class FoldingSpace(CompiledSpace):
     def _oracle(
         self, packed: PackedFolds, false_cost: float, miss_cost: float
     ) -> Oracle:
-        prior = None
+        energies = prior = None
         if self.prior is not None:
-            prior = (_PRIOR_SCALE * nearest_neighbour_weights()).astype(
-                np.dtype(self.dtype)
-            )
+            energies = getattr(self, "energies_", None)
+            if energies is None:
+                prior = (_PRIOR_SCALE * nearest_neighbour_weights()).astype(
+                    np.dtype(self.dtype)
+                )
         scale = getattr(self, "scales_", None)
         if scale is not None:
             scale = np.ascontiguousarray(scale, dtype=np.dtype(self.dtype))
@@ -389,6 +441,8 @@ class FoldingSpace(CompiledSpace):
                 "miss_cost": miss_cost,
                 "demand": packed.demand,
                 "forced": packed.forced,
+                "energy_tables": energies,
+                "energy_scale": _PRIOR_SCALE,
                 "prior": prior,
                 "scale": scale,
             },
@@ -408,6 +462,91 @@ class FoldingSpace(CompiledSpace):
         return dot_bracket(code)
 
     # One example in domain language.
+
+    def energy(self, x: Any, y: Any) -> float:
+        """Free energy of a fold in kcal/mol, under the tables of ``prior``.
+
+        Parameters
+        ----------
+        x : str
+        y : dot-bracket str
+            Nested; its pairs and loops may be any, also such as the space does not hold.
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        ValueError
+            If the space has no tables: ``prior=None``.
+
+        Examples
+        --------
+        >>> space = FoldingSpace().fit_domain([])
+        >>> space.energy("GGGGAAAACCCC", "((((....))))")
+        -5.4
+        """
+        return sum(e for *_, e in self._loop_energies(x, y)) / 100
+
+    def energy_report(self, x: Any, y: Any) -> list[LoopEnergy]:
+        """Free energies of the loops of a fold, which sum to `energy`.
+
+        Parameters
+        ----------
+        x : str
+        y : dot-bracket str
+
+        Returns
+        -------
+        list of LoopEnergy
+            The exterior first, then by the first base of the closing pair.
+
+        Examples
+        --------
+        >>> space = FoldingSpace().fit_domain([])
+        >>> for loop in space.energy_report("GGGAAAACCC", "(((....)))"):
+        ...     print(loop.kind, loop.closing, loop.inner, loop.energy)
+        exterior None None 0.0
+        stack (0, 9) (1, 8) -3.3
+        stack (1, 8) (2, 7) -3.3
+        hairpin (2, 7) None 3.5
+        """
+        out = []
+        for i, j, k, l, e in self._loop_energies(x, y):
+            if i < 0:
+                kind = "exterior"
+            elif k < 0:
+                kind = "hairpin" if k == -1 else "multibranch"
+            else:
+                free = (k - i - 1, j - l - 1)
+                kind = "interior" if min(free) else "bulge" if max(free) else "stack"
+            out.append(
+                LoopEnergy(
+                    kind,
+                    (i, j) if i >= 0 else None,
+                    (k, l) if k >= 0 else None,
+                    e / 100,
+                )
+            )
+        return out
+
+    def _loop_energies(self, x: Any, y: Any) -> list[tuple[int, int, int, int, int]]:
+        tables = getattr(self, "energies_", None)
+        if self.prior is None or tables is None:
+            raise ValueError("energies need a fitted space with prior='energy'")
+        bases = _bases_of(x, "x")
+        if len(y) != len(bases):
+            raise ValueError(f"y has {len(y)} characters, but x has {len(bases)} bases")
+        pairs = pairs_of(y, "y")
+        crossing = crossing_pairs(pairs)
+        if crossing:
+            i, j = crossing[0]
+            raise ValueError(f"y: the pair {i + 1}-{j + 1} crosses another")
+        partner = np.full(len(bases), -1, dtype=np.int32)
+        for i, j in pairs:
+            partner[i], partner[j] = j, i
+        return _fold.loop_energies(tables, bases, partner)
 
     def loss(self, y: Any, y_hat: Any) -> float:
         """Costs of false and missed pairs."""
@@ -465,4 +604,4 @@ def _bases_of(x: Any, where: str) -> NDArray[np.uint8]:
         ) from None
 
 
-__all__ = ["FoldingSpace", "PackedFolds"]
+__all__ = ["FoldingSpace", "LoopEnergy", "PackedFolds"]

@@ -1,7 +1,8 @@
 // Nested folds of RNA: base i pairs with base partner[i], or with none (-1).
 //
-//   <w, psi(x, y)> = sum over loops; features in folding/loops.hpp; and, with a prior p, one more
-//   feature <p, psi(x, y)>, which scores the whole fold by weights known before
+//   <w, psi(x, y)> = sum over loops; features in folding/loops.hpp; and one more feature, which
+//   scores the whole fold by what is known before: minus its free energy (folding/energies.hpp)
+//   in units of 1 / energy_scale, or, in models of earlier versions, <p, psi(x, y)> for weights p
 //   Delta(y, y_hat) = false_cost #(pairs of y_hat not in y) + miss_cost #(pairs of y not in y_hat)
 //
 // Code: the partner of every base. The outputs are the folds whose pairs are allowed (canonical
@@ -34,18 +35,24 @@ struct FoldSpace {
   enum Demand : uint8_t { kAny, kFree, kPaired, kOpens, kCloses };  // opens: paired with a later base
   const uint8_t* demand = nullptr;
   const int32_t* forced = nullptr;
-  const R* prior = nullptr;              // (kEnergy,) weights known before, or nullptr
+  const int32_t* energy_tables = nullptr;  // (kEnergySize,) as folding/energies.hpp lists, or nullptr
+  int64_t n_energy_tables = 0;
+  double energy_scale = 0;
+  const R* prior = nullptr;              // (kEnergy,) instead: weights known before, or nullptr
   int64_t n_prior = 0;
   const R* scale = nullptr;              // (kSize,) of the features, or nullptr: ones
   int64_t n_scale = 0;
   folding::Inside<R> inside = folding::choose<R>(detect_isa());
 
   struct Scratch {
-    AlignedBuffer<R> w, hairpin, bulge, bulge_back, interior, tables, bonus, outer;
+    AlignedBuffer<R> w, sizes, ends, tables, rings, bonus, outer;
+    AlignedBuffer<int32_t> hairpin_energy;  // of every length
+    AlignedBuffer<uint64_t> known;
     AlignedBuffer<uint8_t> may_pair, may_be_free;
     AlignedBuffer<int32_t> free_right, free_left, region;
     AlignedBuffer<R> extra;  // (len, len) scores of pairs from outside, made at first use
     SparseSink sparse;
+    double unit = 0;  // score of one unit of energy
     bool finite = true, has_extra = false;
     explicit Scratch(const FoldSpace& s) {
       int64_t longest = 1;
@@ -54,11 +61,15 @@ struct FoldSpace {
       const std::size_t m = static_cast<std::size_t>(longest);
       const std::size_t plane = (m + 1) * static_cast<std::size_t>(row_stride(longest));
       w.reserve(folding::kSize);
-      hairpin.reserve(folding::kMaxLoop + 1);
-      bulge.reserve(folding::kMaxLoop + 1);
-      bulge_back.reserve(folding::kLoopRow);
-      interior.reserve((folding::kMaxLoop + 1) * folding::kLoopRow);
-      tables.reserve(7 * plane);
+      sizes.reserve(kSizes);
+      ends.reserve(folding::kEndSize);
+      known.reserve((folding::kKnownRows + 1) * idx(n_words(longest)));
+      tables.reserve(kPlanes * plane);
+      rings.reserve((3 * folding::kRing + 3) * idx(row_stride(longest)));
+      hairpin_energy.reserve(m);
+      const folding::Energies e{s.tables(), nullptr, 0};
+      for (std::size_t t = 0; t < m; ++t)
+        hairpin_energy[t] = e.size(folding::kHairpinE, static_cast<int32_t>(t));
       bonus.reserve(plane);
       outer.reserve(m + 1);
       may_pair.reserve(m * m);
@@ -69,6 +80,25 @@ struct FoldSpace {
     }
   };
 
+  // Parts of Scratch::sizes.
+  enum SizeTable : int {
+    kHairpinSizes = 0,
+    kBulgeSizes = kHairpinSizes + folding::kLoopRow,
+    kBulgeBack = kBulgeSizes + folding::kLoopRow,
+    kThinSizes = kBulgeBack + folding::kLoopRow,
+    kThinBack = kThinSizes + folding::kLoopRow,
+    kSmallSizes = kThinBack + folding::kLoopRow,
+    kInteriorSizes = kSmallSizes + folding::kSmall * folding::kSmall,
+    kSizes = kInteriorSizes + (folding::kMaxLoop + 1) * folding::kLoopRow
+  };
+  static constexpr int kPlanes = 5;
+  static int64_t n_words(int64_t length) noexcept { return (length + 63) / 64; }
+  const int32_t* tables() const noexcept {
+    return energy_tables ? energy_tables : folding::kNoEnergies;
+  }
+  folding::Energies energies(int64_t i) const noexcept {
+    return {tables(), bases + offsets[i], code_len(i)};
+  }
   // Room to both sides of a row: vectors run over its end, and one entry lies before its start.
   static int64_t row_stride(int64_t length) noexcept { return (length + 16 + 15) / 16 * 16; }
   static std::size_t idx(int64_t k) noexcept { return static_cast<std::size_t>(k); }
@@ -106,34 +136,48 @@ struct FoldSpace {
     R check = 0;
     for (int32_t k = 0; k < kSize; ++k) check += w[k] * R(0);
     s.has_extra = false;
-    // From here on the prior is part of the weights.
+    // From here on a prior of weights is part of them.
     for (int32_t k = 0; k < kEnergy; ++k)
       s.w[idx(k)] = prior ? own(w, k) + own(w, kEnergy) * prior[k] : own(w, k);
+    s.unit = energy_tables ? -1e-2 * energy_scale * static_cast<double>(own(w, kEnergy)) : 0.0;
     s.finite = check == 0;
     w = s.w.data();
-    R h = 0, b = 0;
-    s.hairpin[0] = s.bulge[0] = 0;
-    for (int32_t t = 1; t <= kMaxLoop; ++t) {
-      s.hairpin[idx(t)] = h += w[kHairpinLength + t];
-      s.bulge[idx(t)] = b += w[kBulgeLength + t];
-    }
-    std::fill(s.bulge_back.data(), s.bulge_back.data() + kLoopRow, none);
-    for (int32_t t = 2; t <= kMaxLoop; ++t) s.bulge_back[idx(kMaxLoop - t)] = s.bulge[idx(t)];
-    std::fill(s.interior.data(), s.interior.data() + (kMaxLoop + 1) * kLoopRow, none);
+    const R unit = static_cast<R>(s.unit);
+    const Energies e = energies(i);
+    const auto cost = [&](int32_t energy) { return unit * static_cast<R>(energy); };
     // Sums over sizes once: interior_size() costs up to sixty additions.
     R length[kMaxLoop + 1] = {0}, asymmetry[kMaxLoop + 1] = {0}, symmetric[kMaxLoop + 1] = {0};
+    R hairpin = 0, bulge = 0;
+    R* to = s.sizes.data();
+    std::fill(to, to + kSizes, none);
+    to[kHairpinSizes] = 0;
     for (int32_t t = 1; t <= kMaxLoop; ++t) {
+      to[kHairpinSizes + t] = hairpin += w[kHairpinLength + t];
+      bulge += w[kBulgeLength + t];
+      if (t >= 2)
+        to[kBulgeBack + kMaxLoop - t] = bulge + cost(e.size(kBulgeE, t));
+      to[kBulgeSizes + t] = bulge + cost(e.size(kBulgeE, t));
       length[t] = length[t - 1] + (t >= 2 ? w[kInteriorLength + t] : R(0));
       asymmetry[t] = asymmetry[t - 1] + w[kAsymmetry + t];
       symmetric[t] = symmetric[t - 1] + (t <= kMaxLoop / 2 ? w[kSymmetric + t] : R(0));
     }
     for (int32_t a = 1; a < kMaxLoop; ++a)
       for (int32_t c = 1; a + c <= kMaxLoop; ++c) {
-        if (a == 1 && c == 1) continue;
         R v = length[a + c] + (a == c ? symmetric[a] : asymmetry[a < c ? c - a : a - c]);
         if (a <= 4 && c <= 4) v += w[kExplicit + 5 * std::min(a, c) + std::max(a, c)];
-        s.interior[idx(a * kLoopRow + kMaxLoop - a - c)] = v;
+        if (a + c <= 4 ? a < 3 && c < 3 : a + c == 5 && a > 1 && c > 1) {
+          to[kSmallSizes + a * kSmall + c] =
+              a + c == 5 ? v + cost(e.t[kInteriorE + 5] + e.t[kNinioE]) : v;
+          continue;
+        }
+        v += cost(e.size(kInteriorE, a + c) + e.asymmetry(a, c));
+        if (a == 1) {
+          to[kThinSizes + c] = to[kThinBack + kMaxLoop - c] = v;
+        } else if (c > 1) {
+          to[kInteriorSizes + a * kLoopRow + kMaxLoop - a - c] = v;
+        }
       }
+    score_ends(w, tables(), unit, s.ends.data());
     constrain(i, s);
   }
 
@@ -204,18 +248,27 @@ struct FoldSpace {
           R& to = s.bonus[idx(a * st + b)];
           to = loss_scale != 0 ? to + v : v;
         }
-    R* t = s.tables.data();
+    const R none = -std::numeric_limits<R>::infinity();
+    R *t = s.tables.data(), *ring = s.rings.data(), *to = s.sizes.data();
+    const int64_t ring_size = folding::kRing * st;
     // The row below the last is read by the first bases of a row, and never reached.
-    for (int k = 0; k < 7; ++k)
-      std::fill(t + k * plane + len * st, t + (k + 1) * plane,
-                -std::numeric_limits<R>::infinity());
+    for (int k = 0; k < kPlanes; ++k)
+      std::fill(t + k * plane + len * st, t + (k + 1) * plane, none);
+    std::fill(ring, ring + 3 * ring_size, none);
+    const int64_t words = n_words(len);
+    std::fill(s.known.data(), s.known.data() + folding::kKnownRows * words, uint64_t{0});
+    const folding::Sizes<R> sizes{to + kHairpinSizes,  s.hairpin_energy.data(), to + kBulgeSizes,
+                                  to + kBulgeBack,     to + kThinSizes,         to + kThinBack,
+                                  to + kInteriorSizes, to + kSmallSizes};
     return {loops(i),
+            energies(i),
+            static_cast<R>(s.unit),
             st,
             s.w.data(),
-            s.hairpin.data(),
-            s.bulge.data(),
-            s.bulge_back.data(),
-            s.interior.data(),
+            s.w[folding::kMultiUnpaired] +
+                static_cast<R>(s.unit * tables()[folding::kMultiBaseE]),
+            sizes,
+            s.ends.data(),
             s.may_pair.data(),
             s.may_be_free.data(),
             s.free_right.data(),
@@ -226,8 +279,14 @@ struct FoldSpace {
             t + 2 * plane,
             t + 3 * plane,
             t + 4 * plane,
-            t + 5 * plane,
-            t + 6 * plane,
+            ring,
+            ring + ring_size,
+            ring + 2 * ring_size,
+            ring + 3 * ring_size,
+            ring + 3 * ring_size + st,
+            ring + 3 * ring_size + 2 * st,
+            words,
+            s.known.data(),
             s.outer.data()};
   }
 
@@ -250,6 +309,7 @@ struct FoldSpace {
   double score(int64_t i, const Scratch& s, const int32_t* y) const noexcept {
     double sum = 0;
     loops(i).fold(y, [&](int32_t j) { sum += static_cast<double>(s.w[idx(j)]); });
+    if (energy_tables) sum += s.unit * static_cast<double>(energies(i).fold(y));
     if (s.has_extra)
       each_part(i, y, [&](int64_t part) { sum += static_cast<double>(s.extra[idx(part)]); });
     return sum;
@@ -267,13 +327,15 @@ struct FoldSpace {
 
   template <class Sink>
   void psi(int64_t i, const int32_t* y, double a, Sink& sink) const noexcept {
-    double energy = 0;
+    double known = 0;
     loops(i).fold(y, [&](int32_t j) {
       sink(j, scale ? a * static_cast<double>(scale[j]) : a);
-      if (prior) energy += static_cast<double>(prior[j]);
+      if (prior) known += static_cast<double>(prior[j]);
     });
-    if (prior)
-      sink(folding::kEnergy, (scale ? a * static_cast<double>(scale[folding::kEnergy]) : a) * energy);
+    if (energy_tables)
+      known = -1e-2 * energy_scale * static_cast<double>(energies(i).fold(y));
+    if (scale) known *= static_cast<double>(scale[folding::kEnergy]);
+    if (energy_tables || prior) sink(folding::kEnergy, a * known);
   }
 
   // Parts: the pair (a, b), a < b, at a * len + b.
@@ -317,6 +379,10 @@ struct FoldSpace {
     f.number("miss_cost", miss_cost, "0..");
     f.array("demand", demand, "n_bases", "0..4", kOptional);
     f.array("forced", forced, "n_bases", "-1..#offsets-1", kOptional);
+    f.array("energy_tables", energy_tables, "n_energy_tables", "-2147483647..2147483647",
+            kOptional);
+    f.size("n_energy_tables", n_energy_tables);
+    f.number("energy_scale", energy_scale, "0..", kOptional);
     f.array("prior", prior, "n_prior", "finite", kOptional);
     f.size("n_prior", n_prior);
     f.array("scale", scale, "n_scale", "finite", kOptional);
@@ -324,8 +390,9 @@ struct FoldSpace {
   }
   const char* wrong() const noexcept {
     const int64_t longest = longest_block(offsets, n);
-    if (!table_fits(longest + 1, row_stride(longest), 7))
+    if (!table_fits(longest + 1, row_stride(longest), kPlanes))
       return "the tables of the longest sequence are too large";
+    if (const char* fault = wrong_energies()) return fault;
     if (prior && n_prior != folding::kEnergy) return "prior has another length than expected";
     if (scale && n_scale != folding::kSize) return "scale has another length than expected";
     for (int64_t i = 0; i < n; ++i) {
@@ -335,6 +402,17 @@ struct FoldSpace {
       if (forced && !mutual(forced + offsets[i], code_len(i)))
         return "forced: base i must be the partner of its partner, not of itself";
     }
+    return nullptr;
+  }
+  const char* wrong_energies() const noexcept {
+    using namespace folding;
+    if (!energy_tables) return nullptr;
+    if (n_energy_tables != kEnergySize) return "energy_tables has another length than expected";
+    if (prior) return "prior: there are energy_tables, too";
+    for (int32_t k = 0; k < kEnergySize; ++k)
+      if (k < kLogarithmE && std::abs(energy_tables[k]) > kHighestEnergy)
+        return "energy_tables holds energies beyond 100000 kcal/mol";
+    if (energy_tables[kLogarithmE] < 0) return "energy_tables: the logarithm's factor is negative";
     return nullptr;
   }
   static bool mutual(const int32_t* y, int32_t len) noexcept {

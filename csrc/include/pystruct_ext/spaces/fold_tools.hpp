@@ -49,15 +49,15 @@ Hypergraph forest(const folding::Chart<R>& c) {
       const int32_t shorter = j > i + kMinPair && c.may_be_free[j] ? at(one, i, j - 1) : -1;
       if (!here && shorter < 0) continue;
       at(one, i, j) = g.node();
-      if (here) g.edge(d(c.branch(i, j) + c.w[kMultiPaired]), none, at(pair, i, j));
-      if (shorter >= 0) g.edge(d(c.w[kMultiUnpaired]), none, shorter);
+      if (here) g.edge(d(c.multi_branch(i, j)), none, at(pair, i, j));
+      if (shorter >= 0) g.edge(d(c.multi_free), none, shorter);
     }
     for (int32_t j = i + kMinPair; j < n; ++j) {
       const int32_t later = i + 1 < n && c.may_be_free[i] ? at(lead, i + 1, j) : -1;
       if (at(one, i, j) >= 0 || later >= 0) {
         at(lead, i, j) = g.node();
         if (at(one, i, j) >= 0) g.edge(0, none, at(one, i, j));
-        if (later >= 0) g.edge(d(c.w[kMultiUnpaired]), none, later);
+        if (later >= 0) g.edge(d(c.multi_free), none, later);
       }
       std::vector<std::pair<int32_t, int32_t>> joints;
       for (int32_t k = i + kMinPair + 1; k + kMinPair <= j; ++k)
@@ -77,7 +77,7 @@ Hypergraph forest(const folding::Chart<R>& c) {
     if (c.may_be_free[i]) g.edge(d(c.w[kOuterUnpaired]), none, outer[idx(i + 1)]);
     for (int32_t j = i + kMinPair; j < n; ++j)
       if (at(pair, i, j) >= 0)
-        g.edge(d(c.branch(i, j) + c.w[kOuterPaired]), none, at(pair, i, j), outer[idx(j + 1)]);
+        g.edge(d(c.outer_branch(i, j)), none, at(pair, i, j), outer[idx(j + 1)]);
   }
   return g;
 }
@@ -92,6 +92,17 @@ void write_tag(const FoldSpace<R>& space, int64_t i, int32_t tag, int32_t* code)
   const int32_t len = space.code_len(i), a = tag / len, b = tag % len;
   code[a] = b;
   code[b] = a;
+}
+
+// i, j, k, l, energy of every loop of a nested fold, see Energies::each_loop.
+inline std::vector<int64_t> energies_of_loops(const int32_t* tables, const uint8_t* bases,
+                                              const int32_t* partner, int32_t n) {
+  std::vector<int64_t> out;
+  const folding::Energies energies{tables, bases, n};
+  energies.each_loop(partner, [&](int32_t i, int32_t j, int32_t k, int32_t l, int64_t e) {
+    out.insert(out.end(), {i, j, k, l, e});
+  });
+  return out;
 }
 
 // The table of the kernel, for both types of w.
