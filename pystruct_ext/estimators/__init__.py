@@ -2,6 +2,7 @@
 
 from pystruct_ext.estimators._arguments import c_to_lam
 from pystruct_ext.estimators._rounds import LatentProgress
+from pystruct_ext.estimators.adaptation import adapt
 from pystruct_ext.estimators.alignment import AlignmentSVM
 from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.estimators.callbacks import HeldOutScore
@@ -41,5 +42,6 @@ __all__ = [
     "SequenceSVM",
     "StructuralSVM",
     "SubclassSVM",
+    "adapt",
     "c_to_lam",
 ]

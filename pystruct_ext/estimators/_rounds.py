@@ -221,6 +221,9 @@ class Rounds:
             w, weight=self.data.weight, n_threads=self.estimator._threads()
         )
         wide = np.asarray(w, dtype=np.float64)
+        prior = self.estimator._prior_weights(self.estimator.space_)
+        if prior is not None:
+            wide = wide - prior
         self.path.append(0.5 * float(wide @ wide) + float(self.estimator.C) * hinge)
 
     def move(self, w: NDArray[np.floating], scale: float) -> tuple[float, int]:

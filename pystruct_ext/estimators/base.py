@@ -21,16 +21,15 @@ from pystruct_ext.estimators._arguments import (
 )
 from pystruct_ext.estimators._batches import Asked, Batch
 from pystruct_ext.estimators._calibration import best_temperature
+from pystruct_ext.estimators._verdict import accept_or_warn
 from pystruct_ext.estimators._whole import all_or_nothing
 from pystruct_ext.estimators.callbacks import HeldOutScore
 from pystruct_ext.persistence import save as save_model
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver, SolverResult, WorkingSet, get_solver
-from pystruct_ext.solvers.advice import advice
 from pystruct_ext.solvers.base import generator
 from pystruct_ext.solvers.certificate import recertify
 from pystruct_ext.spaces import OutputSpace
-from pystruct_ext.utils.callers import user_stacklevel
 from pystruct_ext.utils.examples import OutputList, as_examples
 from pystruct_ext.utils.fitted import Fitted
 
@@ -67,7 +66,7 @@ n_iter_, n_oracle_calls_, history_
     -----
     Hooks: `_default_metric` (what `score` says), `_set_domain_attributes` (fitted
     attributes that follow from the data), `_space_params` (parameters of the space that
-    are not the estimator's), `_solver_name` and `_make_solver`.
+    are not the estimator's), `_solver_name`, `_make_solver` and `_prior_weights`.
 
     Examples
     --------
@@ -146,6 +145,10 @@ n_iter_, n_oracle_calls_, history_
 
     def _aim(self, space: OutputSpace, n: int) -> float | None:
         """A tighter tolerance to aim at where that is almost free, or None."""
+        return None
+
+    def _prior_weights(self, space: OutputSpace) -> NDArray[np.floating] | None:
+        """(size_psi,) weights of a fitted space to draw to, 1/2 ||w - these||^2; None is 0."""
         return None
 
     def _feature_name(self, j: int) -> str | None:
@@ -229,6 +232,7 @@ n_iter_, n_oracle_calls_, history_
         sample_weight: ArrayLike | None,
         working_set: WorkingSet | None = None,
         oracle: Oracle | None = None,
+        w_prior: NDArray[np.floating] | None = None,
     ) -> SolverResult:
         """Solve on packed examples and set the fitted attributes."""
         space, solver = self.space_, self._make_solver()
@@ -242,6 +246,8 @@ n_iter_, n_oracle_calls_, history_
         n = oracle.n_blocks
         lam = c_to_lam(self.C, n)
         weight = check_weights(sample_weight, n)
+        if w_prior is None:
+            w_prior = self._prior_weights(space)
         callbacks = self._callbacks()
         for callback in callbacks:
             if isinstance(callback, HeldOutScore):
@@ -253,33 +259,18 @@ n_iter_, n_oracle_calls_, history_
                 oracle,
                 lam,
                 block_weight=weight,
+                w_prior=w_prior,
                 working_set=working_set,
                 callback=callbacks or None,
             )
         if aim is not None and result.status == "max_iter":
-            if result.relative_gap <= accept:
-                result.status = "converged"
-            else:
-                warnings.warn(
-                    f"stopped after {result.n_iter} epochs at a relative gap of "
-                    f"{result.relative_gap:.2e}, above {accept:g}; "
-                    + advice(
-                        oracle,
-                        np.arange(n),
-                        self.C,
-                        result,
-                        solver.get_params(),
-                        accept,
-                    ),
-                    ConvergenceWarning,
-                    stacklevel=user_stacklevel(),
-                )
+            accept_or_warn(result, accept, oracle, self.C, solver)
         for callback in callbacks:
             if isinstance(callback, HeldOutScore):
                 best = callback.finish()
                 if best is not None:
                     result = recertify(
-                        result, oracle, lam, weight, best, self._threads()
+                        result, oracle, lam, weight, best, self._threads(), w_prior
                     )
         self._set_result(result, lam)
         return result

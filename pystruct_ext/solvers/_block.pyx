@@ -14,21 +14,24 @@ cnp.import_array()
 
 
 cdef extern from "pystruct_ext/block_solver.hpp" namespace "pystruct_ext" nogil:
-    double sqnorm_of(const psx_oracle*, const void*) noexcept
+    double sqdist_of(const psx_oracle*, const void*, const void*) noexcept
     cdef cppclass BlockSolver:
         enum Mode:
             kOracle "pystruct_ext::BlockSolver::kOracle"
             kCached "pystruct_ext::BlockSolver::kCached"
             kSeparateOnly "pystruct_ext::BlockSolver::kSeparateOnly"
         BlockSolver(const psx_oracle*, double, const int64_t*, const double*, int64_t,
-                    cbool) except +
+                    cbool, const void*) except +
         int64_t inner_steps
         int32_t prune_after
         double cut_tol
-        int64_t n_oracle_calls, n_weak_cuts, n_cuts, n_added, failed_block
-        double loss_mass, gap_estimate, worst_weak
+        int64_t n_visits, n_oracle_calls, n_weak_cuts, n_cuts, n_added, failed_block
+        double gap_estimate, worst_weak
         int64_t weak_block
         void reset_estimate()
+        double dual(const void*)
+        void keep_average(void*)
+        void average(const void*, void*)
         const vector[double]& block_gap()
         size_t working_set_bytes()
         int run(const int64_t*, int64_t, Mode, void*)
@@ -45,26 +48,36 @@ cdef class BlockState:
 
     cdef BlockSolver* s
     cdef readonly Oracle oracle
-    cdef readonly object w
+    cdef readonly object w, w_prior, lag
     cdef readonly object ids
     cdef readonly double C
     cdef void* pw
+    cdef void* prior
     cdef int64_t n
 
     def __cinit__(self, Oracle oracle, double C, ids, weight, slack=False, inner_steps=20,
-                  prune_after=10):
+                  prune_after=10, w_prior=None, average=False):
         cdef cnp.ndarray[int64_t, ndim=1] b = np.ascontiguousarray(ids, dtype=np.int64)
         cdef cnp.ndarray[double, ndim=1] c = np.ascontiguousarray(weight, dtype=np.float64)
         self.oracle = oracle
         self.ids = b
         self.n = b.shape[0]
         self.C = C
+        self.prior = NULL
+        if w_prior is not None:
+            self.w_prior = np.ascontiguousarray(w_prior, dtype=oracle.dtype)
+            self.prior = cnp.PyArray_DATA(<cnp.ndarray>self.w_prior)
         self.s = new BlockSolver(oracle.ptr, C, <const int64_t*>b.data, <const double*>c.data,
-                                 self.n, <cbool>bool(slack))
+                                 self.n, <cbool>bool(slack), self.prior)
         self.s.inner_steps = inner_steps
         self.s.prune_after = prune_after
         self.w = np.zeros(oracle.ptr.size_psi, dtype=oracle.dtype)
         self.pw = cnp.PyArray_DATA(<cnp.ndarray>self.w)
+        if w_prior is not None:
+            self.recompute()
+        if average:
+            self.lag = np.zeros_like(self.w)
+            self.s.keep_average(cnp.PyArray_DATA(<cnp.ndarray>self.lag))
 
     def __dealloc__(self):
         del self.s
@@ -105,14 +118,29 @@ cdef class BlockState:
         self.oracle._check(rc, self.s.failed_block)
         return total, found
 
+    def dual(self):
+        """``D(alpha)``, of the scale ``1/2 ||w||^2 + C sum_i H_i``."""
+        cdef double out
+        with nogil:
+            out = self.s.dual(self.pw)
+        return out
+
+    def average(self, cnp.ndarray out):
+        """Write the average of w over the visits, visit k weighing k, to `out`, an array like w."""
+        if self.lag is None or out.shape[0] != self.w.shape[0] or out.dtype != self.w.dtype:
+            raise ValueError("average: not kept, or out is not an array like w")
+        cdef void* p = cnp.PyArray_DATA(out)
+        with nogil:
+            self.s.average(self.pw, p)
+
     def sqnorm(self, w=None):
-        """``||w||^2`` in double precision."""
+        """``||w - w_prior||^2`` in double precision."""
         cdef const void* p = self.pw
         if w is not None:
             p = self.oracle._weights(w)
         cdef double out
         with nogil:
-            out = sqnorm_of(self.oracle.ptr, p)
+            out = sqdist_of(self.oracle.ptr, p, self.prior)
         return out
 
     def recompute(self):
@@ -132,6 +160,10 @@ cdef class BlockState:
     @property
     def block_gap(self):
         return np.array(self.s.block_gap())
+
+    @property
+    def n_visits(self):
+        return self.s.n_visits
 
     @property
     def n_oracle_calls(self):
@@ -156,10 +188,6 @@ cdef class BlockState:
     @property
     def n_added(self):
         return self.s.n_added
-
-    @property
-    def loss_mass(self):
-        return self.s.loss_mass
 
     @property
     def gap_estimate(self):

@@ -28,6 +28,9 @@ class BlockRun(SolverRun):
         self.n_threads = n_threads
         self._visits = Stretches()
         self._exact = Stretches(64)
+        self._average: NDArray[np.floating] | None = None
+        self._averaged_at = -1
+        self._tried = np.inf
         if working_set is not None:
             _import(state, problem, working_set)
 
@@ -43,28 +46,43 @@ class BlockRun(SolverRun):
         )
 
     def coef(self) -> NDArray[np.floating]:
-        """Current weights."""
-        return self.state.w  # type: ignore[no-any-return]
+        """Current weights: the average, if one is kept."""
+        state = self.state
+        if state.lag is None:
+            return state.w
+        if self._average is None:
+            self._average = np.empty_like(state.w)
+        if self._averaged_at != state.n_visits:
+            state.average(self._average)
+            self._averaged_at = state.n_visits
+        return self._average
 
     def dual(self) -> float:
         """``D(alpha)`` in the scale of P."""
-        state, problem = self.state, self.problem
-        return float(problem.lam * (problem.C * state.loss_mass - 0.5 * state.sqnorm()))
+        return float(self.problem.lam * self.state.dual())
 
     def primal(self, tick: Tick) -> Primal:
         """``P(w)`` by a pass over all blocks."""
         state, problem = self.state, self.problem
         hinge = np.zeros(2)
+        w = None if state.lag is None else self.coef()
 
         def work(begin: int, end: int) -> None:
-            hinge[:] += state.hinge_sum(begin, end, self.n_threads)
+            hinge[:] += state.hinge_sum(begin, end, self.n_threads, w)
 
         self._exact.run(problem.n, work, lambda _: tick(0))
-        upper, found = problem.lam * (0.5 * state.sqnorm() + problem.C * hinge)
+        self._tried = state.gap_estimate
+        upper, found = problem.lam * (0.5 * state.sqnorm(w) + problem.C * hinge)
         return Primal(float(upper), float(found))
 
     def gap_estimate(self) -> float:
-        """Sum of the block gaps as they were when last visited."""
+        """Sum of the block gaps as they were when last visited.
+
+        Those are the gaps of the iterate, which may be far ahead of the average: a pass that
+        found that out is not repeated before the estimate has halved.
+        """
+        if self.state.lag is not None and 2 * self.state.gap_estimate > self._tried:
+            return float("nan")
         return float(self.problem.lam * self.state.gap_estimate)
 
     def n_cuts(self) -> int:

@@ -58,12 +58,15 @@ class Problem:
         Blocks in use.
     weight : (n,) float64
         Block weights c_i.
+    prior : (D,) ndarray or None
+        What the weights are drawn to, in the oracle's dtype; None is 0.
     """
 
     oracle: Oracle
     lam: float
     ids: NDArray[np.int64]
     weight: NDArray[np.float64]
+    prior: NDArray[np.floating] | None = None
 
     @property
     def n(self) -> int:

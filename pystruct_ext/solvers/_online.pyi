@@ -9,6 +9,7 @@ class OnlineState:
     oracle: Oracle
     u: NDArray[Any]
     v: NDArray[Any]
+    w_prior: NDArray[Any] | None
     def __init__(
         self,
         oracle: Oracle,
@@ -17,8 +18,14 @@ class OnlineState:
         weight: ArrayLike,
         mode: str,
         w_init: NDArray[Any] | None = None,
+        w_prior: NDArray[Any] | None = None,
+        average: bool = False,
     ) -> None: ...
     def run(self, order: NDArray[np.int64]) -> None: ...
+    def begin_epoch(self) -> None: ...
+    def average(self, out: NDArray[Any]) -> None: ...
+    @property
+    def scale(self) -> float: ...
     @property
     def steps(self) -> int: ...
     @property
@@ -26,7 +33,7 @@ class OnlineState:
     @property
     def n_mistakes(self) -> int: ...
     @property
-    def loss_sum(self) -> float: ...
+    def linear_sum(self) -> float: ...
 
 def simplex_qp(
     b: NDArray[np.float64],

@@ -18,9 +18,14 @@ cdef extern from "pystruct_ext/online.hpp" namespace "pystruct_ext" nogil:
             kPerceptron "pystruct_ext::OnlineSolver::kPerceptron"
             kMira "pystruct_ext::OnlineSolver::kMira"
         OnlineSolver(const psx_oracle*, double, const int64_t*, const double*, int64_t,
-                     Mode) except +
+                     Mode, const void*) except +
         int64_t steps, n_oracle_calls, n_mistakes, failed_block
         double loss_sum
+        double scale()
+        double below()
+        void begin_epoch(void*)
+        void keep_average(void*)
+        void average(const void*, void*)
         int run(const int64_t*, int64_t, void*, void*)
 
 
@@ -51,9 +56,10 @@ cdef class OnlineState:
 
     cdef OnlineSolver* s
     cdef readonly Oracle oracle
-    cdef readonly object u, v
+    cdef readonly object u, v, w_prior
 
-    def __cinit__(self, Oracle oracle, double lam, ids, weight, mode, w_init=None):
+    def __cinit__(self, Oracle oracle, double lam, ids, weight, mode, w_init=None, w_prior=None,
+                  average=False):
         cdef cnp.ndarray[int64_t, ndim=1] b = np.ascontiguousarray(ids, dtype=np.int64)
         cdef cnp.ndarray[double, ndim=1] c = np.ascontiguousarray(weight, dtype=np.float64)
         cdef OnlineSolver.Mode m = OnlineSolver.Mode.kSubgradient
@@ -62,13 +68,20 @@ cdef class OnlineState:
         elif mode == "mira":
             m = OnlineSolver.Mode.kMira
         self.oracle = oracle
+        cdef const void* prior = NULL
+        if w_prior is not None:
+            self.w_prior = np.ascontiguousarray(w_prior, dtype=oracle.dtype)
+            prior = cnp.PyArray_DATA(<cnp.ndarray>self.w_prior)
         self.s = new OnlineSolver(oracle.ptr, lam, <const int64_t*>b.data, <const double*>c.data,
-                                  b.shape[0], m)
+                                  b.shape[0], m, prior)
         self.u = np.zeros(oracle.ptr.size_psi, dtype=oracle.dtype)
         if w_init is not None:
             self.u[:] = w_init
-        # The subgradient method needs no second vector.
-        self.v = np.zeros(1 if mode == "subgradient" else oracle.ptr.size_psi, dtype=oracle.dtype)
+        # The subgradient method needs a second vector for the average over steps only.
+        cdef bint one = m == OnlineSolver.Mode.kSubgradient and not average
+        self.v = np.zeros(1 if one else oracle.ptr.size_psi, dtype=oracle.dtype)
+        if m == OnlineSolver.Mode.kSubgradient and average:
+            self.s.keep_average(cnp.PyArray_DATA(<cnp.ndarray>self.v))
 
     def __dealloc__(self):
         del self.s
@@ -85,6 +98,20 @@ cdef class OnlineState:
             rc = self.s.run(p, n, u, v)
         self.oracle._check(rc, self.s.failed_block)
 
+    def begin_epoch(self):
+        """Move u towards the prior's share of one more epoch, if there is a prior."""
+        self.s.begin_epoch(cnp.PyArray_DATA(<cnp.ndarray>self.u))
+
+    def average(self, cnp.ndarray out):
+        """Write the average over the steps of the subgradient method to `out`, an array like u."""
+        if self.v.shape[0] != out.shape[0] or out.dtype != self.u.dtype:
+            raise ValueError("average: not kept, or out is not an array like u")
+        self.s.average(cnp.PyArray_DATA(<cnp.ndarray>self.u), cnp.PyArray_DATA(out))
+
+    @property
+    def scale(self):
+        return self.s.scale()
+
     @property
     def steps(self):
         return self.s.steps
@@ -98,8 +125,8 @@ cdef class OnlineState:
         return self.s.n_mistakes
 
     @property
-    def loss_sum(self):
-        return self.s.loss_sum
+    def linear_sum(self):
+        return self.s.loss_sum + self.s.below()
 
 
 def simplex_qp(b, gram, double C, alpha, double tol, int64_t max_steps):

@@ -52,14 +52,18 @@ def primal_of(
         )
 
     Stretches(64).run(problem.n, work, lambda _: tick(0))
-    upper, found = 0.5 * problem.lam * sqnorm(w) + hinge / problem.n
+    upper, found = 0.5 * problem.lam * sqdist(w, problem.prior) + hinge / problem.n
     return Primal(float(upper), float(found))
 
 
-def sqnorm(w: NDArray[np.floating]) -> float:
-    """``||w||^2`` in double precision, without a double copy of all of w."""
+def sqdist(
+    w: NDArray[np.floating], prior: NDArray[np.floating] | None, scale: float = 1.0
+) -> float:
+    """``||scale w - prior||^2`` in double precision, without a double copy of all of w."""
     total = 0.0
     for at in range(0, len(w), 1 << 20):
         part = w[at : at + (1 << 20)].astype(np.float64, copy=False)
+        if prior is not None:
+            part = scale * part - prior[at : at + (1 << 20)]
         total += float(part @ part)
-    return total
+    return total if prior is not None else scale * scale * total

@@ -26,7 +26,7 @@ from pystruct_ext.utils.numbers import is_number
 
 @storable(kind="solver", abstract=True)
 class Solver(BaseEstimator, ABC):
-    """Minimises ``lam/2 ||w||^2 + 1/n sum_i c_i H_i(w)`` over what an oracle shows.
+    """Minimises ``lam/2 ||w - w_prior||^2 + 1/n sum_i c_i H_i(w)``; `w_prior` is 0 if not given.
 
     Stateless: ``solve`` changes nothing on the solver. Subclasses store their
     parameters and make a run; the loop is shared.
@@ -74,6 +74,7 @@ class Solver(BaseEstimator, ABC):
         block_ids: ArrayLike | None = None,
         block_weight: ArrayLike | None = None,
         w_init: NDArray | None = None,
+        w_prior: ArrayLike | None = None,
         working_set: WorkingSet | None = None,
         callback: Callback | Sequence[Callback] | None = None,
     ) -> SolverResult:
@@ -91,8 +92,12 @@ class Solver(BaseEstimator, ABC):
             Weight c_i >= 0 of each block in use.
         w_init : (D,) array, optional
             Start for primal methods; dual methods use ``working_set``.
+        w_prior : (D,) array, optional
+            Weights that the regulariser draws to: it is ``lam/2 ||w - w_prior||^2``. Dual
+            methods start there, too. Costs one more vector of length D; zeros are the
+            same as none.
         working_set : WorkingSet, optional
-            Cuts of an earlier solve on the same oracle.
+            Cuts of an earlier solve on the same oracle, with this or another prior.
         callback : callable or list of callables, optional
             Called with a `Progress` after each epoch; a true result stops the solve.
 
@@ -101,7 +106,7 @@ class Solver(BaseEstimator, ABC):
         SolverResult
         """
         self._check()
-        problem = make_problem(oracle, lam, block_ids, block_weight)
+        problem = make_problem(oracle, lam, block_ids, block_weight, w_prior)
         signs = oracle.nonnegative
         if signs.stop > signs.start and not self.keeps_signs:
             raise ValueError(
@@ -160,6 +165,7 @@ def make_problem(
     lam: float,
     block_ids: ArrayLike | None,
     block_weight: ArrayLike | None,
+    w_prior: ArrayLike | None = None,
 ) -> Problem:
     """Validate the arguments of ``solve``."""
     if not isinstance(oracle, Oracle):
@@ -202,7 +208,27 @@ def make_problem(
             f"block_weight: all {len(weight)} weights are zero, expected at least one above "
             "zero"
         )
-    return Problem(oracle, float(lam), ids, weight)
+    prior = None if w_prior is None else checked_prior(oracle, w_prior)
+    return Problem(oracle, float(lam), ids, weight, prior)
+
+
+def checked_prior(oracle: Oracle, w_prior: ArrayLike) -> NDArray[np.floating] | None:
+    """Weights to be drawn to in the oracle's dtype; None if they are all 0."""
+    try:
+        prior: NDArray[np.floating] = np.ascontiguousarray(w_prior, dtype=oracle.dtype)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"w_prior must be an array of numbers: {error}") from None
+    if prior.shape != (oracle.size_psi,):
+        raise ValueError(
+            f"w_prior has shape {prior.shape}, expected ({oracle.size_psi},): one number "
+            "per weight"
+        )
+    bad = np.flatnonzero(~np.isfinite(prior))
+    if bad.size:
+        raise ValueError(
+            f"w_prior must be finite; entry {int(bad[0])} is {prior[bad[0]]}"
+        )
+    return prior if prior.any() else None
 
 
 def generator(random_state: Any) -> np.random.Generator:

@@ -45,6 +45,12 @@ class BCFW(Solver):
         the first epochs, instead of each once.
     prune_after : int, default=2
         Visits without mass after which a cut is dropped.
+    average : bool, default=False
+        Whether the weights are the average of the iterates after each visit, visit k weighing
+        k, instead of the last iterate. They are what callbacks see, what exact passes
+        certify (with the dual bound of the last iterate, which holds for all weights), and
+        what the stopping rule is about. An average is ahead of the iterates in the first
+        epochs, and behind them near the optimum.
     n_jobs : int, default=1
         Threads of the exact passes.
     random_state : int, RandomState, Generator or None, default=0
@@ -54,13 +60,14 @@ class BCFW(Solver):
 
     Notes
     -----
-    Memory: weights (D) twice, and per cut 20 bytes, ``code_len`` bytes (four times that
+    Memory: weights (D) twice, once more with a prior, twice more with `average`, and per cut 20 bytes, ``code_len`` bytes (four times that
     where an entry of a code exceeds 255), and ``2 (m + 1)`` bytes for its inner products
     with the m cuts of its block.
 
     References
     ----------
-    Lacoste-Julien, Jaggi, Schmidt and Pletscher, ICML 2013. Osokin et al., ICML 2016.
+    Lacoste-Julien, Jaggi, Schmidt and Pletscher, ICML 2013 (and its weighted average:
+    ``2 / (K (K + 1)) sum_k k w_k``). Osokin et al., ICML 2016.
     Shah, Kolmogorov and Lampert, CVPR 2015.
 
     Examples
@@ -87,6 +94,7 @@ class BCFW(Solver):
         cached_passes: int | str = "auto",
         sampling: str = "uniform",
         prune_after: int = 2,
+        average: bool = False,
         n_jobs: int = 1,
         random_state: Any = 0,
         verbose: int = 0,
@@ -99,12 +107,17 @@ class BCFW(Solver):
         self.cached_passes = cached_passes
         self.sampling = sampling
         self.prune_after = prune_after
+        self.average = average
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
 
     def _check(self) -> None:
         super()._check()
+        if not isinstance(self.average, bool):
+            raise ValueError(
+                f"BCFW: average must be True or False, got {self.average!r}"
+            )
         if self.sampling not in ("uniform", "gap"):
             raise ValueError(
                 f"BCFW: sampling must be 'uniform' or 'gap', got {self.sampling!r}"
@@ -127,7 +140,9 @@ class BCFW(Solver):
             problem.ids,
             problem.weight,
             inner_steps=self.inner_steps,
+            w_prior=problem.prior,
             prune_after=self.prune_after,
+            average=self.average,
         )
         cached = self.cached_passes
         if cached == "auto":
@@ -190,6 +205,6 @@ class _Run(BlockRun):
         self.n_epochs += 1
 
     def gap_estimate(self) -> float:
-        if self.sampled:
+        if self.sampled and self.state.lag is None:
             return float(self.problem.lam * self.state.block_gap.sum())
         return super().gap_estimate()

@@ -222,10 +222,13 @@ def recertify(
     weight: NDArray[np.float64] | None,
     w: NDArray[np.floating],
     n_threads: int,
+    prior: NDArray[np.floating] | None = None,
 ) -> SolverResult:
     """The result for other weights: the dual bound holds, the primal is their own."""
     hinge, _ = oracle.hinge_sum(w, weight=weight, n_threads=n_threads)
     wide = np.asarray(w, dtype=np.float64)
+    if prior is not None:
+        wide = wide - prior
     result.coef = w
     result.primal = 0.5 * lam * float(wide @ wide) + hinge / oracle.n_blocks
     result.gap = result.primal - result.dual

@@ -89,6 +89,7 @@ class NSlack(Solver):
             problem.weight,
             slack=self.rescaling == "slack",
             inner_steps=self.inner_steps,
+            w_prior=problem.prior,
             # Passes over the working sets are many; a cut must outlive a whole round.
             prune_after=4 * self.max_passes,
         )

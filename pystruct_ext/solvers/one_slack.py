@@ -11,7 +11,7 @@ from scipy import sparse
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers._loop import Primal, Problem, SolverRun, Tick
 from pystruct_ext.solvers._online import simplex_qp
-from pystruct_ext.solvers._passes import Stretches, primal_of, sqnorm
+from pystruct_ext.solvers._passes import Stretches, primal_of, sqdist
 from pystruct_ext.solvers.base import Solver
 from pystruct_ext.solvers.certificate import below_dual
 from pystruct_ext.solvers.result import WorkingSet
@@ -106,13 +106,15 @@ class _Run(SolverRun):
         self.prune_after = prune_after
         oracle = problem.oracle
         self.query = np.zeros(oracle.size_psi, dtype=oracle.dtype)
-        if w_init is not None:
-            self.query[:] = w_init
+        start = problem.prior if w_init is None else w_init
+        if start is not None:
+            self.query[:] = start
         self.best = self.query.copy()
         self.best_primal = np.inf
         self.best_dual = 0.0
         self.cuts: list[Any] = []
-        # Plane 0 is the zero plane: it holds the mass that no cut needs.
+        # Plane 0 is the zero plane: it holds the mass that no cut needs. b is that of cuts
+        # seen from the prior: b_k - <w_prior, a_k>.
         self.b = np.zeros(1)
         self.gram = np.zeros((1, 1))
         self.alpha = np.ones(1)
@@ -141,21 +143,28 @@ class _Run(SolverRun):
 
         self.stretches.run(problem.n, work, tick)
         n, lam = problem.n, problem.lam
-        primal = 0.5 * lam * sqnorm(self.query) + hinge / n
+        primal = 0.5 * lam * sqdist(self.query, problem.prior) + hinge / n
         self._compare(hinge / n)
         if primal < self.best_primal:
             self.best_primal = primal
             self.best[:] = self.query
         dpsi /= n
-        self._add(dpsi, loss / n)
+        b = loss / n
+        if problem.prior is not None:
+            b -= float(dpsi @ problem.prior)
+        self._add(dpsi, b)
         self._solve()
         w = self._combine() / lam
+        if problem.prior is not None:
+            w += problem.prior
         self.query[:] = self.stabilise * w + (1 - self.stabilise) * self.best
 
     def _compare(self, risk: float) -> None:
         """Count a pass that finds less than the cuts of earlier ones say there is."""
+        prior = self.problem.prior
+        moved = self.query if prior is None else self.query - prior
         for b, cut in zip(self.b[1:], self.cuts, strict=True):
-            short = float(b - np.ravel(cut @ self.query)[0]) - risk
+            short = float(b - np.ravel(cut @ moved)[0]) - risk
             if short > self.weak[1] and below_dual(
                 self.problem.oracle, self.problem.ids, self.query, 1.0 + risk, -short
             ):

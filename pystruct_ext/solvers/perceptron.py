@@ -41,7 +41,8 @@ class Perceptron(Solver):
 
     Notes
     -----
-    Neither minimises the objective of the structural SVM: ``certificate`` is "none".
+    Neither minimises the objective of the structural SVM: ``certificate`` is "none". A
+    prior is where they start, unless ``w_init`` is given.
 
     References
     ----------
@@ -80,6 +81,8 @@ class Perceptron(Solver):
     def _run(
         self, problem: Problem, w_init: NDArray | None, working_set: WorkingSet | None
     ) -> _Run:
+        if w_init is None:
+            w_init = problem.prior
         return _Run(
             problem, self.variant, self.n_jobs, generator(self.random_state), w_init
         )

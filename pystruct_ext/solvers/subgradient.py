@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers._loop import Primal, Problem, SolverRun, Tick
 from pystruct_ext.solvers._online import OnlineState
-from pystruct_ext.solvers._passes import Stretches, primal_of, sqnorm
+from pystruct_ext.solvers._passes import Stretches, primal_of, sqdist
 from pystruct_ext.solvers.base import Solver, generator
 from pystruct_ext.solvers.result import WorkingSet
 
@@ -30,6 +30,9 @@ class Subgradient(Solver):
     max_time : float or None, default=None
     check_every : int, default=5
         An exact pass costs an epoch, and there is no estimate of the gap between two.
+    average : {"epochs", True, False}, default="epochs"
+        What the weights are: the average of the iterates at epoch ends, weighted by the
+        epoch; True: the average over all steps t, weighted by t; False: the last iterate.
     n_jobs : int, default=1
     random_state : int, RandomState, Generator or None, default=0
     verbose : int, default=0
@@ -37,10 +40,14 @@ class Subgradient(Solver):
 
     Notes
     -----
-    ``w_init`` is not used: the certificate needs a start at 0.
+    ``w_init`` is not used: the certificate needs a start at 0, or at the prior.
+    With a prior the iterate is ``w_prior +`` the sum, and within epoch k the step is
+    ``1 / (lam n k)``, so that w moves towards the prior once per epoch instead of at every
+    step, which would cost D operations.
 
-    The weights returned are the average of the iterates at epoch ends, weighted by the
-    epoch. Memory: three vectors of length D.
+    The dual bound is that of the best of the iterates and their average at epoch ends,
+    whatever the weights are. Memory: three vectors of length D, one more with a prior, two
+    more with ``average=True``.
 
     References
     ----------
@@ -57,6 +64,7 @@ class Subgradient(Solver):
         max_iter: int = 1000,
         max_time: float | None = None,
         check_every: int = 5,
+        average: bool | str = "epochs",
         n_jobs: int = 1,
         random_state: Any = 0,
         verbose: int = 0,
@@ -65,27 +73,47 @@ class Subgradient(Solver):
         self.max_iter = max_iter
         self.max_time = max_time
         self.check_every = check_every
+        self.average = average
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
+
+    def _check(self) -> None:
+        super()._check()
+        if self.average != "epochs" and not isinstance(self.average, bool):
+            raise ValueError(
+                "Subgradient: average must be 'epochs', True or False, got "
+                f"{self.average!r}"
+            )
 
     def _run(
         self, problem: Problem, w_init: NDArray | None, working_set: WorkingSet | None
     ) -> _Run:
         # A start would make the dual point infeasible: the certificate needs w_0 = 0.
-        return _Run(problem, self.n_jobs, generator(self.random_state))
+        return _Run(problem, self.n_jobs, generator(self.random_state), self.average)
 
 
 class _Run(SolverRun):
     def __init__(
-        self, problem: Problem, n_threads: int, rng: np.random.Generator
+        self,
+        problem: Problem,
+        n_threads: int,
+        rng: np.random.Generator,
+        weights: bool | str,
     ) -> None:
         self.problem = problem
         self.n_threads = n_threads
         self.rng = rng
         self.state = OnlineState(
-            problem.oracle, problem.lam, problem.ids, problem.weight, "subgradient"
+            problem.oracle,
+            problem.lam,
+            problem.ids,
+            problem.weight,
+            "subgradient",
+            w_prior=problem.prior,
+            average=bool(weights is True),
         )
+        self.weights = weights
         self.stretches = Stretches()
         self.average = np.zeros_like(self.state.u)
         self.average_loss = 0.0
@@ -100,27 +128,35 @@ class _Run(SolverRun):
     def epoch(self, tick: Tick) -> None:
         problem, state = self.problem, self.state
         order = self.rng.permutation(problem.n)
+        state.begin_epoch()
         self.stretches.run(problem.n, lambda a, b: state.run(order[a:b]), tick)
         self.n_epochs += 1
-        scale = 1.0 / (problem.lam * state.steps)
-        loss = state.loss_sum / state.steps
-        last = loss - 0.5 * problem.lam * scale * scale * sqnorm(state.u)
+        scale = 1.0 / state.scale
+        loss = state.linear_sum / state.steps
+        last = loss - 0.5 * problem.lam * sqdist(state.u, problem.prior, scale)
         # w_avg += 2 / (k + 1) (w - w_avg): weights proportional to the epoch.
         share = 2.0 / (self.n_epochs + 1)
         self.average *= 1 - share
         self.average += state.u * self.average.dtype.type(share * scale)
         self.average_loss += share * (loss - self.average_loss)
-        mean = self.average_loss - 0.5 * problem.lam * sqnorm(self.average)
+        mean = self.average_loss - 0.5 * problem.lam * sqdist(
+            self.average, problem.prior
+        )
         self.best_dual = max(self.best_dual, last, mean)
 
     def coef(self) -> NDArray[np.floating]:
         state = self.state
-        if self.n_epochs == 0 and state.steps > 0:
-            # Stopped within the first epoch: there is no average yet, but an iterate.
-            scale = state.u.dtype.type(1.0 / (self.problem.lam * state.steps))
-            iterate: NDArray[np.floating] = state.u * scale
-            return iterate
-        return self.average
+        if state.steps == 0:
+            return self.average if self.problem.prior is None else self.problem.prior
+        if self.weights == "epochs" and self.n_epochs > 0:
+            return self.average
+        if self.weights is True:
+            mean = np.empty_like(state.u)
+            state.average(mean)
+            return mean
+        # The iterate, also where the solve was stopped before there is an average.
+        iterate: NDArray[np.floating] = state.u * state.u.dtype.type(1.0 / state.scale)
+        return iterate
 
     def dual(self) -> float:
         return self.best_dual

@@ -37,7 +37,9 @@ def simplex_qp(alpha, grad, gram, C, tol, max_steps):
 class Twin:
     """Dual variables and cuts of every block; `w` after any number of epochs."""
 
-    def __init__(self, oracle, lam, inner_steps=8, prune_after=2, seed=0):
+    def __init__(
+        self, oracle, lam, inner_steps=8, prune_after=2, seed=0, prior=0.0, cached=0
+    ):
         self.oracle = oracle
         self.n = oracle.n_blocks
         self.C = 1.0 / (lam * self.n)
@@ -45,7 +47,11 @@ class Twin:
         self.inner_steps = inner_steps
         self.prune_after = prune_after
         self.rng = np.random.default_rng(seed)
-        self.w = np.zeros(oracle.size_psi)
+        self.cached = cached
+        self.prior = np.zeros(oracle.size_psi) + prior
+        self.w = self.prior.copy()
+        # Iterates after each visit, for the average of them.
+        self.iterates = []
         # Per block: codes, their losses, masses and idle visits; mass 1 starts on the truth.
         self.cuts = [
             {"code": [], "loss": [], "alpha": [], "idle": []} for _ in range(self.n)
@@ -54,14 +60,18 @@ class Twin:
     def delta_psi(self, i, code):
         return self.oracle.psi_diff(i, self.oracle.truth(i), code)
 
+    def values(self, i):
+        cuts = self.cuts[i]
+        return [
+            loss - self.w @ self.delta_psi(i, c)
+            for c, loss in zip(cuts["code"], cuts["loss"], strict=True)
+        ]
+
     def visit(self, i):
         cuts = self.cuts[i]
         code = self.oracle.argmax(self.w, i, 1.0)
         found = self.oracle.loss(i, code) - self.w @ self.delta_psi(i, code)
-        known = [
-            loss - self.w @ self.delta_psi(i, c)
-            for c, loss in zip(cuts["code"], cuts["loss"], strict=True)
-        ]
+        known = self.values(i)
         new = not any(
             np.array_equal(code, c) for c in [self.oracle.truth(i), *cuts["code"]]
         )
@@ -71,6 +81,10 @@ class Twin:
             cuts["alpha"].append(0.0)
             cuts["idle"].append(0)
             known.append(found)
+        self.ascend(i, known)
+
+    def ascend(self, i, known):
+        cuts = self.cuts[i]
         if not cuts["code"]:
             return
         planes = np.array(
@@ -99,6 +113,17 @@ class Twin:
     def epoch(self):
         for i in self.rng.permutation(self.n):
             self.visit(int(i))
+            self.iterates.append(self.w.copy())
+        for _ in range(self.cached):
+            for i in self.rng.permutation(self.n):
+                self.ascend(int(i), self.values(int(i)))
+                self.iterates.append(self.w.copy())
+
+    def average(self):
+        """``2 / (K (K + 1)) sum_k k w_k``, as it stands there."""
+        return np.average(
+            self.iterates, axis=0, weights=np.arange(1, len(self.iterates) + 1)
+        )
 
     def dual(self):
         mass = sum(
@@ -106,13 +131,20 @@ class Twin:
             for cuts in self.cuts
             for a, loss in zip(cuts["alpha"], cuts["loss"], strict=True)
         )
-        return self.lam * (self.C * mass - 0.5 * self.w @ self.w)
+        # 1/2 ||prior||^2 - 1/2 ||w||^2 is -1/2 ||w - prior||^2 less <prior, w - prior>.
+        half = 0.5 * (self.prior @ self.prior - self.w @ self.w)
+        return self.lam * (self.C * mass + half)
 
 
 def subgradient(oracle, lam, epochs, seed=0):
-    """A readable twin of Subgradient: average of the iterates at epoch ends, and the dual."""
+    """A readable twin of Subgradient: averages of the iterates, and the dual.
+
+    Returns the average at epoch ends weighted by the epoch, that over steps weighted by the
+    step, the last iterate, and the dual.
+    """
     n, rng = oracle.n_blocks, np.random.default_rng(seed)
     w, average = np.zeros(oracle.size_psi), np.zeros(oracle.size_psi)
+    steps = np.zeros(oracle.size_psi)
     t, losses, mean_loss, best = 0, 0.0, 0.0, 0.0
     for k in range(1, epochs + 1):
         for i in rng.permutation(n):
@@ -124,6 +156,7 @@ def subgradient(oracle, lam, epochs, seed=0):
             if hinge > 0:
                 w += delta / (lam * t)
                 losses += oracle.loss(i, code)
+            steps += t * w
         share = 2 / (k + 1)
         average += share * (w - average)
         mean_loss += share * (losses / t - mean_loss)
@@ -132,4 +165,4 @@ def subgradient(oracle, lam, epochs, seed=0):
             losses / t - 0.5 * lam * w @ w,
             mean_loss - 0.5 * lam * average @ average,
         )
-    return average, best
+    return average, 2 / (t * (t + 1)) * steps, w, best

@@ -53,11 +53,53 @@ def test_bcfw(name, epochs):
 
 
 @pytest.mark.parametrize("name", list(ORACLES))
-def test_subgradient(name):
+@pytest.mark.parametrize("prior", [False, True])
+@pytest.mark.parametrize(("epochs", "cached"), [(1, 0), (3, 0), (7, 2)])
+def test_bcfw_averaged(name, epochs, cached, prior):
+    """The average of every iterate, without one of them being kept."""
+    oracle = ORACLES[name]
+    start = np.random.default_rng(2).normal(size=oracle.size_psi) if prior else None
+    seen = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        result = BCFW(
+            tol=0.0,
+            max_iter=epochs,
+            check_every=10**6,
+            inner_steps=500,
+            cached_passes=cached,
+            average=True,
+        ).solve(
+            oracle,
+            0.05,
+            w_prior=start,
+            callback=lambda progress: seen.append(progress.coef.copy()),
+        )
+    twin = twins.Twin(
+        oracle, 0.05, inner_steps=500, prior=start if prior else 0.0, cached=cached
+    )
+    for coef in seen:
+        twin.epoch()
+        np.testing.assert_allclose(coef, twin.average(), atol=2e-5)
+    np.testing.assert_allclose(result.coef, twin.average(), atol=2e-5)
+    assert np.abs(result.coef - twin.w).max() > 1e-3
+    # The bound is that of the last iterate; the primal is of the average.
+    assert result.dual == pytest.approx(twin.dual(), abs=1e-6)
+    apart = result.coef - (start if prior else 0)
+    hinge = oracle.cut_sum(result.coef)[2] / oracle.n_blocks
+    assert result.primal == pytest.approx(0.5 * 0.05 * apart @ apart + hinge)
+
+
+@pytest.mark.parametrize("name", list(ORACLES))
+@pytest.mark.parametrize("average", ["epochs", True, False])
+def test_subgradient(name, average):
     oracle = ORACLES[name]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        result = Subgradient(tol=0.0, max_iter=7, check_every=100).solve(oracle, 0.05)
-    w, dual = twins.subgradient(oracle, 0.05, 7)
-    np.testing.assert_allclose(result.coef, w, atol=1e-9)
+        result = Subgradient(
+            tol=0.0, max_iter=7, check_every=100, average=average
+        ).solve(oracle, 0.05)
+    by_epoch, by_step, last, dual = twins.subgradient(oracle, 0.05, 7)
+    expected = {"epochs": by_epoch, True: by_step, False: last}[average]
+    np.testing.assert_allclose(result.coef, expected, atol=1e-9)
     assert result.dual == pytest.approx(dual, abs=1e-12)

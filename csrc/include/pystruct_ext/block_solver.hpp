@@ -4,7 +4,10 @@
 // In the scale used here (architecture: lambda = 1 / (n C)):
 //   P = 1/2 ||w||^2 + C sum_i c_i H_i(w),  D = -1/2 ||w||^2 + C sum_i sum_k alpha_ik loss_ik,
 //   w = C sum_i sum_k alpha_ik s_ik delta_psi_ik,   alpha_i >= 0, sum_k alpha_ik = c_i,
-// with s = 1 for margin rescaling and s = loss for slack rescaling.
+// with s = 1 for margin rescaling and s = loss for slack rescaling. Drawn to a prior p instead of 0:
+//   P = 1/2 ||w - p||^2 + ...,  w = p + C sum ...,  D = -1/2 ||w - p||^2 + C sum alpha_ik b_ik,
+//   b_ik = loss_ik - s_ik <p, delta_psi_ik>,
+// the last product being formed once, when the cut enters. Gradients need no b: they come from w.
 //
 // A visit of block i loads the potentials once, asks for the most violating output, scores every
 // cut of the working set on the same potentials, and maximises the dual over the block's simplex
@@ -22,6 +25,7 @@
 #include <limits>
 #include <vector>
 
+#include "pystruct_ext/averaging.hpp"
 #include "pystruct_ext/driver.hpp"
 #include "pystruct_ext/nonnegative.hpp"
 #include "pystruct_ext/oracle.h"
@@ -46,14 +50,41 @@ inline double sqnorm_of(const psx_oracle* o, const void* w) noexcept {
                          : sqnorm_of(static_cast<const double*>(w), o->size_psi);
 }
 
+// ||w - p||^2, formed from differences: no cancellation where w is near to a long p.
+template <class real>
+double sqdist_of(const real* w, const real* p, int64_t d) noexcept {
+  double s[8] = {0, 0, 0, 0, 0, 0, 0, 0};
+  int64_t j = 0;
+  for (; j + 8 <= d; j += 8)
+    for (int k = 0; k < 8; ++k) {
+      const double v = static_cast<double>(w[j + k]) - static_cast<double>(p[j + k]);
+      s[k] += v * v;
+    }
+  for (; j < d; ++j) {
+    const double v = static_cast<double>(w[j]) - static_cast<double>(p[j]);
+    s[0] += v * v;
+  }
+  return ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7]));
+}
+
+// The same as sqnorm_of where there is no p.
+inline double sqdist_of(const psx_oracle* o, const void* w, const void* p) noexcept {
+  if (!p) return sqnorm_of(o, w);
+  return o->w_bytes == 4
+             ? sqdist_of(static_cast<const float*>(w), static_cast<const float*>(p), o->size_psi)
+             : sqdist_of(static_cast<const double*>(w), static_cast<const double*>(p), o->size_psi);
+}
+
 class BlockSolver {
  public:
   enum Mode { kOracle = 0, kCached = 1, kSeparateOnly = 2 };
 
-  // ids: (n,) oracle blocks; weight: (n,) c_i. Both are copied; w belongs to the caller.
+  // ids: (n,) oracle blocks; weight: (n,) c_i. Both are copied; w belongs to the caller, and so does
+  // prior: (size_psi,) of the oracle's type, which outlives this, or NULL. With a prior, `recompute`
+  // comes before the first visit.
   BlockSolver(const psx_oracle* oracle, double C, const int64_t* ids, const double* weight,
-              int64_t n, bool slack_rescaling)
-      : o_(oracle), C_(C), slack_(slack_rescaling), signs_(oracle), ids_(ids, ids + n),
+              int64_t n, bool slack_rescaling, const void* prior = nullptr)
+      : o_(oracle), C_(C), slack_(slack_rescaling), prior_(prior), signs_(oracle), lag_(oracle), ids_(ids, ids + n),
         c_(weight, weight + n), cuts_(static_cast<std::size_t>(n)), free_mass_(weight, weight + n),
         block_gap_(static_cast<std::size_t>(n), std::numeric_limits<double>::infinity()) {
     int32_t longest = 1;
@@ -66,6 +97,7 @@ class BlockSolver {
     other_.resize(static_cast<std::size_t>(longest));
     left_.resize(static_cast<std::size_t>(longest));
     right_.resize(static_cast<std::size_t>(longest));
+    if (prior_) prior_margin_.resize(static_cast<std::size_t>(n));
   }
 
   // Settings.
@@ -74,8 +106,10 @@ class BlockSolver {
   double cut_tol = 0;        // n-slack: how much a new cut must exceed the known ones
 
   // State that the Python side reads.
+  int64_t n_visits = 0;  // that may have moved w, in all
   int64_t n_oracle_calls = 0, n_weak_cuts = 0, n_cuts = 0, n_added = 0;
   double loss_mass = 0;     // sum_i sum_k alpha_ik loss_ik
+  double prior_mass = 0;    // sum_i sum_k alpha_ik s_ik <prior, delta_psi_ik>
   double gap_estimate = 0;  // sum of block gaps at their visits since reset_estimate()
   double worst_weak = 0;    // largest shortfall of an oracle below a known cut
   int64_t weak_block = -1;  // where it was
@@ -83,8 +117,21 @@ class BlockSolver {
 
   void reset_estimate() noexcept { gap_estimate = 0; }
   const std::vector<double>& block_gap() const noexcept { return block_gap_; }
+  // D(alpha), w being w(alpha).
+  double dual(const void* w) const noexcept {
+    const double linear = C_ * (loss_mass - prior_mass) + (prior_ ? signs_.below(prior_) : 0.0);
+    return linear - 0.5 * sqdist_of(o_, w, prior_);
+  }
   std::size_t working_set_bytes() const noexcept {
     return pool_.bytes() + cuts_.size() * sizeof(CutList);
+  }
+
+  // Keeps the weighted average of w after each visit; lag: (size_psi,) zeros of the caller.
+  void keep_average(void* lag) noexcept { lag_.attach(lag); }
+  // out = 2 / (K (K + 1)) sum_k k w_k over the visits so far, given w = w_K.
+  void average(const void* w, void* out) const noexcept {
+    const double k = static_cast<double>(n_visits);
+    lag_.combine(1.0, w, k > 0 ? 1 / (k * (k + 1)) : 0.0, out);
   }
 
   // Visits the blocks at positions order[0 .. n).
@@ -92,12 +139,18 @@ class BlockSolver {
     int rc = o_->reserve_workers(o_->ctx, 1);
     for (int64_t k = 0; k < n && rc == PSX_OK; ++k) {
       const int64_t p = order[k];
+      if (mode != kSeparateOnly) ++n_visits;
+      if (lag_.attached()) {
+        const double j = static_cast<double>(n_visits);
+        lag_.begin(w, j * (j - 1));
+      }
       try {
         rc = visit(static_cast<std::size_t>(p), mode, w);
       } catch (...) {
         rc = PSX_NOMEM;
       }
       signs_.project(w);
+      if (lag_.attached()) lag_.end(w);
       if (rc != PSX_OK) failed_block = ids_[static_cast<std::size_t>(p)];
     }
     return rc;
@@ -134,10 +187,15 @@ class BlockSolver {
 
   // w = w(alpha), afresh: removes the rounding that many small updates leave.
   int recompute(void* w) noexcept {
-    std::memset(w, 0, static_cast<std::size_t>(o_->size_psi) * o_->w_bytes);
+    const std::size_t bytes = static_cast<std::size_t>(o_->size_psi) * o_->w_bytes;
+    if (prior_) {
+      std::memcpy(w, prior_, bytes);
+    } else {
+      std::memset(w, 0, bytes);
+    }
     signs_.reset();
     int rc = o_->reserve_workers(o_->ctx, 1);
-    loss_mass = 0;
+    loss_mass = prior_mass = 0;
     for (std::size_t p = 0; p < cuts_.size(); ++p) {
       const CutList& cuts = cuts_[p];
       const int32_t* truth = cuts.size ? o_->truth(o_->ctx, ids_[p]) : nullptr;
@@ -145,6 +203,7 @@ class BlockSolver {
       for (int32_t k = 0; k < cuts.size && rc == PSX_OK; ++k) {
         if (cuts.alpha()[k] <= 0) continue;
         loss_mass += cuts.alpha()[k] * cuts.loss()[k];
+        if (prior_) prior_mass += cuts.alpha()[k] * prior_margin_[p][static_cast<std::size_t>(k)];
         rc = o_->psi_diff_axpy(o_->ctx, 0, ids_[p], truth, cuts.code(k, left_.data()),
                                C_ * cuts.alpha()[k] * scale_of(cuts, k), w);
       }
@@ -205,9 +264,8 @@ class BlockSolver {
           rc = insert(p, truth, code, loss);
           if (rc) return rc;
           const double a = std::max(0.0, alpha[k]) * shrink;
-          cuts_[p].alpha()[cuts_[p].size - 1] = a;
           free_mass_[p] = std::max(0.0, free_mass_[p] - a);
-          loss_mass += a * loss;
+          commit(p, cuts_[p].size - 1, a);
         }
         if (rc) return rc;
       }
@@ -282,6 +340,12 @@ class BlockSolver {
       gram[CutList::tri(m, k)] = static_cast<float>(0.5 * (to_truth + cuts.inner(k, k) - between));
     }
     gram[CutList::tri(m, m)] = static_cast<float>(to_truth);
+    if (prior_ && rc == PSX_OK) {
+      double margin = 0;
+      rc = o_->psi_diff_dot(o_->ctx, 0, prior_, i, truth, code, &margin);
+      prior_margin_[p].resize(static_cast<std::size_t>(m) + 1);
+      prior_margin_[p].back() = scale_of(cuts, m) * margin;
+    }
     if (rc) {
       cuts.remove(m);
       return rc;
@@ -396,8 +460,18 @@ class BlockSolver {
     return slack_ ? cuts.loss()[k] * (1 - margin) : cuts.loss()[k] - margin;
   }
 
-  void commit(CutList& cuts, int32_t k, double a) noexcept {
-    loss_mass += (a - cuts.alpha()[k]) * cuts.loss()[k];
+  // The average first: should it fail, w is still that of the dual variables.
+  int move(int64_t i, const int32_t* y, const int32_t* z, double a, void* w) noexcept {
+    if (lag_.attached())
+      if (const int rc = lag_.move(i, y, z, a)) return rc;
+    return o_->psi_diff_axpy(o_->ctx, 0, i, y, z, a, w);
+  }
+
+  void commit(std::size_t p, int32_t k, double a) noexcept {
+    CutList& cuts = cuts_[p];
+    const double d = a - cuts.alpha()[k];
+    loss_mass += d * cuts.loss()[k];
+    if (prior_) prior_mass += d * prior_margin_[p][static_cast<std::size_t>(k)];
     cuts.alpha()[k] = a;
   }
 
@@ -437,26 +511,24 @@ class BlockSolver {
         // Mass went from one code to another: move w along their difference only.
         const int32_t k = changed[0], l = changed[1];
         const double d = alpha_[static_cast<std::size_t>(k) + 1] - cuts.alpha()[k];
-        rc = o_->psi_diff_axpy(o_->ctx, 0, i, cuts.code(l, left_.data()), cuts.code(k, right_.data()),
-                               C_ * d, w);
+        rc = move(i, cuts.code(l, left_.data()), cuts.code(k, right_.data()), C_ * d, w);
         if (rc) return rc;
-        commit(cuts, k, alpha_[static_cast<std::size_t>(k) + 1]);
-        commit(cuts, l, alpha_[static_cast<std::size_t>(l) + 1]);
+        commit(p, k, alpha_[static_cast<std::size_t>(k) + 1]);
+        commit(p, l, alpha_[static_cast<std::size_t>(l) + 1]);
       } else {
         // alpha moves with w, one cut at a time: a failure in between (an interrupt in user code)
         // leaves the two in step.
         for (int32_t k = 0; k < m; ++k) {
           const double d = alpha_[static_cast<std::size_t>(k) + 1] - cuts.alpha()[k];
           if (d == 0) continue;
-          rc = o_->psi_diff_axpy(o_->ctx, 0, i, truth, cuts.code(k, left_.data()),
-                                 C_ * d * scale_of(cuts, k), w);
+          rc = move(i, truth, cuts.code(k, left_.data()), C_ * d * scale_of(cuts, k), w);
           if (rc) {
             double used = 0;
             for (int32_t l = 0; l < m; ++l) used += cuts.alpha()[l];
             free_mass_[p] = std::max(0.0, c_[p] - used);
             return rc;
           }
-          commit(cuts, k, alpha_[static_cast<std::size_t>(k) + 1]);
+          commit(p, k, alpha_[static_cast<std::size_t>(k) + 1]);
         }
       }
       free_mass_[p] = alpha_[0];
@@ -466,6 +538,11 @@ class BlockSolver {
       idle = cuts.alpha()[k] > 0 ? 0 : idle + 1;
       if (idle > prune_after) {
         hold(p, cuts.code(k, left_.data()), 0);
+        if (prior_) {
+          // As CutList::remove has it: the last takes the place.
+          std::vector<double>& margin = prior_margin_[p];
+          margin[static_cast<std::size_t>(k)] = margin[static_cast<std::size_t>(cuts.size) - 1];
+        }
         cuts.remove(k);
         --n_cuts;
       }
@@ -476,10 +553,14 @@ class BlockSolver {
   const psx_oracle* o_;
   double C_;
   bool slack_;
+  const void* prior_;
   Nonnegative signs_;
+  Lag lag_;
   std::vector<int64_t> ids_;
   std::vector<double> c_;
   std::vector<CutList> cuts_;
+  // s <prior, delta_psi> of the cuts of each block, beyond whose number it may go on; only with a prior.
+  std::vector<std::vector<double>> prior_margin_;
   std::vector<double> free_mass_, block_gap_;
   Pool pool_;
   std::vector<int32_t> code_, other_, left_, right_;  // (longest code,)

@@ -6,6 +6,9 @@
 // step that improves the dual of that quadratic, which is what solvers without constraints take,
 // improves this one too. P - D stays the gap, and the sum of the blocks' gaps, since <w, v> = ||w||^2.
 // So all that is left to do after a step is this: w moves as v would, and is put back to >= 0.
+// With weights drawn to p instead of 0, v = p + the sum, and w = max(0, v) solves
+// min 1/2 ||w - p||^2 - <w, v - p>, whose value -1/2 ||w - p||^2 - <p, v - p> + <p, v - w> has the
+// last term beside what it is without the constraint.
 #pragma once
 
 #include <algorithm>
@@ -24,6 +27,16 @@ class Nonnegative {
 
   // v is 0, as w is.
   void reset() noexcept { std::fill(below_.begin(), below_.end(), 0.0); }
+  // <p, v - w>, p over all weights: what the constraint adds to the dual of weights drawn to p.
+  double below(const void* p) const noexcept {
+    double total = 0;
+    for (std::size_t j = 0; j < below_.size(); ++j) {
+      const std::size_t at = static_cast<std::size_t>(begin_) + j;
+      total += below_[j] * (w_bytes_ == 4 ? static_cast<double>(static_cast<const float*>(p)[at])
+                                          : static_cast<const double*>(p)[at]);
+    }
+    return total;
+  }
   // w = max(0, v), where w moved from max(0, v_before) as v did.
   void project(void* w) noexcept {
     if (below_.empty()) return;
