@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from pystruct_ext.estimators._arguments import check_weights
 from pystruct_ext.estimators._batches import Batch
 from pystruct_ext.estimators._scores import micro_f1
 from pystruct_ext.estimators.base import BaseStructuralSVM
@@ -16,7 +17,12 @@ from pystruct_ext.metrics import base_pair_report
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import FoldingSpace
-from pystruct_ext.utils.examples import OutputList
+from pystruct_ext.spaces.folding import KT_37, PackedFolds
+from pystruct_ext.utils.examples import OutputList, as_examples
+from pystruct_ext.utils.numbers import check_number
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 @storable
@@ -76,6 +82,9 @@ n_iter_, n_oracle_calls_, history_
         miss_cost: float = 1.0,
         canonical: bool = True,
         prior: str | None = "energy",
+        scales: str | None = "counts",
+        decode: str = "best",
+        gamma: float = 1.0,
         unfit: str = "project",
         max_length: int = 2000,
         dtype: str = "float32",
@@ -95,6 +104,9 @@ n_iter_, n_oracle_calls_, history_
         self.miss_cost = miss_cost
         self.canonical = canonical
         self.prior = prior
+        self.scales = scales
+        self.decode = decode
+        self.gamma = gamma
         self.unfit = unfit
         self.max_length = max_length
         self.dtype = dtype
@@ -104,10 +116,59 @@ n_iter_, n_oracle_calls_, history_
     ) -> float:
         return micro_f1(base_pair_report, y_true, y_pred, sample_weight)
 
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
+    ) -> Self:
+        """Train on sequences X with folds y.
+
+        Parameters
+        ----------
+        X, y : lists of n str
+        sample_weight : (n,) array-like, optional
+            Weight s_i >= 0 of each molecule.
+        groups : (n,) array-like, optional
+            Families, say: every group counts alike, however many molecules it has, or what
+            carries over to a new family would be that of the largest. Each weight is
+            multiplied so that the groups have equal sums, and all together the sum they had.
+
+        Returns
+        -------
+        self
+        """
+        self._check_decoding(self.decode, self.gamma)
+        if groups is not None:
+            sample_weight = balanced_weights(groups, len(X), sample_weight)
+        return super().fit(X, y, sample_weight)
+
+    def _prior_weights(self, space: Any) -> NDArray[np.floating] | None:
+        return None if self.prior is None else space.energy_weights()
+
+    def _temperature(self, given: float | None) -> float:
+        # Scores are in kcal/mol: the regulariser draws the weights to the energies.
+        physical = hasattr(self.space_, "energies_") and hasattr(self.space_, "scales_")
+        if given is None and not hasattr(self, "temperature_") and physical:
+            return KT_37
+        return super()._temperature(given)
+
+    def _check_decoding(self, decode: str, gamma: float) -> None:
+        if decode not in ("best", "mea"):
+            raise ValueError(f"decode must be 'best' or 'mea', got {decode!r}")
+        check_number("gamma", gamma, 0)
+
     def predict(
-        self, X: Sequence[str], constraints: Sequence[str] | None = None
+        self,
+        X: Sequence[str],
+        constraints: Sequence[str] | None = None,
+        *,
+        decode: str | None = None,
+        gamma: float | None = None,
     ) -> list[str]:
-        """Best fold of every sequence.
+        """Fold of every sequence: the best one, or the one expected to be most accurate.
 
         Parameters
         ----------
@@ -115,6 +176,8 @@ n_iter_, n_oracle_calls_, history_
         constraints : list of n str, optional
             Per base, as ViennaRNA writes it: "." nothing, "x" free, "|" paired, "<" with a
             later base, ">" with an earlier one, "(" and ")" this pair.
+        decode, gamma : optional
+            Instead of those of the estimator.
 
         Returns
         -------
@@ -126,19 +189,31 @@ n_iter_, n_oracle_calls_, history_
             For malformed constraints, or constraints that no fold satisfies.
         """
         check_is_fitted(self, "_w")
-        if constraints is None:
+        decode = self.decode if decode is None else decode
+        gamma = self.gamma if gamma is None else gamma
+        self._check_decoding(decode, gamma)
+        if constraints is None and decode == "best":
             return super().predict(X)  # type: ignore[no-any-return]
         batch = Batch(self.space_, X)
         found: list[str] = []
         if batch.X:
             with batch.own_numbers():
-                found = self._constrained(
+                packed = self._constrained(
                     batch.X, batch.kept(constraints, "constraints")
                 )
+                if decode == "mea":
+                    t = self._temperature(None)
+                    found = self.space_.decode_mea(self._w, packed, gamma, t)
+                else:
+                    found = self.space_.decode_packed(
+                        self._w, packed, self._threads()
+                    )
         return OutputList(batch.spread(found, batch.outputs()))
 
-    def _constrained(self, X: Any, constraints: Any) -> list[str]:
+    def _constrained(self, X: Any, constraints: Any) -> PackedFolds:
         packed = self.space_.pack(X, constraints=constraints)
+        if constraints is None:
+            return packed
         oracle = self.space_.bind(packed)
         for i in range(oracle.n_blocks):
             try:
@@ -149,7 +224,30 @@ n_iter_, n_oracle_calls_, history_
                 raise ValueError(
                     f"constraints: example {i} cannot be satisfied by any fold of the space"
                 ) from None
-        return self.space_.decode_packed(self._w, packed, self._threads())
+        return packed
+
+
+def balanced_weights(
+    groups: ArrayLike, n: int, sample_weight: ArrayLike | None = None
+) -> NDArray[np.float64]:
+    """Weights by which every group counts alike, with mean 1 over all examples.
+
+    Raises
+    ------
+    ValueError
+        Unless there is one group for each of n examples.
+    """
+    names = as_examples(groups, "groups")
+    if len(names) != n:
+        raise ValueError(f"groups has {len(names)} entries, but X has {n} examples")
+    _, number = np.unique(np.asarray(names), return_inverse=True)
+    given = check_weights(sample_weight, n)
+    given = np.ones(n) if given is None else np.asarray(given, dtype=np.float64)
+    total = np.bincount(number, weights=given)
+    if not given.any():
+        return given
+    share = np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
+    return np.asarray(given * share[number] * (given.sum() / (total > 0).sum()))
 
 
 __all__ = ["FoldingSVM"]
