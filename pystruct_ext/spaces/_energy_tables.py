@@ -101,7 +101,9 @@ class _Reader:
                 yield name, at, tokens
             words = [_Token(word, number) for word in line[1:].split()]
             if len(words) != 1:
-                raise self.error(number, f"expected the name of a section, got {line!r}")
+                raise self.error(
+                    number, f"expected the name of a section, got {line!r}"
+                )
             name, at, tokens = words[0].text, number, []
             if name == "END":
                 return
@@ -158,7 +160,8 @@ class _Reader:
             text = row[0].text
             if len(row) not in (2, 3):
                 raise self.error(
-                    row[0].line, f"expected a hairpin, its energy and enthalpy, got {text!r}"
+                    row[0].line,
+                    f"expected a hairpin, its energy and enthalpy, got {text!r}",
                 )
             if len(text) != length or set(text) - set("ACGU"):
                 raise self.error(

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from pystruct_ext._core import Oracle
 from pystruct_ext.outputs.dot_bracket import crossing_pairs, dot_bracket, pairs_of
 from pystruct_ext.persistence.registry import storable
-from pystruct_ext.spaces._kernels import fold as _fold
 from pystruct_ext.spaces._energy_tables import energy_tables
 from pystruct_ext.spaces._fold_training import most_accurate_code, scales_from_counts
 from pystruct_ext.spaces._fold_values import LoopEnergy, PackedFolds
+from pystruct_ext.spaces._kernels import fold as _fold
 from pystruct_ext.spaces._nearest_neighbour import nearest_neighbour_weights
 from pystruct_ext.spaces.compiled import CompiledSpace
 from pystruct_ext.utils.callers import user_stacklevel
