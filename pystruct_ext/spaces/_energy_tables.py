@@ -163,14 +163,14 @@ class _Reader:
                     row[0].line,
                     f"expected a hairpin, its energy and enthalpy, got {text!r}",
                 )
-            if len(text) != length or set(text) - set("ACGU"):
+            if len(text) != length or set(text) - set("ACGUT"):
                 raise self.error(
                     row[0].line,
                     f"expected {length} letters of A, C, G, U, got {text[:30]!r}",
                 )
             code = 0
             for base in text:
-                code = 4 * code + "ACGU".index(base)
+                code = 4 * code + "ACGU".index(base.replace("T", "U"))
             rows.setdefault(code, self.energy(row[1]))
         if len(rows) > _fold.SPECIAL_LOOPS:
             raise self.error(

@@ -23,6 +23,7 @@ namespace folding {
 constexpr int kLoopRow = 48;  // kMaxLoop and room for vectors that run over
 constexpr int kMinPair = 4;   // smallest j - i of a pair
 
+constexpr int kLanes = 16;    // of the widest vector
 constexpr int kRing = 32;     // rows, a power of two > kMaxLoop + 1
 constexpr int kKnownRows = 8;  // rows of pairs as sets, a power of two > kSmall + 1
 constexpr int kSmall = 4;     // free bases on a side of loops with tables of their own, and one more
@@ -32,9 +33,9 @@ template <class R>
 struct Sizes {
   const R* hairpin;        // by length; energies of lengths, weights up to kMaxLoop
   const int32_t* hairpin_energy;
-  const R* bulge;          // (kMaxLoop + 1,) by length
+  const R* bulge;          // [length * kLanes + any]: vectors of one number
   const R* bulge_back;     // [kMaxLoop - length], from two on
-  const R* thin;           // (kMaxLoop + 1,) loops 1 x n by n, from three on
+  const R* thin;           // [n * kLanes + any] loops 1 x n, from three on
   const R* thin_back;      // [kMaxLoop - n]
   const R* interior;       // [a * kLoopRow + kMaxLoop - a - b], a and b above one, not small
   const R* small;          // [a * kSmall + b] loops with tables of their own
@@ -140,8 +141,49 @@ struct Chart {
              cost(energies.hairpin(i, j, energy));
     return by_size + cost(energy) + end(kHairpinEnd, i, j, i + 1, j - 1);
   }
+  R stack(int32_t i, int32_t j, int32_t k, int32_t l) const {
+    return ends[kStackScore + 16 * loops.pair(i, j) + loops.pair(k, l)];
+  }
+  // A bulge of the base at b.
+  R bulge_of_one(int32_t i, int32_t j, int32_t k, int32_t l, int32_t b) const {
+    return sizes.bulge[kLanes] + stack(i, j, k, l) +
+           (loops.known(b) ? w[kBulgeBase + loops.x[b]] : R(0));
+  }
+  R both_ends(int32_t table, int32_t i, int32_t j, int32_t k, int32_t l) const {
+    return end(table, i, j, i + 1, j - 1) + end(table, l, k, l + 1, k - 1);
+  }
+  R one_by_one(int32_t i, int32_t j, int32_t k, int32_t l) const {
+    return both_ends(kSmallEnd, i, j, k, l) + sizes.small[kSmall + 1] +
+           ends[kOneByOneScore + 5 * loops.x[i + 1] + loops.x[j - 1]] +
+           cost(energies.one_by_one(i, j, k, l));
+  }
+  R one_by_two(int32_t i, int32_t j, int32_t k, int32_t l) const {
+    return both_ends(kSmallEnd, i, j, k, l) + sizes.small[kSmall + 2] +
+           cost(energies.one_by_two(i, j, k, l));
+  }
+  R two_by_one(int32_t i, int32_t j, int32_t k, int32_t l) const {
+    return both_ends(kSmallEnd, i, j, k, l) + sizes.small[2 * kSmall + 1] +
+           cost(energies.two_by_one(i, j, k, l));
+  }
+  R two_by_two(int32_t i, int32_t j, int32_t k, int32_t l) const {
+    return both_ends(kSmallEnd, i, j, k, l) + sizes.small[2 * kSmall + 2] +
+           cost(energies.two_by_two(i, j, k, l));
+  }
   R inner_of(int32_t i, int32_t j, int32_t k, int32_t l) const {
-    return of([&](auto f) { loops.inner(i, j, k, l, f); }) + cost(energies.inner(i, j, k, l));
+    const int32_t a = k - i - 1, b = j - l - 1, low = std::min(a, b), high = std::max(a, b);
+    if (low == 0) {
+      if (high == 0) return stack(i, j, k, l);
+      if (high == 1) return bulge_of_one(i, j, k, l, a ? i + 1 : j - 1);
+      return sizes.bulge[high * kLanes] + helix_end(i, j) + helix_end(l, k);
+    }
+    if (low == 1) {
+      if (high > 2) return sizes.thin[high * kLanes] + both_ends(kThinEnd, i, j, k, l);
+      if (high == 1) return one_by_one(i, j, k, l);
+      return a == 1 ? one_by_two(i, j, k, l) : two_by_one(i, j, k, l);
+    }
+    if (high == 2) return two_by_two(i, j, k, l);
+    if (a + b == 5) return sizes.small[a * kSmall + b] + both_ends(k23End, i, j, k, l);
+    return sizes.interior[a * kLoopRow + kMaxLoop - a - b] + both_ends(kInteriorEnd, i, j, k, l);
   }
   R helix_end(int32_t i, int32_t j) const {
     return w[kClosing + loops.pair(i, j)] + cost(energies.terminal(energies.kind(i, j)));
@@ -191,9 +233,6 @@ PSX_INLINE Vec<R, kW> raise_sums(Vec<R, kW> top, const R* g, const R* size, int3
 template <class R>
 PSX_INLINE void special_loops(const Chart<R>& c, int32_t i) {
   const int32_t n = c.loops.n;
-  const Energies& e = c.energies;
-  const uint8_t* x = c.loops.x;
-  const R *w = c.w, *small = c.sizes.small;
   std::fill(c.special + i, c.special + n, -std::numeric_limits<R>::infinity());
   uint64_t* here = c.known + kKnownRows * c.words;
   const uint8_t* may = c.may_pair + int64_t{i} * n;
@@ -215,39 +254,18 @@ PSX_INLINE void special_loops(const Chart<R>& c, int32_t i) {
       }
     }
   };
-  const auto stack = [&](int32_t j, int32_t k, int32_t l) {
-    return c.ends[kStackScore + 16 * c.loops.pair(i, j) + c.loops.pair(k, l)];
-  };
-  const auto base = [&](int32_t k) {
-    return c.sizes.bulge[1] + (x[k] < kUnknown ? w[kBulgeBase + x[k]] : R(0));
-  };
-  const auto sides = [&](int32_t table, int32_t j, int32_t k, int32_t l) {
-    return c.end(table, i, j, i + 1, j - 1) + c.end(table, l, k, l + 1, k - 1);
-  };
-  each(0, 0, stack);
-  if (i + 1 < n) {
-    const R bulge = base(i + 1);
-    each(1, 0, [&](int32_t j, int32_t k, int32_t l) { return bulge + stack(j, k, l); });
-  }
-  each(0, 1, [&](int32_t j, int32_t k, int32_t l) { return base(j - 1) + stack(j, k, l); });
-  each(1, 1, [&](int32_t j, int32_t k, int32_t l) {
-    return sides(kSmallEnd, j, k, l) + small[kSmall + 1] +
-           c.ends[kOneByOneScore + 5 * x[i + 1] + x[j - 1]] + c.cost(e.one_by_one(i, j, k, l));
-  });
-  each(1, 2, [&](int32_t j, int32_t k, int32_t l) {
-    return sides(kSmallEnd, j, k, l) + small[kSmall + 2] + c.cost(e.one_by_two(i, j, k, l));
-  });
-  each(2, 1, [&](int32_t j, int32_t k, int32_t l) {
-    return sides(kSmallEnd, j, k, l) + small[2 * kSmall + 1] + c.cost(e.two_by_one(i, j, k, l));
-  });
-  each(2, 2, [&](int32_t j, int32_t k, int32_t l) {
-    return sides(kSmallEnd, j, k, l) + small[2 * kSmall + 2] + c.cost(e.two_by_two(i, j, k, l));
-  });
+  each(0, 0, [&](int32_t j, int32_t k, int32_t l) { return c.stack(i, j, k, l); });
+  each(1, 0, [&](int32_t j, int32_t k, int32_t l) { return c.bulge_of_one(i, j, k, l, i + 1); });
+  each(0, 1, [&](int32_t j, int32_t k, int32_t l) { return c.bulge_of_one(i, j, k, l, j - 1); });
+  each(1, 1, [&](int32_t j, int32_t k, int32_t l) { return c.one_by_one(i, j, k, l); });
+  each(1, 2, [&](int32_t j, int32_t k, int32_t l) { return c.one_by_two(i, j, k, l); });
+  each(2, 1, [&](int32_t j, int32_t k, int32_t l) { return c.two_by_one(i, j, k, l); });
+  each(2, 2, [&](int32_t j, int32_t k, int32_t l) { return c.two_by_two(i, j, k, l); });
   each(2, 3, [&](int32_t j, int32_t k, int32_t l) {
-    return sides(k23End, j, k, l) + small[2 * kSmall + 3];
+    return c.both_ends(k23End, i, j, k, l) + c.sizes.small[2 * kSmall + 3];
   });
   each(3, 2, [&](int32_t j, int32_t k, int32_t l) {
-    return sides(k23End, j, k, l) + small[3 * kSmall + 2];
+    return c.both_ends(k23End, i, j, k, l) + c.sizes.small[3 * kSmall + 2];
   });
 }
 
@@ -264,9 +282,9 @@ PSX_INLINE void left_loops(const Chart<R>& c, int32_t i) {
   for (int32_t j = i + kMinPair; j < n; j += kW) {
     V bulge = V::splat(-std::numeric_limits<R>::infinity()), loop = bulge;
     for (int32_t a = 2; a <= most; ++a)
-      bulge = V::max(bulge, V::load(closed[a] + j) + V::splat(c.sizes.bulge[a]));
+      bulge = V::max(bulge, V::load(closed[a] + j) + V::load(c.sizes.bulge + a * kLanes));
     for (int32_t a = 3; a <= std::min(most, kMaxLoop - 1); ++a)
-      loop = V::max(loop, V::load(thin[a] + j) + V::splat(c.sizes.thin[a]));
+      loop = V::max(loop, V::load(thin[a] + j) + V::load(c.sizes.thin + a * kLanes));
     bulge.store(c.left_bulge + j);
     loop.store(c.left_thin + j);
   }
@@ -325,8 +343,8 @@ PSX_INLINE R inside(const Chart<R>& c) {
     R* inner = c.ring(c.inner, i);
     R* thin = c.ring(c.thin, i);
     R* closed = c.ring(c.closed, i);
-    for (int64_t j = 0; j < c.stride; ++j)
-      pair[j] = inner[j] = thin[j] = closed[j] = one[j] = lead[j] = two[j] = many[j] = none;
+    for (R* row : {pair, inner, thin, closed, one, lead, two, many})
+      for (int64_t j = 0; j < c.stride; j += kW) Vec<R, kW>::splat(none).store(row + j);
     left_loops<R, kW>(c, i);
     special_loops(c, i);
     uint64_t* known = c.known + (i & (kKnownRows - 1)) * c.words;

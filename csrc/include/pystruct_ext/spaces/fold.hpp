@@ -84,9 +84,9 @@ struct FoldSpace {
   enum SizeTable : int {
     kHairpinSizes = 0,
     kBulgeSizes = kHairpinSizes + folding::kLoopRow,
-    kBulgeBack = kBulgeSizes + folding::kLoopRow,
+    kBulgeBack = kBulgeSizes + (folding::kMaxLoop + 1) * folding::kLanes,
     kThinSizes = kBulgeBack + folding::kLoopRow,
-    kThinBack = kThinSizes + folding::kLoopRow,
+    kThinBack = kThinSizes + (folding::kMaxLoop + 1) * folding::kLanes,
     kSmallSizes = kThinBack + folding::kLoopRow,
     kInteriorSizes = kSmallSizes + folding::kSmall * folding::kSmall,
     kSizes = kInteriorSizes + (folding::kMaxLoop + 1) * folding::kLoopRow
@@ -154,9 +154,9 @@ struct FoldSpace {
     for (int32_t t = 1; t <= kMaxLoop; ++t) {
       to[kHairpinSizes + t] = hairpin += w[kHairpinLength + t];
       bulge += w[kBulgeLength + t];
-      if (t >= 2)
-        to[kBulgeBack + kMaxLoop - t] = bulge + cost(e.size(kBulgeE, t));
-      to[kBulgeSizes + t] = bulge + cost(e.size(kBulgeE, t));
+      const R size = bulge + cost(e.size(kBulgeE, t));
+      if (t >= 2) to[kBulgeBack + kMaxLoop - t] = size;
+      std::fill_n(to + kBulgeSizes + t * kLanes, kLanes, size);
       length[t] = length[t - 1] + (t >= 2 ? w[kInteriorLength + t] : R(0));
       asymmetry[t] = asymmetry[t - 1] + w[kAsymmetry + t];
       symmetric[t] = symmetric[t - 1] + (t <= kMaxLoop / 2 ? w[kSymmetric + t] : R(0));
@@ -172,7 +172,8 @@ struct FoldSpace {
         }
         v += cost(e.size(kInteriorE, a + c) + e.asymmetry(a, c));
         if (a == 1) {
-          to[kThinSizes + c] = to[kThinBack + kMaxLoop - c] = v;
+          to[kThinBack + kMaxLoop - c] = v;
+          std::fill_n(to + kThinSizes + c * kLanes, kLanes, v);
         } else if (c > 1) {
           to[kInteriorSizes + a * kLoopRow + kMaxLoop - a - c] = v;
         }
