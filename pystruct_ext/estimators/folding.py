@@ -77,7 +77,7 @@ n_iter_, n_oracle_calls_, history_
     family from deciding what all families have in common. Models of earlier files have no
     scales, and predict as before.
 
-    Memory of a fit: 5 bytes per base, ``8 n^2 w`` bytes of tables for the longest sequence
+    Memory of a fit: 5 bytes per base, ``6 n^2 w`` bytes of tables for the longest sequence
     of n bases and weights of w bytes, and the working set, 4 bytes per base and cut.
 
     Examples

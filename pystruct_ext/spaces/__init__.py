@@ -15,7 +15,7 @@ from pystruct_ext.spaces.compiled import CompiledSpace
 from pystruct_ext.spaces.constituency import ConstituencySpace
 from pystruct_ext.spaces.constraints import Allowed, allowed_transitions
 from pystruct_ext.spaces.dependency import DependencySpace
-from pystruct_ext.spaces.folding import FoldingSpace
+from pystruct_ext.spaces.folding import FoldingSpace, LoopEnergy
 from pystruct_ext.spaces.graph import GraphSpace, PackedGraphs
 from pystruct_ext.spaces.matching import MatchingSpace, PackedMatchings
 from pystruct_ext.spaces.multiclass import MulticlassSpace
@@ -41,6 +41,7 @@ __all__ = [
     "FoldingSpace",
     "GraphSpace",
     "InfeasibleMatchingError",
+    "LoopEnergy",
     "MatchingSpace",
     "MulticlassSpace",
     "MultilabelSpace",

@@ -528,22 +528,22 @@ class FoldingSpace(CompiledSpace):
         exterior None None 0.0
         stack (0, 9) (1, 8) -3.3
         stack (1, 8) (2, 7) -3.3
-        hairpin (2, 7) None 3.5
+        hairpin (2, 7) None 4.5
         """
         out = []
-        for i, j, k, l, e in self._loop_energies(x, y):
+        for i, j, k, m, e in self._loop_energies(x, y):
             if i < 0:
                 kind = "exterior"
             elif k < 0:
                 kind = "hairpin" if k == -1 else "multibranch"
             else:
-                free = (k - i - 1, j - l - 1)
+                free = (k - i - 1, j - m - 1)
                 kind = "interior" if min(free) else "bulge" if max(free) else "stack"
             out.append(
                 LoopEnergy(
                     kind,
                     (i, j) if i >= 0 else None,
-                    (k, l) if k >= 0 else None,
+                    (k, m) if k >= 0 else None,
                     e / 100,
                 )
             )

@@ -99,6 +99,15 @@ STRUCTURE = Structure(
     small={"C": 1.0},
     samples=problems.VARIANTS,
     options=(
+        Option(
+            "--prior",
+            "prior",
+            replaces=True,
+            choices=None,
+            metavar="{energy,none,FILE}",
+            help="free energies of Turner 2004, none, or of a parameter file in "
+            "ViennaRNA's format (energy)",
+        ),
         Option("--no-energy", "prior", value=None, help="without the energy prior"),
         Option("--any-pair", "canonical", value=False, help="not only AU, CG and GU"),
     ),

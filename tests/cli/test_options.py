@@ -233,6 +233,7 @@ def test_opposites_and_new_names():
     ignored = parsed("dependency", "--ignore-labels", "punct", "root")[1]
     assert ignored["ignore_labels"] == ("punct", "root")
     assert parsed("folding", "--prior", "none")[1]["prior"] is None
+    assert parsed("folding", "--prior", "my.par")[1]["prior"] == "my.par"
     assert parsed("folding", "--no-canonical")[1]["canonical"] is False
     assert parsed("ranking", "--top", "none")[1]["top"] is None
     assert parsed("folding", "--random-state", "4")[1]["random_state"] == 4
@@ -240,7 +241,7 @@ def test_opposites_and_new_names():
 
 @pytest.mark.parametrize(
     "flags",
-    ["--callback x", "--prior nonsense", "--max-length x", "--C none", "--dtype int8"],
+    ["--callback x", "--unfit nonsense", "--max-length x", "--C none", "--dtype int8"],
 )
 def test_bad_values(flags, capsys):
     with pytest.raises(SystemExit) as stop:
@@ -289,7 +290,7 @@ def test_a_new_parameter_is_a_new_flag():
     assert "--shout, --no-shout Say it loudly (no)" in text
     # What the new class says nothing of is looked up in its base, and where that refers to.
     assert "--C C Weight of the sum of hinges (0.5)" in text
-    assert "--prior {energy,none}" in text
+    assert "--prior {energy,none,FILE}" in text
     args = parser.parse_args(["--depth", "none", "--style", "bold", "--shout"])
     assert parameter_values(wider, args) == {
         "C": 0.5,

@@ -92,9 +92,7 @@ class Model:
             return stack
         if a == 0 or b == 0:
             e = self.size("bulge", a + b)
-            return e + (
-                stack if a + b == 1 else self.terminal(p) + self.terminal(q)
-            )
+            return e + (stack if a + b == 1 else self.terminal(p) + self.terminal(q))
         if a == b == 1:
             return self.look("int11", [p, q], left[1] + right[-2])
         if (a, b) == (1, 2):
