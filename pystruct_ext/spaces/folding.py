@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ from pystruct_ext._core import Oracle
 from pystruct_ext.outputs.dot_bracket import crossing_pairs, dot_bracket, pairs_of
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.spaces._energy_tables import energy_tables
+from pystruct_ext.spaces._fold_training import most_accurate_code, scales_from_counts
+from pystruct_ext.spaces._fold_values import LoopEnergy, PackedFolds
 from pystruct_ext.spaces._kernels import fold as _fold
 from pystruct_ext.spaces._nearest_neighbour import nearest_neighbour_weights
 from pystruct_ext.spaces.compiled import CompiledSpace
@@ -35,56 +37,8 @@ _MIN_PAIR = 4
 # Energies are scaled up, so that the regulariser hardly touches their one weight: little data
 # means folding by energy, not folds of nothing.
 _PRIOR_SCALE = 4.0
-
-
-@dataclass
-class PackedFolds:
-    """Sequences and their folds as arrays.
-
-    Attributes
-    ----------
-    offsets : (n + 1,) int64
-    bases : (n_bases,) uint8
-        A C G U as 0 .. 3, others as 4.
-    partner : (n_bases,) int32 or None
-        Truth: the position of the partner, -1 for none.
-    demand, forced : arrays or None
-        Hard constraints: 1 free, 2 paired, 3 with a later base, 4 with an earlier one; and
-        forced partners.
-    n_dropped, n_changed : int
-        True pairs that the space cannot hold, and the folds they were dropped from.
-    """
-
-    offsets: NDArray[np.int64]
-    bases: NDArray[np.uint8]
-    partner: NDArray[np.int32] | None = None
-    demand: NDArray[np.uint8] | None = None
-    forced: NDArray[np.int32] | None = None
-    n_dropped: int = 0
-    n_changed: int = 0
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-
-class LoopEnergy(NamedTuple):
-    """The free energy of one loop of a fold.
-
-    Attributes
-    ----------
-    kind : {"exterior", "hairpin", "stack", "bulge", "interior", "multibranch"}
-    closing : (int, int) or None
-        The pair that closes the loop, from 0; None of the exterior.
-    inner : (int, int) or None
-        Its inner pair, where there is exactly one.
-    energy : float
-        In kcal/mol.
-    """
-
-    kind: str
-    closing: tuple[int, int] | None
-    inner: tuple[int, int] | None
-    energy: float
+# kT in kcal/mol at 37 degrees: of the probabilities that energies have.
+KT_37 = 0.0019872 * 310.15
 
 
 @storable
@@ -120,10 +74,17 @@ class FoldingSpace(CompiledSpace):
         bytes.
     dtype : {"float32", "float64"}, default="float32"
         Type of the weights.
+    scales : {"counts", None}, default="counts"
+        "counts" divides the features of a group (see `feature_groups`) by how much the
+        group's counts differ between true folds and folds of least energy, so that no group
+        moves the score a hundred times faster than another; None leaves counts as they are.
 
     Attributes
     ----------
     size_psi_ : int
+    scales_ : (size_psi_,) float64 ndarray
+        Factors of the features, from training examples (`fit_pack`); absent, and ones, with
+        ``scales=None``, without examples, and in spaces of older model files.
     energies_ : (n,) int32 ndarray
         Tables of free energies, in the order of ``folding/energies.hpp``; not with
         ``prior=None``. Spaces of older model files have none: their prior
@@ -136,6 +97,9 @@ class FoldingSpace(CompiledSpace):
     the lengths of loops, and no feature that names a base reads them. Code: the partner of
     every base. Ties: the same weights give the same fold, not necessarily the
     one with the smallest code.
+
+    The scale of group g is ``1 / sqrt(1 + m_g)``, where m_g is the mean over training
+    examples (500 at most) of ``||psi_g(x, y) - psi_g(x, y_energy)||^2``, of unscaled counts.
 
     References
     ----------
@@ -158,11 +122,13 @@ class FoldingSpace(CompiledSpace):
         unfit: str = "project",
         max_length: int = 2000,
         dtype: str = "float32",
+        scales: str | None = "counts",
     ) -> None:
         self.canonical = canonical
         self.false_cost = false_cost
         self.miss_cost = miss_cost
         self.prior = prior
+        self.scales = scales
         self.unfit = unfit
         self.max_length = max_length
         self.dtype = dtype
@@ -170,13 +136,60 @@ class FoldingSpace(CompiledSpace):
     def fit_domain(
         self, X: Sequence[Any], Y: Sequence[Any] | None = None
     ) -> FoldingSpace:
-        """Set the sizes and read the energies; nothing is learnt from the data."""
+        """Set the sizes and read the energies; `fit_pack` sets the scales, too."""
         self._check_parameters()
         self.size_psi_ = int(_fold.SIZE)
         self.__dict__.pop("energies_", None)
+        self.__dict__.pop("scales_", None)
         if self.prior is not None:
             self.energies_ = self._tables()
         return self
+
+    def fit_pack(self, X: Sequence[Any], Y: Sequence[Any]) -> PackedFolds:
+        """``fit_domain`` and ``pack`` at once, and the scales of the features."""
+        packed: PackedFolds = super().fit_pack(X, Y)
+        if self.scales is not None:
+            known = "energy" if self.prior is None else self.prior
+            plain = FoldingSpace(self.canonical, prior=known).fit_domain([])
+            self.scales_ = scales_from_counts(
+                plain.bind(packed), plain.energy_weights(), self.feature_groups()
+            )
+        return packed
+
+    def decode_mea(
+        self,
+        w: NDArray[np.floating],
+        packed: PackedFolds,
+        gamma: float = 1.0,
+        temperature: float = KT_37,
+    ) -> list[str]:
+        """The fold of every packed example with the largest expected accuracy.
+
+        Maximises ``2 gamma sum_(i, j) p_ij + sum_(i free) q_i`` over the folds of the space,
+        where p_ij are the probabilities of pairs under ``exp(<w, psi> / temperature)``, and
+        ``q_i = 1 - sum_j p_ij`` (Do, Woods and Batzoglou 2006).
+
+        Parameters
+        ----------
+        w : (size_psi_,) ndarray
+        packed : PackedFolds
+            Constraints hold, too.
+        gamma : float, default=1.0
+            Larger finds more pairs, of which fewer are right.
+        temperature : float, default=0.61632
+            By default kT at 37 degrees, in kcal/mol: right where w is in their unit.
+
+        Returns
+        -------
+        list of dot-bracket str
+        """
+        check_number("gamma", gamma, 0)
+        oracle, w = self.bind(packed), self._own(w)
+        codes = (
+            most_accurate_code(oracle, w, i, gamma, temperature)
+            for i in range(len(packed))
+        )
+        return [dot_bracket(code.tolist()) for code in codes]
 
     def feature_groups(self) -> list[tuple[str, int, int]]:
         """Groups of features: name, first weight, number of weights."""
@@ -197,7 +210,9 @@ class FoldingSpace(CompiledSpace):
         if self.prior is None:
             raise ValueError("energy_weights needs prior='energy', got None")
         w = np.zeros(int(_fold.SIZE), dtype=np.dtype(self.dtype))
-        w[_fold.GROUPS["energy"]] = 1.0 / _PRIOR_SCALE
+        at = _fold.GROUPS["energy"]
+        scales = getattr(self, "scales_", None)
+        w[at] = 1.0 / (_PRIOR_SCALE * (1.0 if scales is None else scales[at]))
         return w
 
     def _tables(self) -> NDArray[np.int32]:
@@ -220,6 +235,7 @@ class FoldingSpace(CompiledSpace):
         for name, allowed in (
             ("unfit", ("project", "error")),
             ("dtype", ("float32", "float64")),
+            ("scales", ("counts", None)),
         ):
             if getattr(self, name) not in allowed:
                 raise ValueError(
@@ -242,6 +258,8 @@ class FoldingSpace(CompiledSpace):
             # Older files have no tables, and then only the prior of that time.
             if hasattr(self, "energies_") or self.prior not in ("energy", None):
                 fitted.array("energies_", (int(_fold.ENERGY_SIZE),), "int32")
+            if hasattr(self, "scales_"):
+                fitted.array("scales_", (int(_fold.SIZE),), "float64")
 
     def validate(self, X: Sequence[Any], Y: Sequence[Any] | None = None) -> None:
         """Raise unless X is a list of strings, and Y as long."""
@@ -428,6 +446,9 @@ class FoldingSpace(CompiledSpace):
                 prior = (_PRIOR_SCALE * nearest_neighbour_weights()).astype(
                     np.dtype(self.dtype)
                 )
+        scale = getattr(self, "scales_", None)
+        if scale is not None:
+            scale = np.ascontiguousarray(scale, dtype=np.dtype(self.dtype))
         return _fold.FOLD.bind(
             {
                 "offsets": packed.offsets,
@@ -441,6 +462,7 @@ class FoldingSpace(CompiledSpace):
                 "energy_tables": energies,
                 "energy_scale": _PRIOR_SCALE,
                 "prior": prior,
+                "scale": scale,
             },
             np.dtype(self.dtype),
         )

@@ -67,8 +67,9 @@ def report(examples: Examples, predicted: Any, model: Any) -> dict[str, Any]:
 def inspect(model: Any, top: int) -> list[str]:
     """Ranges of the weights, group by group."""
     lines = []
+    weights = model.coef_ * getattr(model.space_, "scales_", 1.0)
     for group, start, size in model.space_.feature_groups():
-        part = model.coef_[start : start + size]
+        part = weights[start : start + size]
         lines.append(
             f"{group:<20} {size:5d} weights, from {part.min():8.3f} to {part.max():8.3f}"
         )

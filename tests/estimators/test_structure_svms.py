@@ -52,7 +52,7 @@ CASES = {
         BANK.sentences,
         BANK.trees,
     ),
-    "folding": (FoldingSVM(C=0.01), *FOLDS),
+    "folding": (FoldingSVM(C=0.1), *FOLDS),
     "segments": (SegmentSVM(), SIGNALS, SPANS),
     "alignment": (AlignmentSVM(), *PAIRS),
 }

@@ -40,6 +40,8 @@ struct FoldSpace {
   double energy_scale = 0;
   const R* prior = nullptr;              // (kEnergy,) instead: weights known before, or nullptr
   int64_t n_prior = 0;
+  const R* scale = nullptr;              // (kSize,) of the features, or nullptr: ones
+  int64_t n_scale = 0;
   folding::Inside<R> inside = folding::choose<R>(detect_isa());
 
   struct Scratch {
@@ -125,6 +127,9 @@ struct FoldSpace {
   }
   folding::Loops loops(int64_t i) const noexcept { return {bases + offsets[i], code_len(i)}; }
 
+  // What one unit of feature k adds to the score.
+  R own(const R* w, int32_t k) const noexcept { return scale ? w[k] * scale[k] : w[k]; }
+
   void load(const R* w, int64_t i, Scratch& s) const noexcept {
     using namespace folding;
     const R none = -std::numeric_limits<R>::infinity();
@@ -133,8 +138,8 @@ struct FoldSpace {
     s.has_extra = false;
     // From here on a prior of weights is part of them.
     for (int32_t k = 0; k < kEnergy; ++k)
-      s.w[idx(k)] = prior ? w[k] + w[kEnergy] * prior[k] : w[k];
-    s.unit = energy_tables ? -1e-2 * energy_scale * static_cast<double>(w[kEnergy]) : 0.0;
+      s.w[idx(k)] = prior ? own(w, k) + own(w, kEnergy) * prior[k] : own(w, k);
+    s.unit = energy_tables ? -1e-2 * energy_scale * static_cast<double>(own(w, kEnergy)) : 0.0;
     s.finite = check == 0;
     w = s.w.data();
     const R unit = static_cast<R>(s.unit);
@@ -325,11 +330,12 @@ struct FoldSpace {
   void psi(int64_t i, const int32_t* y, double a, Sink& sink) const noexcept {
     double known = 0;
     loops(i).fold(y, [&](int32_t j) {
-      sink(j, a);
+      sink(j, scale ? a * static_cast<double>(scale[j]) : a);
       if (prior) known += static_cast<double>(prior[j]);
     });
     if (energy_tables)
       known = -1e-2 * energy_scale * static_cast<double>(energies(i).fold(y));
+    if (scale) known *= static_cast<double>(scale[folding::kEnergy]);
     if (energy_tables || prior) sink(folding::kEnergy, a * known);
   }
 
@@ -380,6 +386,8 @@ struct FoldSpace {
     f.number("energy_scale", energy_scale, "0..", kOptional);
     f.array("prior", prior, "n_prior", "finite", kOptional);
     f.size("n_prior", n_prior);
+    f.array("scale", scale, "n_scale", "finite", kOptional);
+    f.size("n_scale", n_scale);
   }
   const char* wrong() const noexcept {
     const int64_t longest = longest_block(offsets, n);
@@ -387,6 +395,7 @@ struct FoldSpace {
       return "the tables of the longest sequence are too large";
     if (const char* fault = wrong_energies()) return fault;
     if (prior && n_prior != folding::kEnergy) return "prior has another length than expected";
+    if (scale && n_scale != folding::kSize) return "scale has another length than expected";
     for (int64_t i = 0; i < n; ++i) {
       if (partner && !mutual(partner + offsets[i], code_len(i)))
         return "partner: base i must be the partner of its partner, not of itself";
