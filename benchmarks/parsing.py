@@ -174,7 +174,7 @@ def dependency(name, train, dev, test, quick):
             (0.01, 0.03),
         ),
     ]
-    second = {**SECOND_ORDER, "max_iter": 12}
+    second = {**SECOND_ORDER, "max_iter": 8}
     few = "max_iter", (3, 5)
     settings += [
         ("rich, second order: SVM", {"solver": "bcfw", **second}, "C", (0.01, 0.03)),
