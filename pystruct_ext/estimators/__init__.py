@@ -1,6 +1,6 @@
 """scikit-learn estimators."""
 
-from pystruct_ext.estimators._arguments import c_to_lam
+from pystruct_ext.estimators._arguments import c_to_lam, check_weights
 from pystruct_ext.estimators._rounds import LatentProgress
 from pystruct_ext.estimators.alignment import AlignmentSVM
 from pystruct_ext.estimators.base import BaseStructuralSVM
@@ -42,4 +42,5 @@ __all__ = [
     "StructuralSVM",
     "SubclassSVM",
     "c_to_lam",
+    "check_weights",
 ]
