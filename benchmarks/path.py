@@ -17,9 +17,11 @@ from typing import Any
 import numpy as np
 from _common import data_folder, show_table, write_json
 
-from pystruct_ext import DependencySVM, SequenceSVM
+from pystruct_ext import DependencySVM, PackedRows, SequenceSVM
+from pystruct_ext._core.features import Template, Vocabulary
 from pystruct_ext.io import DEFAULT_TEMPLATE, read_conll, read_conllu
 from pystruct_ext.solvers import BCFW, solve_path
+from pystruct_ext.spaces import CodedLabels
 
 # Six values a factor of about 3 apart, around the best one on held-out data.
 GRIDS = {
@@ -41,8 +43,15 @@ def ocr(_: int) -> tuple[Any, Any, Any]:
 def conll(n: int) -> tuple[Any, Any, Any]:
     """Chunking: the first n sentences."""
     table = read_conll(data_folder("conll2000") / "train.txt")
-    labels = table.column(-1)
-    return SequenceSVM(template=DEFAULT_TEMPLATE), table[:n], labels[:n]
+    vocabulary = Vocabulary()
+    indptr, indices, offsets = Template(DEFAULT_TEMPLATE).extract(
+        table, vocabulary, True
+    )[:3]
+    X = PackedRows(indptr, indices, offsets, None, len(vocabulary))
+    y = CodedLabels(*table.column_ids(-1))
+    n = min(n, X.n_examples)
+    X_part = X.take(np.arange(n))
+    return SequenceSVM(), X_part, CodedLabels(y.codes[: X.offsets[n]], y.classes)
 
 
 def ewt(n: int) -> tuple[Any, Any, Any]:
