@@ -32,7 +32,7 @@ RULES: dict[str, set[str]] = {
         *("_core", "losses", "metrics", "outputs", "persistence", "solvers", "spaces"),
         "utils",
     },
-    "model_selection": {"estimators", "metrics", "utils"},
+    "model_selection": {"estimators", "metrics", "solvers", "utils"},
     "diversify": {"estimators", "outputs", "persistence", "spaces", "utils"},
     "entities": {"estimators", "metrics", "outputs", "persistence", "utils"},
     "word_alignment": {"outputs", "persistence", "utils"},

@@ -1,6 +1,6 @@
 """scikit-learn estimators."""
 
-from pystruct_ext.estimators._arguments import c_to_lam
+from pystruct_ext.estimators._arguments import c_to_lam, check_weights
 from pystruct_ext.estimators._rounds import LatentProgress
 from pystruct_ext.estimators.adaptation import adapt
 from pystruct_ext.estimators.alignment import AlignmentSVM
@@ -49,4 +49,5 @@ __all__ = [
     "TaggedParser",
     "adapt",
     "c_to_lam",
+    "check_weights",
 ]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 
-from pystruct_ext.estimators import BaseStructuralSVM, c_to_lam
+from pystruct_ext.estimators import BaseStructuralSVM, c_to_lam, check_weights
+from pystruct_ext.solvers import SolverResult, solve_path
 
 
 @dataclass
@@ -75,8 +76,8 @@ def c_path(
 ) -> CPath:
     """Train an estimator at several C, from small to large, reusing what it can.
 
-    The examples are packed once. Each point starts from the working set (cuts and dual
-    variables) of the one before, rescaled to its C, and is certified on its own.
+    The examples are packed once. Each point goes on from the one before, as `solve_path` has
+    it, and is certified on its own.
 
     Parameters
     ----------
@@ -138,15 +139,10 @@ def c_path(
     space: Any = first.space_
     oracle = space.bind(packed)
     fitted = {k: v for k, v in vars(first).items() if k not in first.get_params()}
-    path, working_set = CPath(), None
-    for C in values:
-        point = clone(estimator).set_params(C=float(C))
-        vars(point).update(fitted)
-        point.space_ = copy(space)
-        began = time.perf_counter()
-        result = point._solve(packed, weight, working_set, oracle)
+    path = CPath()
+    began = time.perf_counter()
+    for C, point, result in _trained(estimator, fitted, values, packed, weight, oracle):
         seconds = time.perf_counter() - began
-        working_set = result.working_set
         score = float("nan")
         if X_dev is not None and y_dev is not None:
             score = float(
@@ -154,7 +150,59 @@ def c_path(
                 if scorer is not None
                 else point.score(X_dev, y_dev, **grouped_dev)
             )
-        path.points.append(PathPoint(float(C), point, seconds, score))
+        path.points.append(PathPoint(C, point, seconds, score))
         if result.ended_by == "interrupted":
             break
+        began = time.perf_counter()
     return path
+
+
+def _trained(
+    estimator: BaseStructuralSVM,
+    fitted: dict[str, Any],
+    values: NDArray[np.float64],
+    packed: Any,
+    weight: ArrayLike | None,
+    oracle: Any,
+) -> Iterator[tuple[float, Any, SolverResult]]:
+    """The estimator fitted at each value, and what its solver said."""
+
+    def point_at(C: float) -> Any:
+        point = clone(estimator).set_params(C=C)
+        vars(point).update(fitted)
+        point.space_ = copy(fitted["space_"])
+        return point
+
+    first = point_at(float(values[0]))
+    n = oracle.n_blocks
+    plain = (
+        type(first)._solve is BaseStructuralSVM._solve
+        and first.callback is None
+        and first._aim(first.space_, len(packed)) is None
+    )
+    if plain:
+        oracle.feature_name = first._feature_name
+        solver, checked = first._make_solver(), check_weights(weight, n)
+        points = solve_path(
+            solver,
+            oracle,
+            values,
+            block_weight=checked,
+            w_prior=first._prior_weights(first.space_),
+        )
+        for C, result in points:
+            point = point_at(C)
+            point.C_ = C
+            point._set_result(result, c_to_lam(C, n))
+            yield C, point, result
+        return
+    # A callback may look at the estimator, and a tighter aim has its own end: each point is
+    # a fit of its own, from the weights of the one before.
+    working_set, before = None, 0.0
+    for C in values.tolist():
+        point = point_at(C)
+        if working_set is not None:
+            working_set = replace(working_set, alpha=working_set.alpha * (before / C))
+        result = point._solve(packed, weight, working_set, oracle)
+        working_set, before = result.working_set, C
+        yield C, point, result

@@ -37,6 +37,7 @@ cdef extern from "pystruct_ext/block_solver.hpp" namespace "pystruct_ext" nogil:
         int run(const int64_t*, int64_t, Mode, void*)
         int hinge_sum(const void*, int64_t, int64_t, int, double*, double*)
         int recompute(void*)
+        void raise_C(double, double)
         void let_go()
         int64_t total_code_len()
         void export_cuts(int64_t*, double*, double*, int32_t*)
@@ -149,6 +150,20 @@ cdef class BlockState:
         with nogil:
             rc = self.s.recompute(self.pw)
         self.oracle._check(rc, self.s.failed_block)
+
+    def raise_C(self, double C, double grow=1.0):
+        """Go to a larger C with the cuts as they are, ``w - w_prior`` growing by `grow`.
+
+        An average begins anew.
+        """
+        if not (C >= self.C and 1 <= grow <= C / self.C):
+            raise ValueError(f"raise_C: got C={C} after {self.C}, grow={grow}")
+        self.s.raise_C(C, grow)
+        self.C = C
+        if self.lag is not None:
+            self.lag[:] = 0
+            self.s.n_visits = 0
+        self.recompute()
 
     def let_go(self):
         """Tell the oracle that the cuts are not held any more; once, after the last call."""

@@ -31,13 +31,14 @@ class BlockRun(SolverRun):
         self._average: NDArray[np.floating] | None = None
         self._averaged_at = -1
         self._tried = np.inf
+        self._calls_before = 0
         if working_set is not None:
             _import(state, problem, working_set)
 
     @property
     def n_oracle_calls(self) -> int:  # type: ignore[override]
         """Loss-augmented decodes so far, exact passes included."""
-        return int(self.state.n_oracle_calls)
+        return int(self.state.n_oracle_calls) - self._calls_before
 
     def sweep(self, order: NDArray[np.int64], mode: str, tick: Tick) -> None:
         """Visit positions in order, in stretches short enough to be interrupted."""
@@ -104,6 +105,24 @@ class BlockRun(SolverRun):
             return super().weak_cuts()
         state = self.state
         return int(state.n_weak_cuts), float(state.worst_weak), int(state.weak_block)
+
+    def raise_C(self, problem: Problem) -> bool:
+        """Keep cuts, losses and inner products; start on the ray of the weights so far.
+
+        ``v = w - w_prior`` is the sum of ``C alpha_ik delta_psi_ik``: kept, or scaled by any
+        s in [1, C / old C], it belongs to a feasible alpha at the larger C. The dual along
+        the ray is ``s (old C) L - s^2/2 ||v||^2`` with L the sum of ``alpha_ik b_ik``.
+        """
+        state = self.state
+        size = state.sqnorm()
+        mass = state.dual() + 0.5 * size
+        top = problem.C / state.C
+        grow = min(max(mass / size, 1.0), top) if size > 0 else top
+        self._calls_before = int(state.n_oracle_calls)
+        self._averaged_at, self._tried = -1, np.inf
+        state.raise_C(problem.C, grow)
+        self.problem = problem
+        return True
 
     def close(self) -> None:
         """Let the oracle forget the cuts."""

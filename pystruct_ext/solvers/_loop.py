@@ -141,6 +141,13 @@ class SolverRun(ABC):
     def close(self) -> None:  # noqa: B027 - most runs have nothing to give back
         """Nothing is asked of the run, or of the oracle for it, after this."""
 
+    def start_path(self) -> None:  # noqa: B027 - most runs do nothing else on a path
+        """Called once where problems at larger C follow."""
+
+    def raise_C(self, problem: Problem) -> bool:
+        """Go on from here at a larger C; False where the run cannot."""
+        return False
+
     def extra(self) -> dict[str, Any]:
         """Solver-specific figures for the result."""
         return {}
@@ -193,8 +200,12 @@ def run_loop(
     problem: Problem,
     settings: LoopSettings,
     callback: Callback | None,
+    keep: bool = False,
 ) -> SolverResult:
-    """Drive a run until a stopping rule holds; see the module's docstring."""
+    """Drive a run until a stopping rule holds; see the module's docstring.
+
+    The run is closed at the end, unless it is to be kept for another problem.
+    """
     certificate = run.certificate()
     if certificate == "none" and run.has_dual:
         warnings.warn(
@@ -214,7 +225,8 @@ def run_loop(
             refute(result, reason)
         _warn_at_end(run, settings, result)
     finally:
-        run.close()
+        if not keep:
+            run.close()
     return result
 
 

@@ -106,8 +106,16 @@ class Solver(BaseEstimator, ABC):
         -------
         SolverResult
         """
-        self._check()
         problem = make_problem(oracle, lam, block_ids, block_weight, w_prior)
+        settings, callback = self._loop_settings(oracle, callback)
+        run = self._run(problem, w_init, working_set)
+        return run_loop(run, problem, settings, callback)
+
+    def _loop_settings(
+        self, oracle: Oracle, callback: Callback | Sequence[Callback] | None
+    ) -> tuple[LoopSettings, Callback | None]:
+        """Checked parameters for the loop, and the callbacks as one."""
+        self._check()
         signs = oracle.nonnegative
         if signs.stop > signs.start and not self.keeps_signs:
             raise ValueError(
@@ -126,8 +134,7 @@ class Solver(BaseEstimator, ABC):
             name=type(self).__name__,
             params=self.get_params(deep=False),
         )
-        run = self._run(problem, w_init, working_set)
-        return run_loop(run, problem, settings, callback)
+        return settings, callback
 
     def _check(self) -> None:
         for name, low in (("tol", 0), ("max_iter", 1), ("check_every", 1)):

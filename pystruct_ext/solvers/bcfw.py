@@ -39,7 +39,7 @@ class BCFW(Solver):
     cached_passes : int or "auto", default="auto"
         Passes over the working sets between two oracle passes. They pay where the
         oracle is dear; "auto" makes one for oracles that run Python code, none
-        otherwise.
+        otherwise, and two on a path over C (`solve_path`).
     sampling : {"uniform", "gap"}, default="uniform"
         "gap" visits blocks with probability proportional to their last known gap after
         the first epochs, instead of each once.
@@ -154,6 +154,7 @@ class BCFW(Solver):
             working_set,
             n_threads=self.n_jobs,
             cached=int(cached),
+            cached_on_path=2 if self.cached_passes == "auto" else int(cached),
             gap_sampling=self.sampling == "gap",
             rng=generator(self.random_state),
         )
@@ -172,15 +173,26 @@ class _Run(BlockRun):
         working_set: WorkingSet | None,
         n_threads: int,
         cached: int,
+        cached_on_path: int,
         gap_sampling: bool,
         rng: np.random.Generator,
     ) -> None:
         super().__init__(problem, state, working_set, n_threads)
         self.cached = cached
+        self.cached_on_path = cached_on_path
         self.gap_sampling = gap_sampling
         self.rng = rng
         self.n_epochs = 0
         self.sampled = False
+
+    def start_path(self) -> None:
+        """Warm working sets are worth more passes than those that are still growing."""
+        self.cached = self.cached_on_path
+
+    def raise_C(self, problem: Problem) -> bool:
+        """Go on at a larger C; what was known of the blocks' gaps is out of date."""
+        self.n_epochs = 0
+        return super().raise_C(problem)
 
     def _order(self) -> NDArray[np.int64]:
         n = self.problem.n

@@ -8,7 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pystruct_ext._core import Oracle
-from pystruct_ext.solvers._loop import Callback
+from pystruct_ext.solvers._loop import (
+    Callback,
+    LoopSettings,
+    Problem,
+    SolverRun,
+    run_loop,
+)
 from pystruct_ext.solvers.base import Solver, make_problem
 from pystruct_ext.solvers.result import SolverResult, WorkingSet
 from pystruct_ext.utils.numbers import is_number
@@ -21,6 +27,7 @@ def solve_path(
     *,
     block_ids: ArrayLike | None = None,
     block_weight: ArrayLike | None = None,
+    w_prior: ArrayLike | None = None,
     working_set: WorkingSet | None = None,
     callback: Callback | Sequence[Callback] | None = None,
 ) -> Iterator[tuple[float, SolverResult]]:
@@ -41,6 +48,8 @@ def solve_path(
         Train on these blocks only.
     block_weight : (n,) float array, optional
         Weight c_i >= 0 of each block in use.
+    w_prior : (D,) array, optional
+        Weights that the regulariser draws to, as for `Solver.solve`.
     working_set : WorkingSet, optional
         Where the smallest C starts from.
     callback : callable or list of callables, optional
@@ -52,37 +61,54 @@ def solve_path(
     result : SolverResult
         As soon as it is certified. The next point is begun when it is asked for: leave the
         iterator, and no more is solved. A point that was interrupted is the last.
+
+    Notes
+    -----
+    BCFW and the n-slack cutting plane go on with their working sets, losses and inner products
+    in place, on the best point of the ray of the weights before (see `BlockRun.raise_C`). The
+    1-slack cutting plane queries first where the point before ended. Subgradient descent starts
+    afresh, since its certificate needs a start at 0; so does, but for its weights, the
+    perceptron.
+
+    To go from a fit on some blocks to all of them at the same C, give `Solver.solve` the
+    working set of the first: it starts where that ended.
     """
     values = np.sort(np.atleast_1d(np.asarray(Cs, dtype=np.float64)).ravel())
     for C in values:
         if not is_number(C) or C <= 0:
             raise ValueError(f"Cs must be finite numbers > 0, got {C!r}")
     n = make_problem(oracle, 1.0, block_ids, block_weight).n
-    return _points(
-        solver, oracle, values, n, block_ids, block_weight, working_set, callback
-    )
+    problems = [
+        make_problem(oracle, 1.0 / (n * C), block_ids, block_weight, w_prior)
+        for C in values
+    ]
+    settings, chained = solver._loop_settings(oracle, callback)
+    return _points(solver, values.tolist(), problems, working_set, settings, chained)
 
 
 def _points(
     solver: Solver,
-    oracle: Oracle,
-    values: NDArray[np.float64],
-    n: int,
-    block_ids: ArrayLike | None,
-    block_weight: ArrayLike | None,
+    values: list[float],
+    problems: list[Problem],
     working_set: WorkingSet | None,
-    callback: Callback | Sequence[Callback] | None,
+    settings: LoopSettings,
+    callback: Callback | None,
 ) -> Iterator[tuple[float, SolverResult]]:
-    for C in values.tolist():
-        result = solver.solve(
-            oracle,
-            1.0 / (n * C),
-            block_ids=block_ids,
-            block_weight=block_weight,
-            working_set=working_set,
-            callback=callback,
-        )
-        working_set = result.working_set
-        yield C, result
-        if result.ended_by == "interrupted":
-            return
+    run: SolverRun | None = None
+    last: NDArray[np.floating] | None = None
+    try:
+        for C, problem in zip(values, problems, strict=True):
+            if run is None or not run.raise_C(problem):
+                if run is not None:
+                    run.close()
+                run = solver._run(problem, last, working_set)
+                run.start_path()
+            result = run_loop(run, problem, settings, callback, keep=True)
+            # The run moves its weights on at the next point.
+            result.coef = last = result.coef.copy()
+            yield C, result
+            if result.ended_by == "interrupted":
+                return
+    finally:
+        if run is not None:
+            run.close()

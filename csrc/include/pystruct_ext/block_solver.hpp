@@ -216,6 +216,22 @@ class BlockSolver {
     return rc;
   }
 
+  // Goes to a larger C with the cuts, their losses and inner products as they are. `grow` in
+  // [1, C / old C] says by how much the weights grow: 1 keeps C alpha and so w, at which the dual
+  // keeps its value and the truth takes the mass that is new. Call recompute() after it.
+  void raise_C(double C, double grow) noexcept {
+    const double keep = grow * C_ / C;
+    C_ = C;
+    loss_mass *= keep;
+    for (std::size_t p = 0; p < cuts_.size(); ++p) {
+      double used = 0;
+      for (int32_t k = 0; k < cuts_[p].size; ++k) used += cuts_[p].alpha()[k] *= keep;
+      free_mass_[p] = std::max(0.0, c_[p] - used);
+    }
+    std::fill(block_gap_.begin(), block_gap_.end(), std::numeric_limits<double>::infinity());
+    gap_estimate = 0;
+  }
+
   // Tells the oracle that no cut is held any more: at the end of a solve, while both are alive. A
   // destructor would be too late for an oracle that the garbage collector has begun to take apart.
   void let_go() noexcept {
