@@ -97,9 +97,10 @@ class DependencySpace(CompiledSpace):
         Features of lemmas and of fine tags, where all sentences of the fit have them.
         Sentences that lack them later are parsed without those features, with a warning:
         turn them off if the sentences to parse will have none.
-    bits, label_bits : int, default=22, 16
+    bits, label_bits : int or None, default=None
         Arc features are hashed to ``2 ** bits`` weights, label features to
-        ``2 ** label_bits`` rows of weights over labels.
+        ``2 ** label_bits`` rows of weights over labels. None: 23 and 18 for rich features,
+        22 and 16 for basic ones.
     max_length : int, default=400
         Longest sentence; tables need ``n^2 (K + 9) w`` bytes for n words, K labels and
         weights of w bytes, and ``2 n^3 w`` more with siblings, ``4 n^3 w`` with grandparents.
@@ -108,10 +109,10 @@ class DependencySpace(CompiledSpace):
     grandparents : bool, default=False
         Score a word, its head and the head of that together; projective trees of words only,
         O(n^4).
-    features : {"basic", "rich"}, default="basic"
-        Features of arcs and labels. "rich" adds the words next to head and modifier, the
-        set of tags between, counts of like words between, and more of siblings and
-        grandparents: better, and slower; `label_bits` of 18 suits it.
+    features : {"rich", "basic"}, default="rich"
+        Features of arcs and labels of sentences. "rich" has the words next to head and
+        modifier, the set of tags between, counts of like words between, and more of siblings
+        and grandparents; "basic" is the smaller set of before, faster.
 
     Attributes
     ----------
@@ -120,6 +121,8 @@ class DependencySpace(CompiledSpace):
         Tags told apart between head and modifier.
     n_features_ : int
         Width of the user's arc features, 0 for sentences.
+    rich_ : bool
+        Whether the features are rich ones.
     size_psi_ : int
 
     Notes
@@ -157,12 +160,12 @@ class DependencySpace(CompiledSpace):
         nonprojective: str = "lift",
         lemmas: bool = True,
         fine_tags: bool = True,
-        bits: int = 22,
-        label_bits: int = 16,
+        bits: int | None = None,
+        label_bits: int | None = None,
         max_length: int = 400,
         dtype: str = "float32",
         grandparents: bool = False,
-        features: str = "basic",
+        features: str = "rich",
     ) -> None:
         self.labelled = labelled
         self.projective = projective
@@ -200,10 +203,7 @@ class DependencySpace(CompiledSpace):
                 raise ValueError(
                     f"{name}=True needs projective=True and sentences, not features of arcs"
                 )
-        if self.features != "basic" and self.own_features_:
-            raise ValueError(
-                f"features={self.features!r} needs sentences, not features of arcs"
-            )
+        self.rich_ = self.features == "rich" and not self.own_features_
         self.n_features_ = int(X[0].shape[-1]) if self.own_features_ else 0
         self.tags_: list[str] = []
         self.lemmas_ = self.fine_tags_ = False
@@ -232,8 +232,8 @@ class DependencySpace(CompiledSpace):
         if self.own_features_:
             self.n_arc_ = self.n_label_rows_ = self.n_features_
         else:
-            self.n_arc_ = 1 << self.bits
-            self.n_label_rows_ = 1 << self.label_bits
+            bits, label_bits = self._table_bits()
+            self.n_arc_, self.n_label_rows_ = 1 << bits, 1 << label_bits
         if not self.labelled:
             self.n_label_rows_ = 0
         self.size_psi_ = self.n_arc_ + self.n_label_rows_ * self.stride_
@@ -251,7 +251,7 @@ class DependencySpace(CompiledSpace):
         for name, allowed in (
             ("task_loss", ("las", "uas")),
             ("nonprojective", ("lift", "error")),
-            ("features", ("basic", "rich")),
+            ("features", ("rich", "basic")),
             ("dtype", ("float32", "float64")),
         ):
             if getattr(self, name) not in allowed:
@@ -265,13 +265,25 @@ class DependencySpace(CompiledSpace):
             ("max_length", 1, 1 << 15),
         ):
             value = getattr(self, name)
+            if value is None and name != "max_length":
+                continue
             if not (isinstance(value, (int, np.integer)) and low <= value <= high):
                 raise ValueError(
                     f"{name} must be an integer in {low} .. {high}, got {value!r}"
                 )
 
+    def _table_bits(self) -> tuple[int, int]:
+        """Bits of the tables of arc and of label features."""
+        default = (23, 18) if self.features == "rich" else (22, 16)
+        bits = default[0] if self.bits is None else self.bits
+        label_bits = default[1] if self.label_bits is None else self.label_bits
+        return bits, label_bits
+
     def check_loaded(self) -> None:
         """Raise unless the fitted attributes are what fitting makes; see `Fitted`."""
+        if hasattr(self, "size_psi_") and not hasattr(self, "rich_"):
+            # Files of before rich features were the default.
+            self.features, self.rich_ = "basic", False
         self._check_parameters()
         if not hasattr(self, "size_psi_"):
             return
@@ -289,13 +301,11 @@ class DependencySpace(CompiledSpace):
                     f"DependencySpace.{name} is True, expected False for features and "
                     "for trees that are not projective"
                 )
-        if own and self.features != "basic":
-            raise ValueError(
-                f"DependencySpace.features is {self.features!r}, expected 'basic' for "
-                "features of arcs"
-            )
-        arcs = fitted.equal("n_arc_", d if own else 1 << self.bits)
-        rows = d if own else 1 << self.label_bits
+        fitted.boolean("rich_")
+        fitted.one_of("rich_", (self.features == "rich" and not own,))
+        bits, label_bits = self._table_bits()
+        arcs = fitted.equal("n_arc_", d if own else 1 << bits)
+        rows = d if own else 1 << label_bits
         rows = fitted.equal("n_label_rows_", rows if self.labelled else 0)
         fitted.equal("size_psi_", arcs + rows * stride)
 
@@ -459,6 +469,7 @@ class DependencySpace(CompiledSpace):
     def bind(self, packed: PackedTrees) -> Oracle:
         """The oracle over packed sentences."""
         rows = packed.rows
+        bits, label_bits = self._table_bits()
         row_offsets = None
         if rows is not None:
             lengths = np.diff(packed.offsets)
@@ -476,12 +487,12 @@ class DependencySpace(CompiledSpace):
                 "projective": bool(self.projective),
                 "siblings": bool(self.siblings),
                 "grandparents": bool(self.grandparents),
-                "rich": self.features == "rich",
+                "rich": self.rich_,
                 "n_arc": self.n_arc_,
                 "n_features": self.n_arc_,
                 "n_label_rows": self.n_label_rows_,
-                "bits": self.bits,
-                "label_bits": self.label_bits,
+                "bits": bits,
+                "label_bits": label_bits,
                 "tokens": packed.tokens,
                 "tag_index": packed.tag_index,
                 "lemmas": self.lemmas_,

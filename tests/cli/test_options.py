@@ -53,7 +53,7 @@ FLAGS = {
         "--nonprojective": ("projective", False),
         "--siblings": ("siblings", True),
         "--grandparents": ("grandparents", True),
-        "--features rich": ("features", "rich"),
+        "--features basic": ("features", "basic"),
         "--loss uas": ("loss", "uas"),
         "--bits 9": ("bits", 9),
         "--label-bits 8": ("label_bits", 8),
@@ -107,7 +107,7 @@ FLAGS = {
 DEFAULTS = {
     "sequence": {"C": 0.1, "tol": 0.01, "solver": "bcfw", "random_state": 0},
     "segments": {"C": 0.1, "loss": "segments", "outside": "O", "max_length": None},
-    "dependency": {"C": 0.03, "labelled": True, "projective": True, "bits": 22},
+    "dependency": {"C": 0.03, "labelled": True, "projective": True, "bits": None},
     "constituency": {"C": 0.1, "model": "spans", "horizontal": 1},
     "folding": {"C": 0.001, "prior": "energy", "canonical": True, "false_cost": 0.3},
     "alignment": {"C": 0.1, "mode": "global", "window": 0},

@@ -348,15 +348,15 @@ def test_scores_of_arcs_equal_their_features_on_long_sentences():
 
 def test_options_that_do_not_fit():
     x, y = np.zeros((3, 2, 4)), [2, 0]
-    for params in ({"grandparents": True}, {"siblings": True}, {"features": "rich"}):
-        with pytest.raises(ValueError, match=f"{next(iter(params))}=.* needs"):
-            DependencySpace(labelled=False, **params).fit_pack([x], [y])
+    for name in ("grandparents", "siblings"):
+        with pytest.raises(ValueError, match=f"{name}=True needs"):
+            DependencySpace(labelled=False, **{name: True}).fit_pack([x], [y])
     s = (["a", "b"], ["N", "V"])
     with pytest.raises(ValueError, match="grandparents=True needs projective=True"):
         DependencySpace(labelled=False, projective=False, grandparents=True).fit_pack(
             [s], [y]
         )
-    with pytest.raises(ValueError, match="features must be one of basic, rich"):
+    with pytest.raises(ValueError, match="features must be one of rich, basic"):
         DependencySVM(labelled=False, features="full").fit([s], [y])
     model = DependencySVM(labelled=False, grandparents=True, bits=6, max_length=2)
     with pytest.raises(ValueError, match=r"3 words, more than max_length=2.*MiB"):
@@ -366,7 +366,7 @@ def test_options_that_do_not_fit():
 def test_files_from_before_the_options(tmp_path):
     """Files without the parameters are those of basic, first-order features."""
     X, y = dependency((3, 4, 2), labels=("x", "y"))(np.random.default_rng(0))
-    model = DependencySVM(bits=8, label_bits=5).fit(X, y)
+    model = DependencySVM(features="basic", bits=8, label_bits=5).fit(X, y)
     path = tmp_path / "model.psx"
     model.save(path)
     with zipfile.ZipFile(path) as archive:
@@ -384,14 +384,14 @@ def test_files_from_before_the_options(tmp_path):
 
     def new(key):
         nonlocal dropped
-        found = key in ("grandparents", "features") if isinstance(key, str) else False
+        found = isinstance(key, str) and key in ("grandparents", "features", "rich_")
         dropped += found
         return found
 
     members["manifest.json"] = json.dumps(
         without(json.loads(members["manifest.json"]))
     ).encode()
-    assert dropped == 4  # of the estimator and of its space
+    assert dropped == 5  # two of the estimator, three of its space
     raw = io.BytesIO()
     with zipfile.ZipFile(raw, "w") as archive:
         for name, data in members.items():
@@ -401,3 +401,52 @@ def test_files_from_before_the_options(tmp_path):
     assert old.features == old.space_.features == "basic"
     assert old.grandparents is False
     assert old.predict(X) == model.predict(X)
+    # And are as much so when they are written again.
+    old.save(path)
+    again = pystruct_ext.load(path)
+    assert again.space_.features == "basic" and again.space_.rich_ is False
+    np.testing.assert_array_equal(again.coef_, model.coef_)
+
+
+def test_tables_follow_the_features():
+    x, y = (["a", "b"], ["N", "V"]), ([2, 0], ["x", "y"])
+    fitted = {
+        features: DependencySpace(features=features).fit_domain([x], [y])
+        for features in ("rich", "basic")
+    }
+    for features, bits, label_bits in (("rich", 23, 18), ("basic", 22, 16)):
+        space = fitted[features]
+        assert (space.n_arc_, space.n_label_rows_) == (1 << bits, 1 << label_bits)
+        assert space.rich_ is (features == "rich")
+    given = DependencySpace(bits=5).fit_domain([x], [y])
+    assert (given.n_arc_, given.n_label_rows_) == (1 << 5, 1 << 18)
+    assert DependencySpace().fit_domain([x], [y]).rich_ is True
+    with pytest.raises(ValueError, match="label_bits must be an integer in 1 .. 26"):
+        DependencySpace(label_bits=0).fit_domain([x], [y])
+    with pytest.raises(ValueError, match="max_length must be an integer"):
+        DependencySpace(max_length=None).fit_domain([x], [y])
+
+
+def test_basic_features_are_those_of_before():
+    """The same weights with the tables given and chosen, and other than those of rich ones."""
+    X, y = dependency((3, 4, 2), labels=("x", "y"))(np.random.default_rng(3))
+    fits = [
+        DependencySVM(features=features, **bits).fit(X, y)
+        for features, bits in (
+            ("basic", {}),
+            ("basic", {"bits": 22, "label_bits": 16}),
+            ("rich", {"bits": 22, "label_bits": 16}),
+        )
+    ]
+    np.testing.assert_array_equal(fits[0].coef_, fits[1].coef_)
+    assert fits[1].dual_objective_ != fits[2].dual_objective_
+
+
+def test_own_features_of_arcs_are_used_as_they_are():
+    rng = np.random.default_rng(4)
+    X, y = [rng.normal(size=(4, 3, 5)) for _ in range(6)], [[2, 0, 2]] * 6
+    fits = [
+        DependencySVM(features=f, labelled=False).fit(X, y) for f in ("rich", "basic")
+    ]
+    assert fits[0].space_.rich_ is False and fits[0].space_.size_psi_ == 5
+    np.testing.assert_array_equal(fits[0].coef_, fits[1].coef_)

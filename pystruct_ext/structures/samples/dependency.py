@@ -61,9 +61,10 @@ def dependency(
 sample = dependency((3, 4, 4, 2, 3, 4), labels=("x", "y"))
 
 _ARCS = {"bits": 8, "label_bits": 4}
+_BASIC = {"features": "basic", **_ARCS}
 
 VARIANTS = (
-    Variant("projective", {"labelled": False, **_ARCS}, dependency((1, 3, 6))),
+    Variant("projective", {"labelled": False, **_BASIC}, dependency((1, 3, 6))),
     Variant("projective-labelled", _ARCS, dependency((1, 3, 4), labels=("x", "y"))),
     Variant(
         "siblings",
@@ -72,7 +73,7 @@ VARIANTS = (
     ),
     Variant(
         "siblings-labelled",
-        {"siblings": True, "task_loss": "uas", **_ARCS},
+        {"siblings": True, "task_loss": "uas", **_BASIC},
         dependency((1, 2, 3)),
     ),
     Variant(
@@ -86,24 +87,23 @@ VARIANTS = (
             "labelled": False,
             "siblings": True,
             "grandparents": True,
-            "features": "rich",
             **_ARCS,
         },
         dependency((1, 4, 6)),
     ),
     Variant(
         "siblings-grandparents-labelled",
-        {"siblings": True, "grandparents": True, "features": "rich", **_ARCS},
+        {"siblings": True, "grandparents": True, **_ARCS},
         dependency((1, 2, 3)),
     ),
     Variant(
-        "arborescence-rich",
-        {"projective": False, "features": "rich", **_ARCS},
+        "arborescence-labelled-all",
+        {"projective": False, **_ARCS},
         dependency((1, 2, 3), projective=False),
     ),
     Variant(
         "arborescence",
-        {"labelled": False, "projective": False, **_ARCS},
+        {"labelled": False, "projective": False, **_BASIC},
         dependency((1, 3, 5), projective=False),
     ),
     Variant(
