@@ -404,7 +404,8 @@ def test_files_from_before_the_options(tmp_path):
     # And are as much so when they are written again.
     old.save(path)
     again = pystruct_ext.load(path)
-    assert again.space_.features == "basic" and again.space_.rich_ is False
+    assert again.space_.features == "basic"
+    assert again.space_.rich_ is False
     np.testing.assert_array_equal(again.coef_, model.coef_)
 
 
@@ -421,7 +422,7 @@ def test_tables_follow_the_features():
     given = DependencySpace(bits=5).fit_domain([x], [y])
     assert (given.n_arc_, given.n_label_rows_) == (1 << 5, 1 << 18)
     assert DependencySpace().fit_domain([x], [y]).rich_ is True
-    with pytest.raises(ValueError, match="label_bits must be an integer in 1 .. 26"):
+    with pytest.raises(ValueError, match=r"label_bits must be an integer in 1 \.\. 26"):
         DependencySpace(label_bits=0).fit_domain([x], [y])
     with pytest.raises(ValueError, match="max_length must be an integer"):
         DependencySpace(max_length=None).fit_domain([x], [y])
@@ -448,5 +449,6 @@ def test_own_features_of_arcs_are_used_as_they_are():
     fits = [
         DependencySVM(features=f, labelled=False).fit(X, y) for f in ("rich", "basic")
     ]
-    assert fits[0].space_.rich_ is False and fits[0].space_.size_psi_ == 5
+    assert fits[0].space_.rich_ is False
+    assert fits[0].space_.size_psi_ == 5
     np.testing.assert_array_equal(fits[0].coef_, fits[1].coef_)
