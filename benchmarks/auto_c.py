@@ -209,7 +209,7 @@ def dependencies() -> Task:
     )
     rows = some(len(train.sentences), 800)
     X, y = of(train.sentences, rows), of(train.dependencies, rows)
-    model = DependencySVM(bits=18, max_iter=15)
+    model = DependencySVM(features="basic", bits=18, max_iter=15)
     return Task(model, X, y, test.sentences[:700], test.dependencies[:700])
 
 

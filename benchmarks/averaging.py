@@ -78,7 +78,7 @@ def dependencies(quick: bool) -> tuple[Any, Metric, list[Part], tuple[float, ...
     def las(true: Any, predicted: Any) -> float:
         return float(attachment_report(true, predicted).las)
 
-    return DependencySVM(labelled=True), las, parts, (0.01, 0.03, 0.1, 0.3)
+    return DependencySVM(features="basic"), las, parts, (0.01, 0.03, 0.1, 0.3)
 
 
 TASKS = {f.__name__: f for f in (chunks, trees, dependencies)}

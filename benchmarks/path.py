@@ -57,7 +57,7 @@ def conll(n: int) -> tuple[Any, Any, Any]:
 def ewt(n: int) -> tuple[Any, Any, Any]:
     """Labelled dependencies: the first n sentences."""
     bank = read_conllu(data_folder("ud-english-ewt") / "en_ewt-ud-train.conllu.gz")
-    return DependencySVM(labelled=True), bank.sentences[:n], bank.dependencies[:n]
+    return DependencySVM(features="basic"), bank.sentences[:n], bank.dependencies[:n]
 
 
 def row_of(C: float, way: str, seconds: float, result: Any) -> dict[str, Any]:

@@ -164,7 +164,9 @@ def parsing():
 
     seconds = fitted(
         "parsing: dependencies",
-        lambda: DependencySVM(C=0.03, bits=20, max_iter=6, random_state=0),
+        lambda: DependencySVM(
+            C=0.03, features="basic", bits=20, max_iter=6, random_state=0
+        ),
         X,
         y,
         score,
