@@ -56,11 +56,13 @@ bench: $(VENV)/.installed-test
 	$(BIN)/python benchmarks/sequence.py
 	$(BIN)/python benchmarks/solvers.py
 	$(BIN)/python benchmarks/averaging.py
+	$(BIN)/python benchmarks/path.py
 	$(BIN)/python benchmarks/auto_c.py --quick
 	$(BIN)/python benchmarks/multiclass.py
 	$(BIN)/python benchmarks/ranking.py
 	$(BIN)/python benchmarks/diversity.py
 	$(BIN)/python benchmarks/parsing.py
+	$(BIN)/python benchmarks/tagging.py
 	$(BIN)/python benchmarks/folding.py
 	$(BIN)/python benchmarks/queries.py
 	$(BIN)/python benchmarks/python_space.py

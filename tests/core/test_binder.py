@@ -96,8 +96,10 @@ def wild_entries(field, array):
     info = np.iinfo(array.dtype)
     wanted = parsed_range(field.range)
     if wanted.low is not None and info.min < -1:
-        yield from (info.min, -2)
-    if wanted.high is not None:
+        yield info.min
+        if "-2147483647.." not in field.range:
+            yield -2
+    if wanted.high is not None and "..2147483647" not in field.range:
         yield info.max
     if not wanted.text:  # offsets
         yield from (info.min, -1, info.max)
