@@ -116,7 +116,7 @@ def bootstrap_error(counts, others=None, draws=500):
 
 
 class Drawn(FoldingSVM):
-    """As it was before: drawn to zero, counts of features as they are, costs 0.1 and 1."""
+    """Drawn to zero, counts of features as they are, costs 0.1 and 1."""
 
     def __init__(self, C):
         super().__init__(C, scales=None, false_cost=0.1, max_iter=15)
@@ -211,7 +211,7 @@ def left_out(RNA, quick, families):
 
 
 def c_curve(quick, name="5s"):
-    """F1 by C on a family left out: as it was, and now."""
+    """F1 by C on a family left out, and without prior weights and scales."""
     data = Families()
     train, test = data.split(name, True)
     X, y = list(data.X[test]), list(data.y[test])
@@ -224,8 +224,8 @@ def c_curve(quick, name="5s"):
         rows.append(
             {
                 "C": C,
-                "before": f1_of(pair_counts(y, before.predict(X))),
-                "now": f1_of(counts),
+                "drawn to 0, no scales": f1_of(pair_counts(y, before.predict(X))),
+                "defaults": f1_of(counts),
                 "s.e.": bootstrap_error(counts),
             }
         )

@@ -109,7 +109,7 @@ DEFAULTS = {
     "segments": {"C": 0.1, "loss": "segments", "outside": "O", "max_length": None},
     "dependency": {"C": 0.03, "labelled": True, "projective": True, "bits": 22},
     "constituency": {"C": 0.1, "model": "spans", "horizontal": 1},
-    "folding": {"C": 0.001, "prior": "energy", "canonical": True, "false_cost": 0.1},
+    "folding": {"C": 0.001, "prior": "energy", "canonical": True, "false_cost": 0.3},
     "alignment": {"C": 0.1, "mode": "global", "window": 0},
     "ranking": {"C": 1.0, "tol": None, "loss": "ndcg", "top": 10, "solver": "auto"},
     "diverse-ranking": {
