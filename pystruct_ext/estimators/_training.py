@@ -35,8 +35,8 @@ from pystruct_ext.solvers import (
 _BOUND = ("false_cost", "miss_cost")
 # Relative gap of solutions on the way, where the solver's own is smaller.
 _LOOSE = 5e-2
-# The next larger C takes at most so many times the epochs of those before, and this many.
-_LONGER, _EPOCHS = 2.0, 20
+# The next larger C takes at most so many times the epochs of those before, or this many.
+_LONGER, _EPOCHS = 1.0, 10
 
 
 @dataclass
