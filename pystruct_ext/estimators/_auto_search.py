@@ -28,6 +28,8 @@ _LOWER = 2.0
 # ends at so many values beyond the first of them, or at one that is lower: each costs more than
 # the one before.
 _AS_GOOD, _PATIENCE = 0.5, 2
+# Of scores this near the best one the smallest C is taken.
+_TAKEN = 0.25
 # A path has so many values at least, and more before scores have risen.
 _AT_LEAST, _FLAT = 6, 8
 _AT_MOST = 24
@@ -268,8 +270,10 @@ def folds_of(
     m = int(units.max()) + 1 if n else 0
     if m < 2:
         what = "examples" if groups is None else "groups"
+        samples = f" (n_samples={n})" if groups is None else ""
         raise ValueError(
-            f"C='auto' needs at least 2 {what}, to hold some out, got {m}; give C a number"
+            f"C='auto' needs at least 2 {what}, to hold some out, got {m}{samples}; give C a "
+            "number"
         )
     rng = np.random.default_rng(_seed(settings.random_state))
     sizes = np.bincount(units, minlength=m)
@@ -562,8 +566,12 @@ class Search:
         near = sorted(self.rows, key=lambda r: r.C)
         if len(self.folds) == 1 or self._late():
             return
+        before = None
         for _ in range(_STEPS):
-            k = near.index(self.best())
+            best = self.best()
+            if before is not None and before.below(best) < _AS_GOOD:
+                break
+            before, k = best, near.index(best)
             if k == len(near) - 1 and self.settings.Cs is None:
                 after = half_decade(round(2 * math.log10(near[k].C)) + 1)
                 near.append(self.at(after, near[k]))
@@ -616,7 +624,7 @@ class Search:
         good = [
             row
             for row in self.rows
-            if row.folds == best.folds and row.below(best) < _AS_GOOD
+            if row.folds == best.folds and row.below(best) < _TAKEN
         ]
         return min(good, key=lambda row: row.C)
 
