@@ -149,7 +149,7 @@ class SpanFeatures {
     f(scalar(feature_key(178, b->tag, m, n, 0)));
   }
 
- private:
+  // All of the basic set.
   template <class F>
   void basic_split(const SpanToken* x, int32_t i, int32_t k, int32_t j, F&& f) const noexcept {
     const SpanToken *a = x + k - 1, *b = x + k;
@@ -160,6 +160,8 @@ class SpanFeatures {
     f(scalar(feature_key(45, x[i].form, b->form, 0, 0)));
     f(scalar(feature_key(46, length(k - i), length(j - k), 0, 0)));
   }
+
+ private:
   static uint64_t finish(uint64_t k) noexcept {
     k ^= k >> 31;
     k *= 0x589965CC75374CC3ull;

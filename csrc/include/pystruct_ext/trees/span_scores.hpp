@@ -145,38 +145,43 @@ struct SpanScores {
   R load_splits(const R* v, int64_t i, int64_t row, R* split, R* part) const noexcept {
     const int32_t len = length(i);
     const SpanToken* x = words(i);
-    R check = 0, sum = 0;
-    const auto add = [&](int64_t j) { sum += v[j]; };
-    if (features.rich)
-      for (int32_t k = 1; k < len; ++k) {
-        sum = 0;
-        features.split_at(x, k, add);
-        const R here = sum;
-        for (int32_t c = k + 1; c <= len; ++c) {
-          sum = here;
-          features.split_to(x, k, c, add);
-          part[int64_t{k} * (len + 1) + c] = sum;
-        }
-      }
+    R check = 0;
+    if (features.rich) load_split_parts(v, x, len, part);
     for (int32_t a = 0; a < len; ++a)
       for (int32_t k = a + 1; k < len; ++k) {
         R* out = split + (int64_t{a} * (len + 1) + k) * row;
-        sum = 0;
-        if (features.rich) features.split_from(x, a, k, add);
-        const R first = sum;
-        for (int32_t c = k + 1; c <= len; ++c) {
-          if (features.rich) {
-            sum = first + part[int64_t{k} * (len + 1) + c];
-            features.split_between(x, a, k, c, add);
-          } else {
-            sum = 0;
-            features.split(x, a, k, c, add);
+        if (!features.rich) {
+          for (int32_t c = k + 1; c <= len; ++c) {
+            R sum = 0;
+            features.basic_split(x, a, k, c, [&](int64_t j) { sum += v[j]; });
+            out[c] = sum;
+            check += sum * R(0);
           }
+          continue;
+        }
+        const R* to = part + int64_t{k} * (len + 1);
+        R from = 0;
+        features.split_from(x, a, k, [&](int64_t j) { from += v[j]; });
+        for (int32_t c = k + 1; c <= len; ++c) {
+          R sum = from + to[c];
+          features.split_between(x, a, k, c, [&](int64_t j) { sum += v[j]; });
           out[c] = sum;
           check += sum * R(0);
         }
       }
     return check;
+  }
+  // What does not depend on the start, into part[k * (len + 1) + c].
+  void load_split_parts(const R* v, const SpanToken* x, int32_t len, R* part) const noexcept {
+    for (int32_t k = 1; k < len; ++k) {
+      R at_k = 0;
+      features.split_at(x, k, [&](int64_t j) { at_k += v[j]; });
+      for (int32_t c = k + 1; c <= len; ++c) {
+        R sum = at_k;
+        features.split_to(x, k, c, [&](int64_t j) { sum += v[j]; });
+        part[int64_t{k} * (len + 1) + c] = sum;
+      }
+    }
   }
 
   R cost_of(int32_t gold, int32_t label) const noexcept {  // -1: none
