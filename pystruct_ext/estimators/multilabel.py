@@ -44,7 +44,7 @@ class MultilabelSVM(ClassifierMixin, RowsSVM):
 
     Parameters
     ----------
-    C : float, "auto" or AutoC, default="auto"
+    C : float or AutoC, default="auto"
         Weight of the sum of hinges; "auto" finds it on examples that are held out, see
         `AutoC`: the best values of rows of many columns are a thousand times larger or smaller
         than those of others. A number trains once; with ``C=1`` a weight of an example is the
