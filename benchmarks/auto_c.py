@@ -385,7 +385,9 @@ def run(name: str, quick: bool) -> dict[str, Any]:
     values = {own, auto.C_, *(auto.C_ * 10 ** (k / width) for k in steps)}
     grid = {}
     for C in sorted(values):
-        _, s, v = fitted(clone(t.model).set_params(C=C), t)
+        # Folds of RNA are weighed by their families at a fixed C, too.
+        more = t.auto if isinstance(t.model, FoldingSVM) else {}
+        _, s, v = fitted(clone(t.model).set_params(C=C), t, **more)
         grid[C] = v, s
         print(f"  C = {C:<9.4g} {v:7.2f}  {s:7.2f} s", flush=True)
     best = max(grid, key=lambda C: grid[C][0])

@@ -211,7 +211,7 @@ def _add_parameter(
     else:
         settings["type"] = _checked(p)
         settings["metavar"] = p.name.upper()
-        if p.choices:
+        if p.choices and p.name not in _OWN:
             values = [*p.choices, *(["none"] if p.nullable else [])]
             settings["choices"] = [*p.choices, *([None] if p.nullable else [])]
             settings["metavar"] = "{" + ",".join(values) + "}"

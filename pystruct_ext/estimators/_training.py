@@ -35,8 +35,9 @@ from pystruct_ext.solvers import (
 _BOUND = ("false_cost", "miss_cost")
 # Relative gap of solutions on the way, where the solver's own is smaller.
 _LOOSE = 5e-2
-# The next larger C takes at most so many times the epochs of those before, and this many.
-_LONGER, _EPOCHS = 2.0, 20
+# A larger C takes at most the epochs of those before, or so many, or this part of what a fit
+# may take.
+_EPOCHS, _PART = 10, 1 / 3
 
 
 @dataclass
@@ -104,8 +105,8 @@ class BlockProblem(Problem):
         solver.set_params(tol=tol, verbose=0)  # rows of the path are progress enough
         if epochs:
             # A larger C may end with a larger gap; its row says so.
-            most = max(_EPOCHS, int(_LONGER * epochs))
-            solver.set_params(max_iter=min(solver.max_iter, most))
+            few = min(_EPOCHS, max(round(_PART * solver.max_iter), 1))
+            solver.set_params(max_iter=min(solver.max_iter, max(few, epochs)))
         return solver
 
     def _weight(self, ids: NDArray[np.int64]) -> NDArray[np.float64] | None:

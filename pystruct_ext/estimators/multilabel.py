@@ -44,8 +44,11 @@ class MultilabelSVM(ClassifierMixin, RowsSVM):
 
     Parameters
     ----------
-    C : float or AutoC, default=1.0
-        Weight of the sum of hinges; "auto" finds it, see `AutoC`.
+    C : float or AutoC, default="auto"
+        Weight of the sum of hinges; "auto" finds it on examples that are held out, see
+        `AutoC`: the best values of rows of many columns are a thousand times larger or smaller
+        than those of others. A number trains once; with ``C=1`` a weight of an example is the
+        same as so many copies of it, which held-out parts are not.
     loss : {"hamming", "subset", "f1"}, default="hamming"
         What a wrong set costs. "hamming": the number of wrong labels, and without
         interactions the problem of K times ``LinearSVC(loss="hinge")`` at the same C.
@@ -147,7 +150,7 @@ n_oracle_calls_, history_
 
     def __init__(
         self,
-        C: float | str | AutoC = 1.0,
+        C: float | str | AutoC = "auto",
         *,
         loss: str = "hamming",
         label_weight: Any = None,

@@ -81,6 +81,7 @@ FLAGS = {
         "--mode local": ("mode", "local"),
         "--window 2": ("window", 2),
     },
+    "multilabel": {"-C 0.1": ("C", 0.1), "--loss f1": ("loss", "f1")},
     "ranking": {
         **SOLVER,
         **{
@@ -111,6 +112,7 @@ DEFAULTS = {
     "constituency": {"C": 0.1, "model": "spans", "horizontal": 1},
     "folding": {"C": 0.001, "prior": "energy", "canonical": True, "false_cost": 0.3},
     "alignment": {"C": 0.1, "mode": "global", "window": 0},
+    "multilabel": {"C": "auto", "loss": "hamming"},
     "ranking": {"C": 1.0, "tol": None, "loss": "ndcg", "top": 10, "solver": "auto"},
     "diverse-ranking": {
         "C": 0.1,

@@ -24,9 +24,22 @@ def data():
     return (X - X.mean(axis=0)) / X.std(axis=0), Y
 
 
+def cannot(model):
+    """Copies of an example may be held out, where one of a weight is not."""
+    if model.C != "auto":
+        return {}
+    checks = ("dense", "sparse")
+    return {
+        f"check_sample_weight_equivalence_on_{kind}_data": "folds differ"
+        for kind in checks
+    }
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
-@parametrize_with_checks([MultilabelSVM()])
+@parametrize_with_checks(
+    [MultilabelSVM(C=1.0), MultilabelSVM()], expected_failed_checks=cannot
+)
 def test_sklearn_contract(estimator, check):
     check(estimator)
 
