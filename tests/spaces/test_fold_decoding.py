@@ -249,7 +249,7 @@ def test_estimator_decodes_by_expected_accuracy(tmp_path):
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"decode": "worst"}, "decode must be 'best' or 'mea', got 'worst'"),
+        ({"decode": "worst"}, "decode must be 'auto', 'best' or 'mea', got 'worst'"),
         ({"gamma": -1.0}, "gamma"),
         ({"scales": "rows"}, "scales must be one of counts, None, got 'rows'"),
     ],
