@@ -198,7 +198,8 @@ def test_probabilities_of_long_molecules_hold_at_any_temperature():
     best = oracle.argmax(w, 0, 0.0)
     for temperature in (KT_37, 0.05, 1e-3):
         p, log_z = oracle.marginals(w, 0, temperature)
-        assert np.isfinite(p).all() and p.min() >= 0
+        assert np.isfinite(p).all()
+        assert p.min() >= 0
         paired = p.sum(axis=0) + p.sum(axis=1)
         assert paired.max() <= 1 + 1e-9
         assert log_z * temperature >= float(w @ oracle.psi(0, best)) - 1e-9
@@ -209,6 +210,16 @@ def test_probabilities_of_long_molecules_hold_at_any_temperature():
                 if j > i:
                     drawn[i, j] += 1 / 400
         assert np.abs(drawn - p).max() < 0.15
+
+
+def test_the_default_decoding_follows_the_units_of_scores():
+    x = random_molecules(6, 50, seed=9)
+    model = FoldingSVM(C=1e-3).fit(X, Y)
+    assert model.predict(x) == model.predict(x, decode="mea", gamma=0.5)
+    assert model.predict(x) != model.predict(x, decode="best")
+    for plain in (FoldingSVM(C=1, prior=None), FoldingSVM(C=1, scales=None)):
+        plain.fit(X, Y)
+        assert plain.predict(x) == plain.predict(x, decode="best")
 
 
 def test_gamma_finds_more_pairs():
