@@ -2,7 +2,7 @@
 
     python benchmarks/folding.py [--quick] [--families tRNA 5s ...]
 
-RNA: ArchiveII without repeated sequences. A family is left out whole, up to 200 molecules of
+RNA: ArchiveII without repeated sequences, up to 400 bases. A family is left out whole, up to 200 of
 each other family train, with the defaults of FoldingSVM and groups=families; ViennaRNA folds
 the same sequences. True pairs that cross others are left out of truths. Protein: CB513, a
 fifth of the chains tested; windows of residues, no profiles.
@@ -147,7 +147,7 @@ class Families:
         train = np.concatenate(
             [self.some(f, most, longest, 0) for f in FAMILIES if f != out]
         )
-        return train, self.some(out, 60 if quick else 200, LONGEST, 7)
+        return train, self.some(out, 60 if quick else len(self.X), LONGEST, 7)
 
 
 def fitted(model, X, y, **more):
