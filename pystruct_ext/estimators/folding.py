@@ -49,10 +49,11 @@ class FoldingSVM(BaseStructuralSVM):
         is a cheap answer, and hard data teaches it.
     canonical, prior, scales, unfit, max_length, dtype
         See `FoldingSpace`.
-    decode : {"best", "mea"}, default="best"
+    decode : {"auto", "best", "mea"}, default="auto"
         What `predict` answers: the fold with the best score, or that with the maximum
-        expected accuracy under the probabilities of `predict_marginals`.
-    gamma : float, default=1.0
+        expected accuracy under the probabilities of `predict_marginals`. "auto" is "mea"
+        where scores are near kcal/mol (with prior and scales), else "best".
+    gamma : float, default=0.5
         With ``decode="mea"``: larger finds more pairs, of which fewer are right.
     solver, tol, max_iter, max_time, n_jobs, random_state, verbose, callback
         See `StructuralSVM`.
@@ -101,8 +102,8 @@ n_iter_, n_oracle_calls_, history_
         canonical: bool = True,
         prior: str | None = "energy",
         scales: str | None = "counts",
-        decode: str = "best",
-        gamma: float = 1.0,
+        decode: str = "auto",
+        gamma: float = 0.5,
         unfit: str = "project",
         max_length: int = 2000,
         dtype: str = "float32",
@@ -169,15 +170,22 @@ n_iter_, n_oracle_calls_, history_
         return None if self.prior is None else space.energy_weights()
 
     def _temperature(self, given: float | None) -> float:
-        # Scores are in kcal/mol: the regulariser draws the weights to the energies.
-        physical = hasattr(self.space_, "energies_") and hasattr(self.space_, "scales_")
-        if given is None and not hasattr(self, "temperature_") and physical:
+        if given is None and not hasattr(self, "temperature_") and self._physical():
             return KT_37
         return super()._temperature(given)
 
+    def _physical(self) -> bool:
+        """Whether scores are in kcal/mol: the regulariser draws the weights to the energies."""
+        return hasattr(self.space_, "energies_") and hasattr(self.space_, "scales_")
+
+    def _decoding(self, decode: str) -> str:
+        if decode != "auto":
+            return decode
+        return "mea" if self._physical() else "best"
+
     def _check_decoding(self, decode: str, gamma: float) -> None:
-        if decode not in ("best", "mea"):
-            raise ValueError(f"decode must be 'best' or 'mea', got {decode!r}")
+        if decode not in ("auto", "best", "mea"):
+            raise ValueError(f"decode must be 'auto', 'best' or 'mea', got {decode!r}")
         check_number("gamma", gamma, 0)
 
     def predict(
@@ -212,6 +220,7 @@ n_iter_, n_oracle_calls_, history_
         decode = self.decode if decode is None else decode
         gamma = self.gamma if gamma is None else gamma
         self._check_decoding(decode, gamma)
+        decode = self._decoding(decode)
         if constraints is None and decode == "best":
             return super().predict(X)  # type: ignore[no-any-return]
         batch = Batch(self.space_, X)

@@ -160,7 +160,7 @@ class FoldingSpace(CompiledSpace):
         self,
         w: NDArray[np.floating],
         packed: PackedFolds,
-        gamma: float = 1.0,
+        gamma: float = 0.5,
         temperature: float = KT_37,
     ) -> list[str]:
         """The fold of every packed example with the largest expected accuracy.
@@ -174,7 +174,7 @@ class FoldingSpace(CompiledSpace):
         w : (size_psi_,) ndarray
         packed : PackedFolds
             Constraints hold, too.
-        gamma : float, default=1.0
+        gamma : float, default=0.5
             Larger finds more pairs, of which fewer are right.
         temperature : float, default=0.61632
             By default kT at 37 degrees, in kcal/mol: right where w is in their unit.

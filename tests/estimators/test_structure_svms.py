@@ -52,7 +52,7 @@ CASES = {
         BANK.sentences,
         BANK.trees,
     ),
-    "folding": (FoldingSVM(C=0.1), *FOLDS),
+    "folding": (FoldingSVM(C=0.1, decode="best"), *FOLDS),
     "segments": (SegmentSVM(), SIGNALS, SPANS),
     "alignment": (AlignmentSVM(), *PAIRS),
 }

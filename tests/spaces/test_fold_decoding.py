@@ -151,6 +151,77 @@ def test_expected_accuracy_is_that_of_vienna():
         assert accuracy(p, theirs, 1.0) == pytest.approx(value, rel=2e-3)
 
 
+def probabilities_by_listing(space, w, packed, temperature):
+    """log Z and pair probabilities from the list of all folds and their scores."""
+    oracle = space.bind(packed)
+    n = len(packed.bases)
+    folds, scores = oracle.k_best(w, 0, 100_000)
+    assert 2 < len(folds) < 100_000
+    shares = np.asarray(scores) / temperature
+    log_z = np.logaddexp.reduce(shares)
+    p = np.zeros((n, n))
+    for code, share in zip(folds, np.exp(shares - log_z), strict=True):
+        for i, j in enumerate(code):
+            if j > i:
+                p[i, j] += share
+    return p, log_z
+
+
+@pytest.mark.parametrize("demand", [None, ".<x.....|........."])
+@pytest.mark.parametrize("canonical", [True, False])
+def test_probabilities_are_those_of_all_folds(demand, canonical):
+    space = FoldingSpace(dtype="float64", canonical=canonical).fit_domain([])
+    rng = np.random.default_rng(8)
+    checked = 0
+    for x in random_molecules(4, 18 if canonical else 14, seed=6):
+        w = space.energy_weights() + rng.normal(size=space.size_psi_)
+        packed = space.pack([x], constraints=demand and [demand[: len(x)]])
+        if not len(space.bind(packed).k_best(w, 0, 1)[0]):
+            continue
+        checked += 1
+        # At the lowest temperature factors leave the range of doubles.
+        for temperature in (2.0, 0.01):
+            p, log_z = probabilities_by_listing(space, w, packed, temperature)
+            found, total = space.bind(packed).marginals(w, 0, temperature)
+            np.testing.assert_allclose(found, p, atol=1e-10)
+            assert total == pytest.approx(log_z, rel=1e-12)
+    assert checked >= 2
+
+
+def test_probabilities_of_long_molecules_hold_at_any_temperature():
+    space = FoldingSpace(dtype="float64").fit_domain([])
+    w = space.energy_weights()
+    # A hairpin of 60 pairs far from bases that hardly pair: scores per base differ much.
+    x = "A" * 150 + "GC" * 30 + "GAAA" + "GC" * 30 + "A" * 150
+    packed = space.pack([x])
+    oracle = space.bind(packed)
+    best = oracle.argmax(w, 0, 0.0)
+    for temperature in (KT_37, 0.05, 1e-3):
+        p, log_z = oracle.marginals(w, 0, temperature)
+        assert np.isfinite(p).all()
+        assert p.min() >= 0
+        paired = p.sum(axis=0) + p.sum(axis=1)
+        assert paired.max() <= 1 + 1e-9
+        assert log_z * temperature >= float(w @ oracle.psi(0, best)) - 1e-9
+        # The sums of the forest, by which folds are drawn, agree.
+        drawn = np.zeros(p.shape)
+        for code in oracle.sample(w, 0, 400, temperature):
+            for i, j in enumerate(code):
+                if j > i:
+                    drawn[i, j] += 1 / 400
+        assert np.abs(drawn - p).max() < 0.15
+
+
+def test_the_default_decoding_follows_the_units_of_scores():
+    x = random_molecules(6, 50, seed=9)
+    model = FoldingSVM(C=1e-3).fit(X, Y)
+    assert model.predict(x) == model.predict(x, decode="mea", gamma=0.5)
+    assert model.predict(x) != model.predict(x, decode="best")
+    for plain in (FoldingSVM(C=1, prior=None), FoldingSVM(C=1, scales=None)):
+        plain.fit(X, Y)
+        assert plain.predict(x) == plain.predict(x, decode="best")
+
+
 def test_gamma_finds_more_pairs():
     space = FoldingSpace().fit_domain([])
     packed = space.pack(random_molecules(10, 50, seed=4))
@@ -189,7 +260,7 @@ def test_estimator_decodes_by_expected_accuracy(tmp_path):
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"decode": "worst"}, "decode must be 'best' or 'mea', got 'worst'"),
+        ({"decode": "worst"}, "decode must be 'auto', 'best' or 'mea', got 'worst'"),
         ({"gamma": -1.0}, "gamma"),
         ({"scales": "rows"}, "scales must be one of counts, None, got 'rows'"),
     ],

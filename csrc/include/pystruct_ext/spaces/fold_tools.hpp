@@ -1,4 +1,4 @@
-// All folds of one sequence as a packed forest.
+// All folds of one sequence: as a packed forest, and their probabilities without it.
 #pragma once
 
 #include <algorithm>
@@ -7,6 +7,7 @@
 #include <limits>
 #include <vector>
 
+#include "pystruct_ext/folding/probabilities.hpp"
 #include "pystruct_ext/queries.hpp"
 #include "pystruct_ext/spaces/fold.hpp"
 
@@ -94,6 +95,28 @@ void write_tag(const FoldSpace<R>& space, int64_t i, int32_t tag, int32_t* code)
   code[b] = a;
 }
 
+// Marginals by sums in plain doubles, from the forest where they leave the range.
+template <class R>
+struct FoldQueries : ForestQueries<FoldSpace<R>> {
+  using Space = FoldSpace<R>;
+  using Forests = ForestQueries<Space>;
+  static double marginals(const Space& space, typename Space::Scratch& s, int64_t i,
+                          double temperature, double* out) {
+    if (!s.finite) return std::numeric_limits<double>::quiet_NaN();
+    const folding::Chart<R> c = space.chart(i, 0.0, s);
+    const double best = static_cast<double>(space.inside(c));
+    if (std::isfinite(best)) {
+      folding::Ensemble<R> sums(c, best, temperature);
+      if (out && sums.ok()) {
+        std::fill(out, out + n_parts(space, i), 0.0);
+        sums.probabilities(out);
+      }
+      if (sums.ok()) return sums.log_z();
+    }
+    return Forests::marginals(space, s, i, temperature, out);
+  }
+};
+
 // i, j, k, l, energy of every loop of a nested fold, see Energies::each_loop.
 inline std::vector<int64_t> energies_of_loops(const int32_t* tables, const uint8_t* bases,
                                               const int32_t* partner, int32_t n) {
@@ -107,8 +130,8 @@ inline std::vector<int64_t> energies_of_loops(const int32_t* tables, const uint8
 
 // The table of the kernel, for both types of w.
 inline const psx_kernel* fold_kernel() {
-  return kernel_table<With<FoldSpace<float>, ForestQueries<FoldSpace<float>>>,
-                      With<FoldSpace<double>, ForestQueries<FoldSpace<double>>>>("fold");
+  return kernel_table<With<FoldSpace<float>, FoldQueries<float>>,
+                      With<FoldSpace<double>, FoldQueries<double>>>("fold");
 }
 
 }  // namespace pystruct_ext
