@@ -35,8 +35,8 @@ class BCFW(Solver):
     check_every : int, default=10
         Make an exact pass after so many epochs at the latest.
     inner_steps : int, default=8
-        Largest number of pairwise steps per visit; half as many as the block has cuts where
-        that is more and they still add to the dual.
+        Largest number of pairwise steps per visit; on a path over C half as many as the block
+        has cuts, if those are more than four times this, as long as they add to the dual.
     cached_passes : int or "auto", default="auto"
         Passes over the working sets between two oracle passes. They pay where the
         oracle is dear; "auto" makes one for oracles that run Python code, none
@@ -147,7 +147,6 @@ class BCFW(Solver):
             prune_after=self.prune_after,
             average=self.average,
         )
-        state.steps_per_cut = 0.5
         cached = self.cached_passes
         if cached == "auto":
             cached = 1 if problem.oracle.needs_gil else 0
@@ -201,6 +200,7 @@ class _Run(BlockRun):
     def start_path(self) -> None:
         """Passes over the working sets as they pay; certificates of smoothed weights."""
         self.on_path = True
+        self.state.steps_per_cut = 0.5
 
     def raise_C(self, problem: Problem) -> bool:
         """Go on at a larger C; what was known of the blocks' gaps is out of date."""

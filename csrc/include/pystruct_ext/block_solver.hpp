@@ -518,7 +518,8 @@ class BlockSolver {
     QpReport report = simplex_qp(m + 1, alpha_.data(), grad_.data(), gram, C_, 1e-12, inner_steps);
     // A long list takes more steps to settle, and mass that stays on many cuts makes every later
     // visit dear: on, as long as it is worth it. The copy above costs m^2 anyway, as m steps do.
-    for (int64_t left = static_cast<int64_t>(steps_per_cut * m) - inner_steps; left > 0;) {
+    const int64_t most = m > 4 * inner_steps ? static_cast<int64_t>(steps_per_cut * m) : 0;
+    for (int64_t left = most - inner_steps; left > 0;) {
       const QpReport more =
           simplex_qp(m + 1, alpha_.data(), grad_.data(), gram, C_, 1e-12, std::min(left, inner_steps));
       report.steps += more.steps;
