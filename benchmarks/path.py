@@ -44,14 +44,16 @@ def conll(n: int) -> tuple[Any, Any, Any]:
     """Chunking: the first n sentences."""
     table = read_conll(data_folder("conll2000") / "train.txt")
     vocabulary = Vocabulary()
-    indptr, indices, offsets = Template(DEFAULT_TEMPLATE).extract(
+    offsets, indptr, indices = Template(DEFAULT_TEMPLATE).extract(
         table, vocabulary, True
     )[:3]
-    X = PackedRows(indptr, indices, offsets, None, len(vocabulary))
     y = CodedLabels(*table.column_ids(-1))
-    n = min(n, X.n_examples)
-    X_part = X.take(np.arange(n))
-    return SequenceSVM(), X_part, CodedLabels(y.codes[: X.offsets[n]], y.classes)
+    n = min(n, len(offsets) - 1)
+    # Features are numbered as they appear: none that no sentence here has.
+    last = int(indices[: indptr[offsets[n]]].max()) + 1
+    rows = indptr[: offsets[n] + 1], indices[: indptr[offsets[n]]]
+    X = PackedRows(offsets[: n + 1], *rows, None, last)
+    return SequenceSVM(), X, CodedLabels(y.codes[: X.offsets[n]], y.classes)
 
 
 def ewt(n: int) -> tuple[Any, Any, Any]:

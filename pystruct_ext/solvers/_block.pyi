@@ -14,6 +14,7 @@ class BlockState:
     C: float
     cut_tol: float
     inner_steps: int
+    steps_per_cut: float
     def __init__(
         self,
         oracle: Oracle,
@@ -53,6 +54,8 @@ class BlockState:
     def n_cuts(self) -> int: ...
     @property
     def n_added(self) -> int: ...
+    @property
+    def increase(self) -> float: ...
     @property
     def gap_estimate(self) -> float: ...
     @property

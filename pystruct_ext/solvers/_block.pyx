@@ -23,10 +23,11 @@ cdef extern from "pystruct_ext/block_solver.hpp" namespace "pystruct_ext" nogil:
         BlockSolver(const psx_oracle*, double, const int64_t*, const double*, int64_t,
                     cbool, const void*) except +
         int64_t inner_steps
+        double steps_per_cut
         int32_t prune_after
         double cut_tol
         int64_t n_visits, n_oracle_calls, n_weak_cuts, n_cuts, n_added, failed_block
-        double gap_estimate, worst_weak
+        double gap_estimate, worst_weak, increase
         int64_t weak_block
         void reset_estimate()
         double dual(const void*)
@@ -209,6 +210,10 @@ cdef class BlockState:
         return self.s.gap_estimate
 
     @property
+    def increase(self):
+        return self.s.increase
+
+    @property
     def nbytes(self):
         return self.s.working_set_bytes()
 
@@ -219,6 +224,14 @@ cdef class BlockState:
     @cut_tol.setter
     def cut_tol(self, double value):
         self.s.cut_tol = value
+
+    @property
+    def steps_per_cut(self):
+        return self.s.steps_per_cut
+
+    @steps_per_cut.setter
+    def steps_per_cut(self, double value):
+        self.s.steps_per_cut = value
 
     @property
     def inner_steps(self):

@@ -64,9 +64,12 @@ class BlockRun(SolverRun):
 
     def primal(self, tick: Tick) -> Primal:
         """``P(w)`` by a pass over all blocks."""
+        return self._primal_at(None if self.state.lag is None else self.coef(), tick)
+
+    def _primal_at(self, w: NDArray[np.floating] | None, tick: Tick) -> Primal:
+        """``P`` at given weights, by default at the iterate."""
         state, problem = self.state, self.problem
         hinge = np.zeros(2)
-        w = None if state.lag is None else self.coef()
 
         def work(begin: int, end: int) -> None:
             hinge[:] += state.hinge_sum(begin, end, self.n_threads, w)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers._block import BlockState
 from pystruct_ext.solvers._block_run import BlockRun
-from pystruct_ext.solvers._loop import Problem, Tick
+from pystruct_ext.solvers._loop import Primal, Problem, Tick
 from pystruct_ext.solvers.base import Solver, generator
 from pystruct_ext.solvers.result import WorkingSet
 
@@ -35,11 +35,13 @@ class BCFW(Solver):
     check_every : int, default=10
         Make an exact pass after so many epochs at the latest.
     inner_steps : int, default=8
-        Largest number of pairwise steps per visit.
+        Largest number of pairwise steps per visit; on a path over C half as many as the block
+        has cuts, if those are more than four times this, as long as they add to the dual.
     cached_passes : int or "auto", default="auto"
         Passes over the working sets between two oracle passes. They pay where the
         oracle is dear; "auto" makes one for oracles that run Python code, none
-        otherwise, and two on a path over C (`solve_path`).
+        otherwise, and on a path over C (`solve_path`) up to four, as long as each adds 0.7
+        of what the oracle pass added to the dual.
     sampling : {"uniform", "gap"}, default="uniform"
         "gap" visits blocks with probability proportional to their last known gap after
         the first epochs, instead of each once.
@@ -154,7 +156,7 @@ class BCFW(Solver):
             working_set,
             n_threads=self.n_jobs,
             cached=int(cached),
-            cached_on_path=2 if self.cached_passes == "auto" else int(cached),
+            adaptive=self.cached_passes == "auto",
             gap_sampling=self.sampling == "gap",
             rng=generator(self.random_state),
         )
@@ -165,6 +167,13 @@ class _Run(BlockRun):
     # no estimate of a block's gap gets old (Osokin et al. 2016, section 3.1).
     _WARM_UP = 3
     _REFRESH = 10
+    # On a path: passes over the working sets go on while each adds this share of what the
+    # oracle pass added to the dual, at most so many; where the first does not, the next
+    # epochs do without. Amounts and not seconds, so that results can be repeated.
+    _PAYS, _MOST_CACHED, _REST = 0.7, 4, 3
+    # The average over epochs: when it begins (before, the weights still travel and it lags
+    # behind), the share of the newest, and by how much its gap is expected to be smaller.
+    _SETTLED, _NEWEST, _SMALLER = 10, 0.3, 0.75
 
     def __init__(
         self,
@@ -173,25 +182,30 @@ class _Run(BlockRun):
         working_set: WorkingSet | None,
         n_threads: int,
         cached: int,
-        cached_on_path: int,
+        adaptive: bool,
         gap_sampling: bool,
         rng: np.random.Generator,
     ) -> None:
         super().__init__(problem, state, working_set, n_threads)
         self.cached = cached
-        self.cached_on_path = cached_on_path
+        self.adaptive = adaptive
         self.gap_sampling = gap_sampling
         self.rng = rng
         self.n_epochs = 0
         self.sampled = False
+        self.on_path = False
+        self._rest = 0
+        self._smooth: NDArray[np.floating] | None = None
 
     def start_path(self) -> None:
-        """Warm working sets are worth more passes than those that are still growing."""
-        self.cached = self.cached_on_path
+        """Passes over the working sets as they pay; certificates of smoothed weights."""
+        self.on_path = True
+        self.state.steps_per_cut = 0.5
 
     def raise_C(self, problem: Problem) -> bool:
         """Go on at a larger C; what was known of the blocks' gaps is out of date."""
-        self.n_epochs = 0
+        self.n_epochs = self._rest = 0
+        self._smooth = None
         return super().raise_C(problem)
 
     def _order(self) -> NDArray[np.int64]:
@@ -210,14 +224,70 @@ class _Run(BlockRun):
 
     def epoch(self, tick: Tick) -> None:
         self.state.reset_estimate()
-        self.sweep(self._order(), "oracle", tick)
-        for _ in range(self.cached):
-            self.sweep(
-                self.rng.permutation(self.problem.n), "cached", lambda _: tick(0)
-            )
+        if self.on_path and self.adaptive:
+            self._adaptive_epoch(tick)
+        else:
+            self.sweep(self._order(), "oracle", tick)
+            for _ in range(self.cached):
+                self._cached_pass()
         self.n_epochs += 1
+        if (
+            self.on_path
+            and self.n_epochs >= self._SETTLED
+            and self._is_cheap_to_average()
+        ):
+            self._average_epochs()
+
+    def _cached_pass(self) -> None:
+        order = self.rng.permutation(self.problem.n)
+        self.sweep(order, "cached", lambda _: None)
+
+    def _adaptive_epoch(self, tick: Tick) -> None:
+        """One oracle pass, and cached passes while the dual grows by them as by the former."""
+        state = self.state
+        before = state.increase
+        self.sweep(self._order(), "oracle", tick)
+        if self._rest > 0:
+            self._rest -= 1
+            return
+        now = state.increase
+        gain = now - before
+        for k in range(self._MOST_CACHED):
+            self._cached_pass()
+            tick(0)
+            last, now = now, state.increase
+            if now - last < self._PAYS * gain:
+                if k == 0:
+                    self._rest = self._REST
+                break
+
+    def _is_cheap_to_average(self) -> bool:
+        """Whether an average is not kept anyway, and a pass over w is nothing to an epoch."""
+        state = self.state
+        return state.lag is None and len(state.w) <= 2000 * self.problem.n
+
+    def _average_epochs(self) -> None:
+        """Weights after each epoch, averaged with exponential forgetting.
+
+        Near the optimum the iterates move about it: their average has a smaller primal.
+        """
+        w = self.state.w
+        if self._smooth is None:
+            self._smooth = w.copy()
+        else:
+            self._smooth *= 1 - self._NEWEST
+            self._smooth += w * self._smooth.dtype.type(self._NEWEST)
+
+    def coef(self) -> NDArray[np.floating]:
+        return super().coef() if self._smooth is None else self._smooth
+
+    def primal(self, tick: Tick) -> Primal:
+        if self._smooth is None:
+            return super().primal(tick)
+        return self._primal_at(self._smooth, tick)
 
     def gap_estimate(self) -> float:
         if self.sampled and self.state.lag is None:
             return float(self.problem.lam * self.state.block_gap.sum())
-        return super().gap_estimate()
+        estimate = super().gap_estimate()
+        return estimate if self._smooth is None else self._SMALLER * estimate

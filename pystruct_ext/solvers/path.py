@@ -65,7 +65,10 @@ def solve_path(
     Notes
     -----
     BCFW and the n-slack cutting plane go on with their working sets, losses and inner products
-    in place, on the best point of the ray of the weights before (see `BlockRun.raise_C`). The
+    in place, on the best point of the ray of the weights before (see `BlockRun.raise_C`). From
+    the tenth epoch of a point on, BCFW's weights are an average over its epochs with
+    exponential forgetting, whose primal is smaller near the optimum; the certificate is of
+    them. The
     1-slack cutting plane queries first where the point before ended. Subgradient descent starts
     afresh, since its certificate needs a start at 0; so does, but for its weights, the
     perceptron.

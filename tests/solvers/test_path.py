@@ -13,10 +13,11 @@ from pystruct_ext.solvers import (
     InterruptedWarning,
     NSlack,
     OneSlack,
+    Perceptron,
     Subgradient,
     solve_path,
 )
-from pystruct_ext.spaces import MulticlassSpace, SequenceSpace
+from pystruct_ext.spaces import GraphSpace, MulticlassSpace, SequenceSpace
 
 CS = [0.01, 0.03, 0.1, 0.3]
 
@@ -92,6 +93,94 @@ def test_blocks_and_weights_in_use():
         cold = NSlack(tol=1e-5).solve(oracle, 1 / (20 * C), **kwargs)
         assert result.dual <= cold.primal * (1 + 1e-9)
         assert cold.dual <= result.primal * (1 + 1e-9)
+
+
+def certified(oracle, result, C, w_prior=0.0):
+    """The primal of the weights, formed apart from the run."""
+    n = oracle.n_blocks
+    v = result.coef.astype(np.float64) - w_prior
+    return (0.5 / C * v @ v + oracle.hinge_sum(result.coef)[0]) / n
+
+
+def test_drawn_to_given_weights():
+    oracle = chains()
+    n = oracle.n_blocks
+    w_prior = np.random.default_rng(1).normal(size=oracle.size_psi)
+    solver = BCFW(tol=1e-5, max_iter=20_000)
+    for C, result in solve_path(solver, oracle, [0.05, 0.3], w_prior=w_prior):
+        cold = NSlack(tol=1e-5).solve(oracle, 1 / (n * C), w_prior=w_prior)
+        assert result.status == "converged"
+        assert result.dual <= cold.primal * (1 + 1e-9)
+        assert cold.dual <= result.primal * (1 + 1e-9)
+        value = certified(oracle, result, C, w_prior)
+        assert result.primal == pytest.approx(value, rel=1e-6)
+
+
+def test_weights_that_stay_nonnegative():
+    rng = np.random.default_rng(3)
+    X, Y = [], []
+    for _ in range(25):
+        n = int(rng.integers(3, 7))
+        edges = np.array([(a, b) for a in range(n) for b in range(a) if (a + b) % 3])
+        X.append((rng.normal(size=(n, 2)), edges.reshape(-1, 2)))
+        Y.append(rng.integers(0, 2, size=n).tolist())
+    space = GraphSpace(pairwise="potts", attractive=True)
+    oracle = space.bind(space.fit_pack(X, Y))
+    n = oracle.n_blocks
+    solver = BCFW(tol=1e-4, max_iter=20_000)
+    for C, result in solve_path(solver, oracle, [0.03, 0.3]):
+        cold = solver.solve(oracle, 1 / (n * C))
+        assert result.status == cold.status == "converged"
+        assert result.dual <= cold.primal * (1 + 1e-6)
+        assert cold.dual <= result.primal * (1 + 1e-6)
+        assert result.primal == pytest.approx(certified(oracle, result, C), rel=1e-4)
+
+
+def test_slack_rescaling():
+    oracle = chains()
+    n = oracle.n_blocks
+    solver = NSlack(tol=1e-3, rescaling="slack")
+    for C, result in solve_path(solver, oracle, [0.03, 0.3]):
+        cold = solver.solve(oracle, 1 / (n * C))
+        # Stalled: the bound of the search does not close, its outputs say that it is the end.
+        assert {result.status, cold.status} <= {"converged", "stalled"}
+        assert result.dual <= cold.primal * (1 + 1e-6)
+        assert cold.dual <= result.primal * (1 + 1e-6)
+
+
+def test_an_average_begins_anew_at_each_point():
+    oracle = chains()
+    n = oracle.n_blocks
+    solver = BCFW(tol=1e-2, max_iter=5000, average=True)
+    for C, result in solve_path(solver, oracle, [0.03, 0.3]):
+        cold = solver.solve(oracle, 1 / (n * C))
+        assert result.status == cold.status == "converged"
+        assert result.primal == pytest.approx(certified(oracle, result, C), rel=1e-5)
+        assert result.dual <= cold.primal
+        assert cold.dual <= result.primal
+
+
+def test_perceptron_goes_on_from_its_weights():
+    # It knows no C: without mistakes left, the next point ends after one epoch.
+    X, y = load_iris(return_X_y=True)
+    space = MulticlassSpace()
+    oracle = space.bind(space.fit_pack(X[:100], y[:100]))
+    solver = Perceptron(max_iter=100)
+    points = [r for _, r in solve_path(solver, oracle, [0.1, 1.0])]
+    assert points[0].n_iter > 1
+    assert points[1].n_iter == 1
+    assert np.array_equal(points[0].coef, points[1].coef)
+
+
+@pytest.mark.parametrize("C", [0.3, 3.0])
+def test_averages_over_epochs_are_what_is_certified(C):
+    oracle = chains()
+    solver = BCFW(tol=1e-6, max_iter=20_000)
+    points = dict(solve_path(solver, oracle, [C / 3, C]))
+    assert all(r.n_iter > 12 for r in points.values())
+    for at, result in points.items():
+        assert result.primal == pytest.approx(certified(oracle, result, at), rel=1e-9)
+        assert result.relative_gap <= 1e-6
 
 
 def test_an_interrupt_leaves_the_points_so_far():

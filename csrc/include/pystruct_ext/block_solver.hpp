@@ -102,6 +102,7 @@ class BlockSolver {
 
   // Settings.
   int64_t inner_steps = 20;
+  double steps_per_cut = 0;  // where that is more, the limit, as long as they are worth it
   int32_t prune_after = 10;  // visits without mass after which a cut is dropped
   double cut_tol = 0;        // n-slack: how much a new cut must exceed the known ones
 
@@ -111,6 +112,7 @@ class BlockSolver {
   double loss_mass = 0;     // sum_i sum_k alpha_ik loss_ik
   double prior_mass = 0;    // sum_i sum_k alpha_ik s_ik <prior, delta_psi_ik>
   double gap_estimate = 0;  // sum of block gaps at their visits since reset_estimate()
+  double increase = 0;      // of D by all visits so far
   double worst_weak = 0;    // largest shortfall of an oracle below a known cut
   int64_t weak_block = -1;  // where it was
   int64_t failed_block = -1;
@@ -513,7 +515,19 @@ class BlockSolver {
     const auto gram = [gram_data, side](int64_t k, int64_t l) {
       return gram_data[static_cast<std::size_t>(k) * side + static_cast<std::size_t>(l)];
     };
-    const QpReport report = simplex_qp(m + 1, alpha_.data(), grad_.data(), gram, C_, 1e-12, inner_steps);
+    QpReport report = simplex_qp(m + 1, alpha_.data(), grad_.data(), gram, C_, 1e-12, inner_steps);
+    // A long list takes more steps to settle, and mass that stays on many cuts makes every later
+    // visit dear: on, as long as it is worth it. The copy above costs m^2 anyway, as m steps do.
+    const int64_t most = m > 4 * inner_steps ? static_cast<int64_t>(steps_per_cut * m) : 0;
+    for (int64_t left = most - inner_steps; left > 0;) {
+      const QpReport more =
+          simplex_qp(m + 1, alpha_.data(), grad_.data(), gram, C_, 1e-12, std::min(left, inner_steps));
+      report.steps += more.steps;
+      report.increase += more.increase;
+      left -= inner_steps;
+      if (more.steps < inner_steps || more.increase < kWorth * report.increase) break;
+    }
+    increase += C_ * report.increase;
     if (report.steps > 0) {
       int32_t changed[2] = {-1, -1}, n_changed = 0;
       for (int32_t k = 0; k < m; ++k)
@@ -566,6 +580,8 @@ class BlockSolver {
     return PSX_OK;
   }
 
+  // Least share of a visit's increase that further inner steps must add.
+  static constexpr double kWorth = 0.05;
   const psx_oracle* o_;
   double C_;
   bool slack_;
