@@ -2,7 +2,7 @@
 
     python benchmarks/folding.py [--quick] [--families tRNA 5s ...]
 
-RNA: ArchiveII without repeated sequences, up to 400 bases. A family is left out whole, up to 200 of
+RNA: ArchiveII up to 400 bases, no repeated sequences. A family is left out whole, up to 200 of
 each other family train, with the defaults of FoldingSVM and groups=families; ViennaRNA folds
 the same sequences. True pairs that cross others are left out of truths. Protein: CB513, a
 fifth of the chains tested; windows of residues, no profiles.

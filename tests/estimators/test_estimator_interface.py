@@ -82,7 +82,7 @@ CASES = {
         BANK.dependencies,
     ),
     "constituency": (ConstituencySVM(bits=8), BANK.sentences, BANK.trees),
-    "folding": (FoldingSVM(), *FOLDS),
+    "folding": (FoldingSVM(C=1, decode="best"), *FOLDS),
     "segments": (SegmentSVM(), SEQUENCES, SPANS),
     "alignment": (AlignmentSVM(), *PAIRS),
     "multilabel": (MultilabelSVM(), ROWS, (ROWS > 0).astype(int)),
