@@ -44,7 +44,7 @@ class MultilabelSVM(ClassifierMixin, RowsSVM):
 
     Parameters
     ----------
-    C : float or AutoC, default="auto"
+    C : float or AutoC, default=1.0
         Weight of the sum of hinges; "auto" finds it on examples that are held out, see
         `AutoC`: the best values of rows of many columns are a thousand times larger or smaller
         than those of others. A number trains once; with ``C=1`` a weight of an example is the
@@ -150,7 +150,7 @@ n_oracle_calls_, history_
 
     def __init__(
         self,
-        C: float | str | AutoC = "auto",
+        C: float | str | AutoC = 1.0,
         *,
         loss: str = "hamming",
         label_weight: Any = None,

@@ -112,7 +112,7 @@ DEFAULTS = {
     "constituency": {"C": 0.1, "model": "spans", "horizontal": 1},
     "folding": {"C": 0.001, "prior": "energy", "canonical": True, "false_cost": 0.3},
     "alignment": {"C": 0.1, "mode": "global", "window": 0},
-    "multilabel": {"C": "auto", "loss": "hamming"},
+    "multilabel": {"C": 1.0, "loss": "hamming"},
     "ranking": {"C": 1.0, "tol": None, "loss": "ndcg", "top": 10, "solver": "auto"},
     "diverse-ranking": {
         "C": 0.1,

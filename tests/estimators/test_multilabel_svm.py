@@ -38,7 +38,7 @@ def cannot(model):
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 @parametrize_with_checks(
-    [MultilabelSVM(C=1.0), MultilabelSVM()], expected_failed_checks=cannot
+    [MultilabelSVM(), MultilabelSVM(C="auto")], expected_failed_checks=cannot
 )
 def test_sklearn_contract(estimator, check):
     check(estimator)
