@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from pystruct_ext.estimators._arguments import check_weights
 from pystruct_ext.estimators._batches import Batch
 from pystruct_ext.estimators._scores import micro_f1
+from pystruct_ext.estimators._training import Training
 from pystruct_ext.estimators.auto_c import AutoC, is_auto
 from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.metrics import base_pair_report
@@ -19,7 +20,7 @@ from pystruct_ext.persistence.registry import storable
 from pystruct_ext.solvers import Solver
 from pystruct_ext.spaces import FoldingSpace
 from pystruct_ext.spaces.folding import KT_37, PackedFolds
-from pystruct_ext.utils.examples import OutputList, as_examples
+from pystruct_ext.utils.examples import OutputList, as_examples, n_rows_of
 from pystruct_ext.utils.numbers import check_number
 
 if TYPE_CHECKING:
@@ -165,6 +166,20 @@ n_iter_, n_oracle_calls_, history_
             sample_weight = balanced_weights(groups, len(X), sample_weight)
         left_out = groups if is_auto(self.C) else None
         return super().fit(X, y, sample_weight, groups=left_out)
+
+    def _training(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        **packing: Any,
+    ) -> Training:
+        # Scales are means over examples: a weight of 2 is an example twice there, too.
+        weight = check_weights(sample_weight, n_rows_of(X))
+        if weight is not None:
+            packing["weight"] = weight
+        return super()._training(X, y, sample_weight, groups, **packing)
 
     def _prior_weights(self, space: Any) -> NDArray[np.floating] | None:
         return None if self.prior is None else space.energy_weights()

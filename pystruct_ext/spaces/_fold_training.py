@@ -14,7 +14,10 @@ _SCALED = 500
 
 
 def scales_from_counts(
-    oracle: Oracle, w: NDArray[np.floating], groups: list[tuple[str, int, int]]
+    oracle: Oracle,
+    w: NDArray[np.floating],
+    groups: list[tuple[str, int, int]],
+    weight: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """One over the root mean square of the counts by which truths and folds of w differ.
 
@@ -30,20 +33,26 @@ def scales_from_counts(
         Weights of the folds.
     groups : list of (name, first, size)
         One after the other.
+    weight : (n,) ndarray, optional
+        Of the blocks in the mean: 2 counts one twice, 0 leaves it out.
 
     Returns
     -------
     (size_psi,) float64
     """
-    n = oracle.n_blocks
-    some = np.unique(np.linspace(0, n - 1, min(n, _SCALED)).astype(np.int64))
+    used = np.arange(oracle.n_blocks)
+    if weight is not None:
+        used = np.flatnonzero(weight)
+    n = len(used)
+    some = used[np.unique(np.linspace(0, n - 1, min(n, _SCALED)).astype(np.int64))]
+    count = np.ones(len(some)) if weight is None else weight[some]
     starts = [first for _, first, _ in groups]
     total = np.zeros(len(groups))
-    for i in some.tolist():
+    for i, times in zip(some.tolist(), count.tolist(), strict=True):
         folded = oracle.argmax(w, i, 0.0)
         square = oracle.psi_diff(i, oracle.truth(i), folded) ** 2
-        total += np.add.reduceat(square, starts)
-    scale = 1 / np.sqrt(1 + total / len(some))
+        total += times * np.add.reduceat(square, starts)
+    scale = 1 / np.sqrt(1 + total / count.sum())
     return np.repeat(scale, [size for *_, size in groups])
 
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from pystruct_ext._core import Oracle
 from pystruct_ext.outputs.dot_bracket import crossing_pairs, dot_bracket, pairs_of
@@ -145,14 +145,26 @@ class FoldingSpace(CompiledSpace):
             self.energies_ = self._tables()
         return self
 
-    def fit_pack(self, X: Sequence[Any], Y: Sequence[Any]) -> PackedFolds:
-        """``fit_domain`` and ``pack`` at once, and the scales of the features."""
+    def fit_pack(
+        self, X: Sequence[Any], Y: Sequence[Any], weight: ArrayLike | None = None
+    ) -> PackedFolds:
+        """``fit_domain`` and ``pack`` at once, and the scales of the features.
+
+        Parameters
+        ----------
+        X, Y : lists of n str
+        weight : (n,) array-like, optional
+            Weight of each example in the means behind the scales.
+        """
         packed: PackedFolds = super().fit_pack(X, Y)
         if self.scales is not None:
             known = "energy" if self.prior is None else self.prior
             plain = FoldingSpace(self.canonical, prior=known).fit_domain([])
             self.scales_ = scales_from_counts(
-                plain.bind(packed), plain.energy_weights(), self.feature_groups()
+                plain.bind(packed),
+                plain.energy_weights(),
+                self.feature_groups(),
+                None if weight is None else np.asarray(weight, dtype=np.float64),
             )
         return packed
 
