@@ -105,7 +105,8 @@ def _points(
                 if run is not None:
                     run.close()
                 run = solver._run(problem, last, working_set)
-                run.start_path()
+                if len(values) > 1:  # one value is no path, but a fit like others
+                    run.start_path()
             result = run_loop(run, problem, settings, callback, keep=True)
             # The run moves its weights on at the next point.
             result.coef = last = result.coef.copy()
