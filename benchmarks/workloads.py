@@ -182,7 +182,7 @@ def parsing():
 
     seconds = fitted(
         "parsing: spans",
-        lambda: ConstituencySVM(C=0.1, max_iter=6, random_state=0),
+        lambda: ConstituencySVM(C=0.1, features="basic", max_iter=6, random_state=0),
         sentences,
         brackets,
         score_spans,
