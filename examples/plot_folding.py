@@ -16,7 +16,7 @@ from pystruct_ext.metrics import base_pair_report
 from pystruct_ext.plotting import FoldingDisplay
 
 X, y = make_folds(200, length=70)
-model = FoldingSVM(C=0.01).fit(X[:150], y[:150])
+model = FoldingSVM(C=1).fit(X[:150], y[:150])
 print("learned:         ", base_pair_report(y[150:], model.predict(X[150:])))
 
 # The same kernel with measured energies alone, nothing learned.
