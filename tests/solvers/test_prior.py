@@ -223,11 +223,13 @@ def test_a_prior_shifts_the_losses(seed, share, lam, d):
     least = np.where(shift > 0, space.losses[Y] / np.where(shift > 0, shift, 1), np.inf)
     most = np.min(least, where=space.losses[Y] > 0, initial=1e3)
     prior *= share * most
-    result = BCFW(tol=1e-5).solve(bound(space, X, Y), lam, w_prior=prior)
+    result = BCFW(tol=1e-5, max_iter=20000).solve(
+        bound(space, X, Y), lam, w_prior=prior
+    )
     seen = Shifted(space.losses, prior)
     labelled = [(x[0], y) for x, y in zip(X, Y, strict=True)]
     packed = seen.fit_domain(X, Y).pack(X, labelled)
-    shifted = BCFW(tol=1e-5).solve(seen.bind(packed), lam)
+    shifted = BCFW(tol=1e-5, max_iter=20000).solve(seen.bind(packed), lam)
     assert shifted.primal == pytest.approx(result.primal, rel=3e-5, abs=1e-9)
     assert shifted.dual == pytest.approx(result.dual, rel=3e-5, abs=1e-9)
     apart = np.sum((result.coef - prior - shifted.coef) ** 2)
