@@ -13,7 +13,7 @@ from pystruct_ext.estimators._arguments import check_weights
 from pystruct_ext.estimators._batches import Batch
 from pystruct_ext.estimators._scores import micro_f1
 from pystruct_ext.estimators._training import Training
-from pystruct_ext.estimators.auto_c import AutoC, is_auto
+from pystruct_ext.estimators.auto_c import AutoC, check_groups, is_auto
 from pystruct_ext.estimators.base import BaseStructuralSVM
 from pystruct_ext.metrics import base_pair_report
 from pystruct_ext.persistence.registry import storable
@@ -286,7 +286,7 @@ def balanced_weights(
     names = as_examples(groups, "groups")
     if len(names) != n:
         raise ValueError(f"groups has {len(names)} entries, but X has {n} examples")
-    _, number = np.unique(np.asarray(names), return_inverse=True)
+    number = np.asarray(check_groups(names, n))
     given = check_weights(sample_weight, n)
     given = np.ones(n) if given is None else np.asarray(given, dtype=np.float64)
     size = np.bincount(number, weights=given > 0)

@@ -287,7 +287,8 @@ def energy_tables(path: str | None = None) -> NDArray[np.int32]:
     """
     tables = _turner_2004().copy()
     if path is not None:
-        text = Path(path).read_bytes()[: _LONGEST + 1]
+        with Path(path).open("rb") as file:
+            text = file.read(_LONGEST + 1)  # no more, of devices without an end
         if len(text) > _LONGEST:
             raise ValueError(f"{path}: longer than {_LONGEST} bytes, no parameter file")
         try:

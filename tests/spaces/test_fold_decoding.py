@@ -275,3 +275,8 @@ def test_loaded_scales_are_checked(scaled):
     space.scales_ = space.scales_[:-1]
     with pytest.raises(ValueError, match="scales_"):
         space.check_loaded()
+
+
+def test_groups_that_are_no_names():
+    with pytest.raises(ValueError, match="groups must hold names or numbers"):
+        FoldingSVM().fit(["GGGAAACCC"] * 2, ["(((...)))"] * 2, groups=[[1], [2]])

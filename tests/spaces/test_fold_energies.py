@@ -392,3 +392,9 @@ def test_older_spaces_keep_their_prior():
     expected = 3 * 3.3 - (5.6 - 0.8)  # three stacks, one hairpin
     assert np.isclose(psi @ old.energy_weights(), expected)
     assert SPACE.joint_feature(x, y) @ SPACE.energy_weights() == pytest.approx(5.4)
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no /dev/zero here")
+def test_a_parameter_file_without_an_end():
+    with pytest.raises(ValueError, match="/dev/zero: longer than 16777216 bytes"):
+        FoldingSpace(prior="/dev/zero").fit_domain([])
