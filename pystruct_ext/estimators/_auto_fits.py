@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.exceptions import ConvergenceWarning
 
 from pystruct_ext.estimators._arguments import check_weights
-from pystruct_ext.estimators._auto_search import Point, Problem
-from pystruct_ext.solvers import InterruptedWarning, OracleWarning
-from pystruct_ext.utils.examples import pick
+from pystruct_ext.estimators._auto_search import Point, Problem, quiet, starting_c
+from pystruct_ext.utils.examples import n_rows_of, pick
 
 # A C at which weights are those of one step from 0.
 _TINY = 1e-12
@@ -49,7 +46,7 @@ class FitProblem(Problem):
     ) -> None:
         self.make = make
         self.X, self.y = X, y
-        self.n = X.shape[0] if hasattr(X, "shape") else len(X)
+        self.n = n_rows_of(X)
         self.weight = check_weights(weight, self.n)
         self.packing = packing
         self.groups = groups
@@ -62,19 +59,15 @@ class FitProblem(Problem):
         more = {
             k: None if v is None else pick(v, some) for k, v in self.packing.items()
         }
-        with warnings.catch_warnings():
-            for kind in (ConvergenceWarning, OracleWarning, InterruptedWarning):
-                warnings.simplefilter("ignore", kind)
+        with quiet():
             return model.fit(pick(self.X, some), y, weight, **more)
 
     def first_c(self, train: NDArray[np.int64]) -> float:
         """From a fit at a C so small that w is C times the sum of the violated cuts."""
         model = self._fitted(self.make(_TINY, None), train)
-        w = np.asarray(getattr(model, "estimator_", model)._w, dtype=np.float64)
-        hinges, size = model.primal_objective_ / _TINY, float(w @ w) / _TINY**2
-        if not (hinges > 0 and size > 0):
-            return 1e-3
-        return float(np.clip(hinges / size, 1e-12, 1e6))
+        return starting_c(
+            model.primal_objective_ / _TINY, _square_norm(model) / _TINY**2
+        )
 
     def solve(
         self, train: NDArray[np.int64], test: NDArray[np.int64], C: float, start: Any
@@ -88,8 +81,7 @@ class FitProblem(Problem):
         predicted: list[Any] = []
         if not stopped:
             predicted = list(model.predict(pick(self.X, test.tolist())))
-        w = np.asarray(getattr(model, "estimator_", model)._w, dtype=np.float64)
-        share = 0.5 * float(w @ w) / max(model.primal_objective_, 1e-300)
+        share = 0.5 * _square_norm(model) / max(model.primal_objective_, 1e-300)
         return Point(
             predicted,
             model.relative_gap_,
@@ -108,6 +100,12 @@ class FitProblem(Problem):
         truth = pick(self.X if self.y is None else self.y, some)
         weight = None if self.weight is None else self.weight[test]
         return float(self.metric(truth, predicted, weight))
+
+
+def _square_norm(model: Any) -> float:
+    """``||w||^2`` of an estimator, or of the one that a latent one holds."""
+    w = np.asarray(getattr(model, "estimator_", model)._w, dtype=np.float64)
+    return float(w @ w)
 
 
 def take_over(estimator: Any, model: Any) -> None:

@@ -6,16 +6,20 @@ import logging
 import math
 import sys
 import time
+import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 
 from pystruct_ext.estimators._auto_folds import folds_of
 from pystruct_ext.estimators.auto_c import AutoC, CPathTable, row_text, table_head
+from pystruct_ext.solvers import InterruptedWarning, OracleWarning
 
 LOG = logging.getLogger("pystruct_ext.auto_c")
 
@@ -230,6 +234,22 @@ class Row:
         }
 
 
+def starting_c(hinges: float, size: float) -> float:
+    """``sum_i H_i / ||sum_i delta_psi_i||^2``: length of the first step; 1e-3 of nothing."""
+    if not (hinges > 0 and size > 0):
+        return 1e-3  # nothing to learn: all values are alike
+    return float(np.clip(hinges / size, 1e-12, 1e6))
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without the warnings of solutions on the way: rows of the path say it."""
+    with warnings.catch_warnings():
+        for kind in (ConvergenceWarning, OracleWarning, InterruptedWarning):
+            warnings.simplefilter("ignore", kind)
+        yield
+
+
 def jackknife_error(without: NDArray[np.float64]) -> float:
     """Standard error of a statistic from its values without each of g groups.
 
@@ -244,6 +264,11 @@ def jackknife_error(without: NDArray[np.float64]) -> float:
 def half_decade(k: int) -> float:
     """1, 3, 10, 30 and so on; 1 for k = 0."""
     return float(f"{3 if k % 2 else 1}e{k // 2}")
+
+
+def step_of(C: float) -> int:
+    """The k of the nearest `half_decade`."""
+    return round(2 * math.log10(C))
 
 
 def between(a: float, b: float) -> float:
@@ -502,7 +527,7 @@ class Search:
                 break
             before, k = best, near.index(best)
             if k == len(near) - 1 and self.settings.Cs is None:
-                after = half_decade(round(2 * math.log10(near[k].C)) + 1)
+                after = half_decade(step_of(near[k].C) + 1)
                 near.append(self.at(after, near[k]))
             around = near[max(k - 1, 0) : k + 2]
             if all(row.folds == len(self.folds) for row in around):
@@ -511,7 +536,7 @@ class Search:
 
     def _below(self, first: Row) -> None:
         """Smaller values than the first, as long as they are no worse."""
-        k = round(2 * math.log10(first.C / 1.0)) if first.C > 0 else 0
+        k = step_of(first.C)
         for step in range(1, _BELOW + 1):
             row = self.at(half_decade(k - step), None)
             same = np.array_equal(row.scores[1][1], first.scores[1][1])
@@ -567,4 +592,14 @@ def merge_starts(starts: Sequence[Any], merge: Callable[[Any, Any], Any]) -> Any
     return merged
 
 
-__all__ = ["LOG", "Found", "Point", "Problem", "Search", "half_decade", "merge_starts"]
+__all__ = [
+    "LOG",
+    "Found",
+    "Point",
+    "Problem",
+    "Search",
+    "half_decade",
+    "merge_starts",
+    "quiet",
+    "starting_c",
+]

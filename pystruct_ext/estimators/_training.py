@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import time
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,11 +11,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
 
 from pystruct_ext._core import Oracle
 from pystruct_ext.estimators._arguments import c_to_lam, check_weights
-from pystruct_ext.estimators._auto_search import Found, Point, Problem, Search
+from pystruct_ext.estimators._auto_search import (
+    Found,
+    Point,
+    Problem,
+    Search,
+    quiet,
+    starting_c,
+)
 from pystruct_ext.estimators.auto_c import (
     AutoC,
     check_groups,
@@ -25,8 +30,6 @@ from pystruct_ext.estimators.auto_c import (
     settings_of,
 )
 from pystruct_ext.solvers import (
-    InterruptedWarning,
-    OracleWarning,
     SolverResult,
     WorkingSet,
 )
@@ -128,9 +131,7 @@ class BlockProblem(Problem):
             w, train, self._weight(train), self.estimator._threads()
         )
         size = 0.0 if dpsi is None else float(dpsi @ dpsi)
-        if not (hinge > 0 and size > 0):
-            return 1e-3  # nothing to learn: all values are alike
-        return float(np.clip(hinge / size, 1e-12, 1e6))
+        return starting_c(hinge, size)
 
     def solve(
         self, train: NDArray[np.int64], test: NDArray[np.int64], C: float, start: Any
@@ -139,9 +140,7 @@ class BlockProblem(Problem):
         began = time.perf_counter()
         lam = c_to_lam(C, len(train))
         working_set, epochs = (None, 0) if start is None else start
-        with warnings.catch_warnings():
-            for kind in (ConvergenceWarning, OracleWarning, InterruptedWarning):
-                warnings.simplefilter("ignore", kind)
+        with quiet():
             result: SolverResult = self._solver(epochs).solve(
                 self.oracle,
                 lam,
